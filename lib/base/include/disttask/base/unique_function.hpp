@@ -1,0 +1,39 @@
+#pragma once
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace disttask {
+
+template <typename Signature>
+class UniqueFunction;
+
+/// A callable that need not be copyable (g++ 12 lacks std::move_only_function). Empty by default; calling an empty one
+/// is a bug.
+template <typename Result, typename... Args>
+class UniqueFunction<Result(Args...)> {
+ public:
+  UniqueFunction() noexcept = default;
+  template <typename F>
+  requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_r_v<Result, std::decay_t<F>&, Args...>)
+      UniqueFunction(F&& f)
+      : impl_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(f))) {}  // NOLINT: implicit
+
+  explicit operator bool() const noexcept { return impl_ != nullptr; }
+  Result operator()(Args... args) { return impl_->call(std::forward<Args>(args)...); }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual Result call(Args... args) = 0;
+  };
+  template <typename F>
+  struct Holder final : Base {
+    explicit Holder(F f) : function(std::move(f)) {}
+    Result call(Args... args) override { return function(std::forward<Args>(args)...); }
+    F function;
+  };
+  std::unique_ptr<Base> impl_;
+};
+
+}  // namespace disttask
