@@ -1,0 +1,105 @@
+// The JSON texts of the contract's columns: error, summary, extra_params.
+#include "disttask/base/json.hpp"
+#include "disttask/base/utf8.hpp"
+#include "disttask/proto/row_error.hpp"
+#include "disttask/proto/subtask.hpp"
+#include "disttask/proto/task.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace disttask::proto {
+
+namespace {
+
+std::string encodeWholeError(std::string_view message, int code) {
+  return Json(Json::Object{{"class", 0}, {"code", code}, {"message", message}, {"rfccode", ""}}).dump();
+}
+
+// Columns are written by other programs too: whatever is not as expected counts as absent.
+std::optional<std::int64_t> readInt(const Json& object, std::string_view key) {
+  const auto* value = object.find(key);
+  if (value == nullptr || !value->isInt()) return std::nullopt;
+  return value->asInt();
+}
+
+std::optional<std::int32_t> readInt32(const Json& object, std::string_view key) {
+  using Limits = std::numeric_limits<std::int32_t>;
+  const auto value = readInt(object, key);
+  if (!value || *value < Limits::min() || *value > Limits::max()) return std::nullopt;
+  return static_cast<std::int32_t>(*value);
+}
+
+// Reads a text of somebody else's; anything malformed gives null.
+Json parseLeniently(std::string_view text) noexcept {
+  try {
+    return Json::parse(text);
+  } catch (...) {  // malformed, or no memory for it: the column counts as empty
+    return {};
+  }
+}
+
+}  // namespace
+
+std::string encodeRowError(std::string_view message, int code) {
+  const auto valid = toValidUtf8(message, kMaxErrorBytes);
+  auto whole = encodeWholeError(valid, code);
+  if (whole.size() <= kMaxErrorBytes) return whole;
+  // Escapes make the length of the encoded text hard to foresee: look for the longest beginning that fits.
+  std::size_t fits = 0;
+  std::size_t too_long = valid.size();
+  while (too_long - fits > 1) {
+    const auto middle = fits + (too_long - fits) / 2;
+    auto text = encodeWholeError(toValidUtf8(valid, middle), code);
+    (text.size() <= kMaxErrorBytes ? fits : too_long) = middle;
+  }
+  return encodeWholeError(toValidUtf8(valid, fits), code);
+}
+
+std::string decodeRowError(std::string_view column) {
+  const auto json = parseLeniently(column);
+  const auto* message = json.find("message");
+  return message != nullptr && message->isString() ? message->asString() : std::string(column);
+}
+
+std::string toJson(const SubtaskSummary& summary) {
+  return Json(Json::Object{
+                  {"row_count", summary.row_count},
+                  {"bytes", summary.bytes},
+                  {"read_bytes", summary.read_bytes},
+                  {"get_request_count", 0},
+                  {"put_request_count", 0},
+              })
+      .dump();
+}
+
+SubtaskSummary parseSummary(std::string_view text) noexcept {
+  const auto json = parseLeniently(text);
+  SubtaskSummary summary;
+  summary.row_count = readInt(json, "row_count").value_or(0);
+  summary.bytes = readInt(json, "bytes").value_or(0);
+  summary.read_bytes = readInt(json, "read_bytes").value_or(0);
+  return summary;
+}
+
+std::string toJson(const ExtraParams& params) {
+  Json::Object object;
+  if (params.manual_recovery) object["manual_recovery"] = true;
+  if (params.max_runtime_slots != 0) object["max_runtime_slots"] = params.max_runtime_slots;
+  if (params.parallel_subtasks) object["parallel_subtasks"] = *params.parallel_subtasks;
+  return Json(std::move(object)).dump();
+}
+
+ExtraParams parseExtraParams(std::string_view text) noexcept {
+  const auto json = parseLeniently(text);
+  ExtraParams params;
+  if (const auto* manual = json.find("manual_recovery"); manual != nullptr && manual->isBool()) {
+    params.manual_recovery = manual->asBool();
+  }
+  params.max_runtime_slots = std::max(0, readInt32(json, "max_runtime_slots").value_or(0));
+  params.parallel_subtasks = readInt32(json, "parallel_subtasks");
+  if (params.parallel_subtasks && *params.parallel_subtasks < 0) params.parallel_subtasks.reset();
+  return params;
+}
+
+}  // namespace disttask::proto
