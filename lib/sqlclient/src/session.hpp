@@ -1,0 +1,23 @@
+#pragma once
+#include <cppconn/connection.h>
+
+#include <cstdint>
+#include <string>
+
+#include "disttask/sqlclient/connection.hpp"
+
+namespace disttask::sqlclient {
+
+/// What is known of a session once it is ready.
+struct SessionFacts {
+  std::int64_t connection_id = 0;
+  std::string version;
+  Flavour flavour = Flavour::kMySql;
+  bool read_only = false;
+};
+
+/// Makes a fresh connection fit for work: asserts TLS where asked for, sets READ COMMITTED and the session statements, and verifies that they are in
+/// force. Throws kStoreSessionUnfit with what is wrong, or what the connector throws.
+SessionFacts prepareSession(sql::Connection& connection, const ConnectSettings& settings);
+
+}  // namespace disttask::sqlclient

@@ -1,0 +1,57 @@
+#pragma once
+#include <cppconn/connection.h>
+#include <cppconn/prepared_statement.h>
+#include <cppconn/resultset.h>
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "disttask/sqlclient/connection.hpp"
+
+namespace disttask::sqlclient {
+
+/// The rows of a query while somebody reads them. Shared by the Result and its statement, so that whichever goes first, the rows are closed while
+/// the connection is still there (the connector crashes otherwise).
+struct OpenRows {
+  std::unique_ptr<sql::ResultSet> rows;  ///< empty: the connection is gone
+};
+
+/// A prepared statement. Two results of one statement share buffers in the connector, so only one may be open at a time.
+class PreparedText {
+ public:
+  PreparedText(sql::Connection& connection, const std::string& text);
+  ~PreparedText();
+  PreparedText(const PreparedText&) = delete;
+  PreparedText& operator=(const PreparedText&) = delete;
+
+  std::int64_t update(std::string_view name, const Values& values);
+  std::shared_ptr<OpenRows> query(std::string_view name, const Values& values);
+
+ private:
+  void bind(std::string_view name, const Values& values);
+  std::unique_ptr<sql::PreparedStatement> statement_;
+  std::weak_ptr<OpenRows> open_;
+};
+
+/// The prepared statements of one connection, by text; made ones are evicted beyond a number, constant ones stay.
+class StatementCache {
+ public:
+  explicit StatementCache(sql::Connection& connection) : connection_(connection) {}
+  PreparedText& constant(const std::string& text);
+  PreparedText& dynamic(const std::string& text);
+
+ private:
+  static constexpr std::size_t kMaxDynamic = 64;
+  struct Dynamic {
+    std::string text;
+    std::unique_ptr<PreparedText> statement;
+  };
+  sql::Connection& connection_;
+  std::unordered_map<std::string, std::unique_ptr<PreparedText>> constants_;
+  std::list<Dynamic> dynamics_;  // most recently used first
+};
+
+}  // namespace disttask::sqlclient
