@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# A private MariaDB in one folder: own data, own socket, no TCP port unless asked. Works as root and as a user; touches nothing outside the folder.
+#   private-mariadb.sh start DIR [mariadbd option…]   makes the data on first use, returns when the server answers
+#   private-mariadb.sh stop DIR                       stops it and waits
+#   private-mariadb.sh remove DIR                     stops it and deletes the folder
+# Socket DIR/s.sock, user root without password, log DIR/log, process id DIR/pid.
+set -euo pipefail
+
+usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || usage
+command=$1
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+shift 2
+
+# Debian keeps the server in /usr/sbin, which a plain user's PATH may lack.
+PATH=$PATH:/usr/sbin:/sbin
+
+running() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
+
+start() {
+  running && return 0
+  # The server refuses to run as root unless told so.
+  local as_user=()
+  [ "$(id -u)" -ne 0 ] || as_user=(--user=root)
+  if [ ! -d "$dir/data/mysql" ]; then
+    rm -rf "$dir/data"
+    mkdir -p "$dir/data"
+    mariadb-install-db --no-defaults --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db \
+      "${as_user[@]}" >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
+  fi
+  rm -f "$dir/pid"
+  setsid mariadbd --no-defaults "${as_user[@]}" --datadir="$dir/data" --socket="$dir/s.sock" --pid-file="$dir/pid" --skip-networking \
+    --innodb-buffer-pool-size=256M --innodb-log-file-size=256M --max-connections=400 --max-allowed-packet=64M --local-infile=ON \
+    --performance-schema=OFF "$@" >>"$dir/log" 2>&1 </dev/null &
+  local server=$!
+  for _ in $(seq 300); do
+    if mariadb-admin --no-defaults --socket="$dir/s.sock" --user=root ping >/dev/null 2>&1; then return 0; fi
+    if ! kill -0 "$server" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  echo "private-mariadb: the server in $dir did not start; its last words:" >&2
+  tail -n 20 "$dir/log" >&2
+  kill "$server" 2>/dev/null || true
+  exit 1
+}
+
+stop() {
+  running || { rm -f "$dir/pid"; return 0; }
+  local pid
+  pid=$(cat "$dir/pid")
+  kill "$pid"
+  for _ in $(seq 600); do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill -9 "$pid"
+}
+
+case $command in
+  start) start "$@" ;;
+  stop) stop ;;
+  remove) stop; rm -rf "$dir" ;;
+  *) usage ;;
+esac
