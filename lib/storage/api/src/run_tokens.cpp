@@ -18,6 +18,17 @@ std::optional<RunToken> RunTokens::begin(SubtaskId id, bool idempotent) {
   return token;
 }
 
+void RunTokens::noteStart(SubtaskId id, const StartedAs& started) {
+  const std::lock_guard lock(mutex_);
+  if (const auto run = live_.find(id); run != live_.end()) run->second.started = started;
+}
+
+std::optional<StartedAs> RunTokens::startedAs(SubtaskId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto run = live_.find(id);
+  return run == live_.end() ? std::nullopt : run->second.started;
+}
+
 RunToken RunTokens::renew(SubtaskId id) {
   const auto random = randomToken();
   const std::lock_guard lock(mutex_);

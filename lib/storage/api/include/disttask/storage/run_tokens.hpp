@@ -17,6 +17,15 @@ enum class PastRun : std::uint8_t {
   kReturned,    ///< its run returned here, and giving the row back could not be confirmed
 };
 
+/// The row of a run as it was read before its start.
+struct StartedAs {
+  proto::TaskId task_id;
+  proto::Step step;
+  std::int32_t ordinal = 0;
+  proto::RunToken token_before;  ///< what the row showed; 0 = none
+  friend bool operator==(const StartedAs&, const StartedAs&) = default;
+};
+
 /// The run tokens of the subtasks that this process runs (design rule 7): subtask id → token, from before a start is
 /// sent until the end of the run is confirmed. No store, no waiting; a table of tasks owns one. Any thread.
 ///
@@ -26,6 +35,9 @@ class RunTokens {
  public:
   /// Draws a fresh token, bit 0 = idempotent, and enters it as live. Nothing: the id has a live run already.
   std::optional<proto::RunToken> begin(proto::SubtaskId id, bool idempotent);
+  /// Notes what was started, for a start that has to be written again.
+  void noteStart(proto::SubtaskId id, const StartedAs& started);
+  [[nodiscard]] std::optional<StartedAs> startedAs(proto::SubtaskId id) const;
   /// Draws a further token for a live run, with the same bit 0: the row may show it from now on. 0: the run is not
   /// live.
   proto::RunToken renew(proto::SubtaskId id);
@@ -52,6 +64,7 @@ class RunTokens {
   struct Run {
     std::vector<proto::RunToken> tokens;  ///< last confirmed first; more only after renew()
     bool checkpoint_in_doubt = false;
+    std::optional<StartedAs> started;
   };
   static constexpr std::size_t kMaxPast = 10'000;
 

@@ -92,6 +92,9 @@ class SchedulerTable {
   virtual bool succeedTask(const Call& call, proto::Life owner, TaskId id) = 0;
   /// Cancels the pending and paused rows of a reverting task, at most `limit`; returns how many (design rule 11).
   virtual std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
+  /// Turns paused rows of a running task to pending, at most `limit`; returns how many. A node may pause a row just after the task went on again
+  /// (design rule 11).
+  virtual std::int64_t resumePausedSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
   /// Takes running rows of evicted or stopped nodes out of `running`, with the token seen, at most `limit`: pending or failed by bit 0 of the token,
   /// canceled or paused if the task is reverting or pausing; counts abnormal ends (design rules 9, 11). Returns how many.
   virtual std::int64_t releaseRowsOfDeadNode(

@@ -123,7 +123,9 @@ class TaskTable {
   virtual std::vector<std::pair<SubtaskId, OrphanOutcome>> takeOrphans(
       const Call& call, const ExecId& exec_id, TaskId task_id, std::int32_t max_abnormal_ends
   ) = 0;
-  /// Returns the ids of these live runs whose row is not `running` with our token any more: moved, paused or canceled by somebody else.
+  /// Returns the ids of these live runs whose row is not `running` with our token any more: moved, paused or canceled by somebody else. A row that is
+  /// pending and this node's again, just as it was read before its start (a failover of the store lost the start), is started again with the same
+  /// token and counts as kept (design rule 16): so ask only while the lease holds.
   virtual std::vector<SubtaskId> findLostRuns(const Call& call, const ExecId& exec_id, const std::vector<SubtaskId>& running) = 0;
   /// Returns the live run token of a subtask; 0 when this process runs it not.
   [[nodiscard]] virtual proto::RunToken liveToken(SubtaskId id) const = 0;

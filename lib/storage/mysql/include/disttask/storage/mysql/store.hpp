@@ -1,0 +1,64 @@
+#pragma once
+#include "disttask/runtime/clock.hpp"
+#include "disttask/sqlclient/connection.hpp"
+#include "disttask/storage/client_table.hpp"
+#include "disttask/storage/mysql/schema.hpp"
+#include "disttask/storage/node_table.hpp"
+#include "disttask/storage/plan_table.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+#include "disttask/storage/task_table.hpp"
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace disttask::storage::mysql {
+
+struct StoreSettings {
+  sqlclient::ConnectSettings
+      connect;  ///< endpoints, user, TLS, time limits; its schema, session and idle limit are set by the store
+  std::string schema = "disttask";  ///< the database that holds our tables
+  std::size_t pool_size = 4;        ///< most connections at once; one more, with short limits, renews leases
+  std::chrono::milliseconds lease{
+      30'000};  ///< the node lease: no transaction of ours may stand idle for longer than a third of it
+  bool shared_with_dxf =
+      false;  ///< schema `mysql`, beside a live TiDB: true for the schema of that name whatever is set
+};
+
+class StoreContext;
+
+/// The tables on a MySQL-compatible server. Connects when first used; any thread. Owns its pools and tables; they live
+/// as long as it does.
+class Store {
+ public:
+  Store(StoreSettings settings, runtime::Clock& clock);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] TaskTable& taskTable() noexcept;
+  [[nodiscard]] ClientTable& clientTable() noexcept;
+  [[nodiscard]] NodeTable& nodeTable() noexcept;
+  [[nodiscard]] SchedulerTable& schedulerTable() noexcept;
+  [[nodiscard]] PlanTable& planTable() noexcept;
+  [[nodiscard]] Schema& schema() noexcept;
+
+  /// Returns the random id that the schema got when it was installed; read once. Throws kStoreSchema when there is
+  /// none.
+  [[nodiscard]] std::string storeId(const Call& call);
+  /// Returns the settings as the store uses them.
+  [[nodiscard]] const StoreSettings& settings() const noexcept;
+
+ private:
+  std::unique_ptr<StoreContext> context_;  // first: the others use it
+  std::unique_ptr<Schema> schema_;
+  std::unique_ptr<NodeTable> nodes_;
+  std::unique_ptr<TaskTable> tasks_;
+  std::unique_ptr<ClientTable> clients_;
+  std::unique_ptr<SchedulerTable> scheduler_;
+  std::unique_ptr<PlanTable> plans_;
+  std::mutex store_id_mutex_;
+  std::string store_id_;
+};
+
+}  // namespace disttask::storage::mysql

@@ -1,0 +1,21 @@
+#pragma once
+#include "disttask/storage/client_table.hpp"
+#include "disttask/storage/node_table.hpp"
+#include "disttask/storage/plan_table.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+#include "disttask/storage/task_table.hpp"
+
+#include <memory>
+
+namespace disttask::storage::mysql {
+
+class StoreContext;
+
+// Each table stands in the source file of its name. The context outlives the tables.
+std::unique_ptr<NodeTable> makeNodeTable(StoreContext& context);
+std::unique_ptr<TaskTable> makeTaskTable(StoreContext& context);
+std::unique_ptr<ClientTable> makeClientTable(StoreContext& context);
+std::unique_ptr<SchedulerTable> makeSchedulerTable(StoreContext& context);
+std::unique_ptr<PlanTable> makePlanTable(StoreContext& context);
+
+}  // namespace disttask::storage::mysql

@@ -1,0 +1,64 @@
+#include "statements/plan.hpp"
+#include "statements/scheduler.hpp"
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+using sqlclient::Sql;
+using sqlclient::Values;
+
+HotStatement hot(const Sql& sql, Values values, const char* table, const char* index, bool sorts = false) {
+  return {sql.name, sql.text, std::move(values), table, index, sorts};
+}
+
+}  // namespace
+
+std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
+  const auto& key = sample.task_key;
+  const auto step = sample.step;
+  Values probe;
+  for (int i = 0; i < 5; ++i) {
+    probe.emplace_back(key);
+    probe.emplace_back(step);
+  }
+  std::vector<HotStatement> statements;
+  for (const auto* alias : {"f", "c", "p", "r", "z"})
+    statements.push_back(hot(sql::kProbeStep, probe, alias, "ix_task"));
+  for (const auto* alias : {"p", "r"}) statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
+  statements.push_back(hot(sql::kDeadHolders, {}, "s", "ix_exec"));
+  statements.push_back(hot(sql::kPendingOfNode, {sample.exec_id, key, std::int64_t{1000}}, "s", "ix_exec"));
+  statements.push_back(hot(sql::kHandedBack, {sample.task_id, std::int64_t{1000}}, "s", "PRIMARY"));
+  statements.push_back(hot(sql::kRunningOfNode, {sample.exec_id, std::int64_t{64}}, "s", "ix_exec"));
+  statements.push_back(hot(sql::kIdsInState, {key, step, "pending", std::int64_t{1000}}, "s", "ix_task"));
+  statements.push_back(hot(sql::kFailPending, {"{}", sample.subtask_id}, "tidb_background_subtask", "PRIMARY"));
+
+  Values cancel{key};
+  Values from;
+  Values move;
+  for (const auto id : sample.subtask_ids) {
+    cancel.emplace_back(id);
+    for (auto* list : {&move, &from}) {
+      list->emplace_back(id);
+      list->emplace_back(sample.exec_id);
+    }
+  }
+  move.insert(move.end(), sample.subtask_ids.begin(), sample.subtask_ids.end());
+  move.insert(move.end(), from.begin(), from.end());
+  const char* const table = "tidb_background_subtask";
+  statements.push_back({"scheduler.cancel_unstarted", sql::cancelUnstartedText(), cancel, table, "PRIMARY"});
+  statements.push_back({"scheduler.resume_paused", sql::resumePausedText(), cancel, table, "PRIMARY"});
+  statements.push_back({"scheduler.move_pending_rows", sql::movePendingText(), move, table, "PRIMARY"});
+  return statements;
+}
+
+std::vector<HotStatement> hotPlanStatements(const HotSample& sample) {
+  std::vector<HotStatement> statements;
+  // The plans found are put in the order of their tasks' ranks.
+  statements.push_back(hot(sql::kPlansOf, {sample.exec_id}, "p", "ix_planner", true));
+  const Values metas{sample.task_key, sample.step, sample.ordinal, std::int64_t{1000}};
+  statements.push_back(hot(sql::kResultMetas, metas, "s", "uk_task_key_step_ordinal"));
+  return statements;
+}
+
+}  // namespace disttask::storage::mysql

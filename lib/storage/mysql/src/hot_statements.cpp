@@ -1,0 +1,69 @@
+#include "statements/task.hpp"
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+constexpr const char* kSubtaskTable = "tidb_background_subtask";
+
+HotStatement hot(const sqlclient::Sql& statement, sqlclient::Values values, std::string table, std::string index) {
+  return {statement.name, statement.text, std::move(values), std::move(table), std::move(index), false};
+}
+
+}  // namespace
+
+std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
+  const std::int64_t token = 6;
+  const std::string json = R"({"row_count":1})";
+  const auto& node = sample.exec_id;
+  const auto& key = sample.task_key;
+  const auto id = sample.subtask_id;
+  sqlclient::Values ids;
+  for (const auto each : sample.subtask_ids) ids.emplace_back(each);
+  sqlclient::Values node_and_ids{node};
+  node_and_ids.insert(node_and_ids.end(), ids.begin(), ids.end());
+  const auto count = ids.size();
+
+  std::vector<HotStatement> hots{
+      hot(sql::kTasksWithWork, {node, node}, "p", "ix_exec"),
+      hot(sql::kTasksWithWork, {node, node}, "r", "ix_exec"),
+      hot(sql::kLargestSlots, {node, key, node, key}, kSubtaskTable, "ix_exec"),
+      hot(sql::kTaskById, {sample.task_id}, "t", "PRIMARY"),
+      hot(sql::kTaskBaseById, {sample.task_id}, "t", "PRIMARY"),
+      hot(sql::kPickPending, {node, key, sample.step, node, std::int64_t{100}}, "s", "ix_exec"),
+      hot(sql::kPickInState, {node, "running", key, sample.step, std::int64_t{100}}, "s", "ix_exec"),
+      hot(sql::kHasInState, {node, "pending", key, sample.step}, "s", "ix_exec"),
+      hot(sql::kRunningRows, {node, key}, "s", "ix_exec"),
+      hot(sql::kPendingIds, {node, key, std::int64_t{64}}, "s", "ix_exec"),
+      hot(sql::kRowById, {id}, "s", "PRIMARY"),
+      hot(sql::kRowByIdForUpdate, {id}, "s", "PRIMARY"),
+      hot(sql::kCheckpointById, {id}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kStart, {token, id, node, key, sample.step, sample.ordinal}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kFinish, {json, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kFinishWithSummary, {json, json, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kEnd, {"failed", nullptr, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kLeaveRunning, {"paused", nullptr, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kGiveBack, {id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kEndUnrun, {"failed", nullptr, token, id, node, "pending", nullptr}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kPauseUnrun, {token, id, node, "running", nullptr}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kReleaseOrphan, {id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kFailOrphan, {json, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kSummary, {json, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kCheckpoint, {json, token, id, node, token}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kAttempt, {id}, "disttask_attempt", "PRIMARY"),
+      hot(sql::kAttemptForUpdate, {id}, "disttask_attempt", "PRIMARY"),
+      hot(sql::kAttemptAbnormalEnd, {std::int64_t{1}, std::int64_t{0}, token, id}, "disttask_attempt", "PRIMARY"),
+      hot(sql::kAttemptRetry, {std::int64_t{1000}, json, id}, "disttask_attempt", "PRIMARY"),
+      hot(sql::kAttemptHandBack, {"[]", json, id}, "disttask_attempt", "PRIMARY"),
+      {"rows of ids", sql::rowsOfIdsText(count), ids, "s", "PRIMARY", false},
+      {"cancel of pending ids", sql::cancelPendingText(count), node_and_ids, kSubtaskTable, "PRIMARY", false},
+      {"pause of pending ids", sql::pausePendingText(count), node_and_ids, kSubtaskTable, "PRIMARY", false},
+  };
+  for (auto& statement : hots) {
+    // The few tasks found are put into rank order.
+    if (statement.name == sql::kTasksWithWork.name) statement.sorts = true;
+  }
+  return hots;
+}
+
+}  // namespace disttask::storage::mysql

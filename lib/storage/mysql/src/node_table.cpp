@@ -1,0 +1,222 @@
+#include "disttask/storage/node_table.hpp"
+
+#include "disttask/base/json.hpp"
+#include "factories.hpp"
+#include "store_context.hpp"
+
+#include "statements/node.hpp"
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+using sqlclient::Result;
+using sqlclient::Sql;
+using sqlclient::Value;
+using sqlclient::Values;
+
+std::string typesToJson(const std::map<std::string, std::string>& types) {
+  Json::Object object;
+  for (const auto& [type, version] : types) object.emplace(type, version);
+  return Json(std::move(object)).dump();
+}
+
+std::map<std::string, std::string> typesFromJson(const std::string& text, const ExecId& exec_id) {
+  std::map<std::string, std::string> types;
+  if (text.empty()) return types;
+  try {
+    const auto json = Json::parse(text);
+    for (const auto& [type, version] : json.asObject()) types.emplace(type, version.asString());
+  } catch (const Exception& e) {
+    Error error = e.error();
+    throw Exception(error.addContext("column types of node '" + exec_id + "'"));
+  }
+  return types;
+}
+
+proto::WantedState wantedFrom(const std::string& text) {
+  for (const auto state : {proto::WantedState::kCordoned, proto::WantedState::kDraining}) {
+    if (text == toString(state)) return state;
+  }
+  return proto::WantedState::kNormal;
+}
+
+proto::Node readNode(const Result& row) {
+  proto::Node node;
+  std::uint32_t column = 0;
+  node.exec_id = row.getString(++column);
+  node.life = Life(row.getInt(++column));
+  node.instance_uuid = row.getString(++column);
+  node.boot_id = row.getString(++column);
+  node.lock_file_id = row.getString(++column);
+  node.renewals = row.getInt(++column);
+  node.lease_ms = row.getInt(++column);
+  node.host = row.getString(++column);
+  node.pid = row.getInt(++column);
+  node.address = row.getString(++column);
+  node.nudge_token = row.getInt(++column);
+  node.types = typesFromJson(row.getString(++column), node.exec_id);
+  node.wanted = wantedFrom(row.getString(++column));
+  node.wanted_message = row.getString(++column);
+  node.reasons = row.getString(++column);
+  node.version = row.getString(++column);
+  node.epoch = row.getInt(++column);
+  node.registered_at = row.getInt(++column);
+  node.role = row.getString(++column);
+  node.slots = static_cast<std::int32_t>(row.getInt(++column));
+  node.has_meta_row = row.getInt(++column) != 0;
+  return node;
+}
+
+/// The columns that a registration writes, in the order of its statements.
+Values registrationValues(const proto::Node& node) {
+  return {
+      node.life.value(),
+      node.instance_uuid,
+      node.boot_id,
+      node.lock_file_id,
+      node.lease_ms,
+      node.host,
+      node.pid,
+      node.address,
+      node.nudge_token,
+      typesToJson(node.types),
+      node.reasons,
+      node.version};
+}
+
+class MysqlNodeTable final : public NodeTable {
+ public:
+  explicit MysqlNodeTable(StoreContext& context) : context_(context) {}
+
+  std::optional<proto::Node> getNode(const Call& call, const ExecId& exec_id) override {
+    return context_.read(call, "node.get", [&](Connection& connection) {
+      auto rows = connection.query(statements::kGetNode, {exec_id});
+      return rows.next() ? std::optional(readNode(rows)) : std::nullopt;
+    });
+  }
+
+  std::vector<proto::Node> getAllNodes(const Call& call) override {
+    return context_.read(call, "node.get_all", [&](Connection& connection) {
+      auto rows = connection.query(statements::kGetAllNodes, {});
+      std::vector<proto::Node> nodes;
+      while (rows.next()) nodes.push_back(readNode(rows));
+      return nodes;
+    });
+  }
+
+  bool registerNode(const Call& call, const proto::Node& node, const std::optional<Life>& expected) override {
+    try {
+      return context_.inTransaction(call, "node.register", [&](Connection& connection) {
+        const bool written = expected ? takeOver(connection, node, *expected) : insert(connection, node);
+        if (written) connection.update(statements::kWriteMeta, {node.exec_id, node.role, std::int64_t{node.slots}});
+        return written;
+      });
+    } catch (const Exception& e) {
+      // The life was drawn for this call alone, so the row itself says whether an unanswered commit went through.
+      if (e.error().reaction() != Reaction::kReconnect) throw;
+      const auto found = readLife(call, node.exec_id);
+      if (!found || *found == expected.value_or(Life())) throw;
+      return *found == node.life;
+    }
+  }
+
+  bool renew(const Call& call, const proto::Node& node) override {
+    const Values values{node.lease_ms, node.address, node.reasons, node.exec_id, node.life.value()};
+    if (updateForLease(call, statements::kRenewNode, values) == 1) return true;
+    // 0 rows alone prove nothing (design rule 10): the row itself must say that it is another's.
+    if (readLife(call, node.exec_id) != node.life) return false;
+    return updateForLease(call, statements::kRenewNode, values) == 1;
+  }
+
+  bool release(const Call& call, const ExecId& exec_id, Life life) override {
+    return endLife(call, statements::kReleaseNode, {exec_id, life.value()}, exec_id);
+  }
+
+  bool evict(const Call& call, const ExecId& exec_id, Life life, std::int64_t renewals) override {
+    return endLife(call, statements::kEvictNode, {exec_id, life.value(), renewals}, exec_id);
+  }
+
+  bool forget(const Call& call, const ExecId& exec_id, Life life) override {
+    const auto remove = [&](Connection& connection) {
+      if (readLifeWith(connection, statements::kLockNode, exec_id) != life) return false;
+      if (life != Life()) {
+        throw Exception(ErrorCode::kPrecondition, "node '" + exec_id + "' is not evicted: its process may still work");
+      }
+      if (connection.query(statements::kFindSubtaskOfNode, {exec_id}).next()) {
+        throw Exception(ErrorCode::kPrecondition, "subtasks of node '" + exec_id + "' remain");
+      }
+      connection.update(statements::kDeleteMeta, {exec_id});
+      return connection.update(statements::kDeleteNode, {exec_id, life.value()}) == 1;
+    };
+    try {
+      return context_.inTransaction(call, "node.forget", remove);
+    } catch (const Exception& e) {
+      if (e.error().reaction() != Reaction::kReconnect || readLife(call, exec_id)) throw;
+      return true;  // the commit that was not answered went through
+    }
+  }
+
+ private:
+  static bool insert(Connection& connection, const proto::Node& node) {
+    auto values = registrationValues(node);
+    values.emplace_back(node.exec_id);
+    try {
+      return connection.update(statements::kInsertNode, values) == 1;
+    } catch (const Exception& e) {
+      if (e.error().code() != ErrorCode::kAlreadyExists) throw;
+      connection.rollback();  // somebody else's row came first
+      return false;
+    }
+  }
+
+  static bool takeOver(Connection& connection, const proto::Node& node, Life expected) {
+    auto values = registrationValues(node);
+    values.emplace_back(node.exec_id);
+    values.emplace_back(expected.value());
+    return connection.update(statements::kTakeNodeOver, values) == 1;
+  }
+
+  static std::optional<Life> readLifeWith(Connection& connection, const Sql& sql, const ExecId& exec_id) {
+    auto rows = connection.query(sql, {exec_id});
+    return rows.next() ? std::optional(Life(rows.getInt(1))) : std::nullopt;
+  }
+
+  std::optional<Life> readLife(const Call& call, const ExecId& exec_id) {
+    return context_.read(call, "node.read_life", [&](Connection& connection) {
+      return readLifeWith(connection, statements::kReadLife, exec_id);
+    });
+  }
+
+  /// Sends a write of the lease's own connection; once more when the session had died while it lay idle, which is
+  /// harmless for writes that compare the life.
+  std::int64_t updateForLease(const Call& call, const Sql& sql, const Values& values) {
+    for (bool again = false;; again = true) {
+      try {
+        return context_.acquireForLease(call)->update(sql, values);
+      } catch (const Exception& e) {
+        if (again || e.error().reaction() != Reaction::kReconnect) throw;
+      }
+    }
+  }
+
+  /// Sets a life to 0. When the answer was lost, a row that shows 0 counts as done: the life is over either way.
+  bool endLife(const Call& call, const Sql& sql, const Values& values, const ExecId& exec_id) {
+    try {
+      return context_.acquireForLease(call)->update(sql, values) == 1;
+    } catch (const Exception& e) {
+      if (e.error().reaction() != Reaction::kReconnect) throw;
+    }
+    return updateForLease(call, sql, values) == 1 || readLife(call, exec_id) == Life();
+  }
+
+  StoreContext& context_;
+};
+
+}  // namespace
+
+std::unique_ptr<NodeTable> makeNodeTable(StoreContext& context) {
+  return std::make_unique<MysqlNodeTable>(context);
+}
+
+}  // namespace disttask::storage::mysql

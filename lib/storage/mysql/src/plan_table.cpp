@@ -1,0 +1,268 @@
+#include "disttask/base/failpoint.hpp"
+#include "disttask/base/random.hpp"
+#include "disttask/base/utf8.hpp"
+#include "disttask/proto/row_error.hpp"
+#include "factories.hpp"
+#include "scheduler_rows.hpp"
+#include "store_context.hpp"
+#include "task_rows.hpp"
+
+#include "statements/plan.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+constexpr std::size_t kMaxBatchRows = 1000;
+constexpr std::size_t kMaxStatementBytes = std::size_t{1} << 20;
+/// Commits without an answer after which a write is given up; each is followed by a look at the row.
+constexpr int kMaxUnanswered = 3;
+
+void checkBatch(const Plan& plan, const PlanBatch& batch) {
+  if (!plan.step) throw Exception(ErrorCode::kPrecondition, "a batch was written before the plan had a step");
+  if (batch.rows.size() > kMaxBatchRows) {
+    throw Exception(
+        ErrorCode::kInvalidArgument,
+        "a batch of " + std::to_string(batch.rows.size()) + " subtasks; the most is " + std::to_string(kMaxBatchRows)
+    );
+  }
+  const auto left = std::numeric_limits<std::int32_t>::max() - plan.next_ordinal;
+  if (static_cast<std::int64_t>(batch.rows.size()) > left) {
+    throw Exception(ErrorCode::kInvalidArgument, "a step has more subtasks than ordinals can count");
+  }
+}
+
+/// Returns how many of the rows from `begin` on go in one statement: one of kInsertSizes, at most kMaxStatementBytes of
+/// metas.
+std::size_t chunkSize(const std::vector<PlanBatch::Row>& rows, std::size_t begin) {
+  std::size_t fit = 0;
+  for (std::size_t bytes = 0; begin + fit < rows.size() && fit < sql::kInsertSizes[0]; ++fit) {
+    bytes += rows[begin + fit].meta.size();
+    if (bytes > kMaxStatementBytes && fit > 0) break;
+  }
+  for (const auto size : sql::kInsertSizes) {
+    if (size <= fit) return size;
+  }
+  return 1;
+}
+
+void insertSubtasks(Connection& connection, const proto::Task& task, const Plan& plan, const PlanBatch& batch) {
+  const auto key = proto::taskKeyOf(task.id);
+  const auto type = typeCodeOf(task.type);
+  for (std::size_t begin = 0; begin < batch.rows.size();) {
+    const auto size = chunkSize(batch.rows, begin);
+    sqlclient::Values values;
+    values.reserve(7 * size);
+    for (auto i = begin; i < begin + size; ++i) {
+      values.emplace_back(std::int64_t{plan.step->value()});
+      values.emplace_back(key);
+      values.emplace_back(batch.rows[i].exec_id);
+      values.emplace_back(batch.rows[i].meta);
+      values.emplace_back(type);
+      values.emplace_back(std::int64_t{task.slots});
+      values.emplace_back(plan.next_ordinal + static_cast<std::int64_t>(i));
+    }
+    connection.updateDynamic("plan.insert_subtasks", sql::insertSubtasksText(size), values);
+    begin += size;
+  }
+}
+
+/// PlanTable on the server; its doc comments are the contract.
+class MysqlPlanTable final : public PlanTable {
+ public:
+  explicit MysqlPlanTable(StoreContext& context) : context_(context) {}
+
+  std::vector<Plan> getPlansOf(const Call& call, const ExecId& exec_id) override {
+    return context_.read(call, "plan.get_plans_of", [&](Connection& connection) {
+      auto rows = connection.query(sql::kPlansOf, {exec_id});
+      std::vector<Plan> plans;
+      while (rows.next()) plans.push_back(readPlan(rows));
+      return plans;
+    });
+  }
+
+  PlanWrite setStep(const Call& call, const Plan& plan, Step step) override {
+    const bool done = step == proto::kStepDone;
+    const sqlclient::Values values{
+        std::int64_t{step.value()},
+        std::int64_t{done},
+        plan.task_id.value(),
+        std::int64_t{plan.after_step.value()},
+        plan.token.value(),
+        std::int64_t{step.value()}};
+    try {
+      return updatePlan(call, "plan.set_step", plan, sql::kPlanStep, values, [&](const Plan& now) {
+        return now.step == step && (now.complete || !done);
+      });
+    } catch (const Exception& e) {
+      if (e.error().code() != ErrorCode::kAlreadyExists) throw;
+      throw Exception(
+          ErrorCode::kPluginFailed,
+          "the task type named step " + std::to_string(step.value()) + " a second time; a step is entered once per task"
+      );
+    }
+  }
+
+  PlanWrite writeBatch(const Call& call, const proto::Task& task, Plan& plan, const PlanBatch& batch) override {
+    checkBatch(plan, batch);
+    const auto next_ordinal = plan.next_ordinal + static_cast<std::int32_t>(batch.rows.size());
+    for (int unanswered = 0;;) {
+      try {
+        bool written = context_.inTransaction(call, "plan.write_batch", [&](Connection& connection) {
+          return tryBatch(connection, task, plan, batch, next_ordinal);
+        });
+        DISTTASK_FAILPOINT("plan.batch_committed");
+        // Nothing matched: either an earlier try of this very batch is in, or somebody else plans (design rule 10).
+        if (!written) written = isAt(call, plan, batch, next_ordinal);
+        if (!written) return PlanWrite::kFenced;
+        plan.cursor = batch.next_cursor;
+        plan.next_ordinal = next_ordinal;
+        plan.complete = batch.complete;
+        return PlanWrite::kApplied;
+      } catch (const Exception& e) {
+        // The cursor decides: sending the batch again either moves it, or finds it moved. The task's row lock makes the
+        // new try wait until the old transaction is decided.
+        if (e.error().reaction() != Reaction::kReconnect || ++unanswered == kMaxUnanswered) throw;
+      }
+    }
+  }
+
+  PlanWrite complete(const Call& call, const Plan& plan) override {
+    const sqlclient::Values values{plan.task_id.value(), std::int64_t{plan.after_step.value()}, plan.token.value()};
+    return updatePlan(call, "plan.complete", plan, sql::kPlanComplete, values, [](const Plan& now) {
+      return now.complete;
+    });
+  }
+
+  PlanWrite setError(
+      const Call& call, const Plan& plan, const std::string& message, bool fatal, runtime::Duration delay
+  ) override {
+    const auto delay_ms = std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
+    const sqlclient::Values values{
+        toValidUtf8(message, proto::kMaxErrorBytes),
+        std::int64_t{fatal},
+        std::int64_t{std::max<std::int64_t>(delay_ms, 0)},
+        plan.task_id.value(),
+        toText(plan.kind),
+        std::int64_t{plan.after_step.value()},
+        plan.token.value(),
+        std::int64_t{plan.retries}};
+    return updatePlan(call, "plan.set_error", plan, sql::kPlanError, values, [&](const Plan& now) {
+      return now.retries == plan.retries + 1 && now.failed == fatal;
+    });
+  }
+
+  std::vector<std::pair<std::int32_t, std::string>> getResultMetas(
+      const Call& call, TaskId task_id, Step step, std::int32_t after, std::int32_t limit
+  ) override {
+    return context_.read(call, "plan.get_result_metas", [&](Connection& connection) {
+      auto rows = connection.query(
+          sql::kResultMetas,
+          {proto::taskKeyOf(task_id), std::int64_t{step.value()}, std::int64_t{after}, std::int64_t{limit}}
+      );
+      std::vector<std::pair<std::int32_t, std::string>> metas;
+      while (rows.next()) metas.emplace_back(static_cast<std::int32_t>(rows.getInt(1)), rows.getString(2));
+      return metas;
+    });
+  }
+
+ private:
+  /// One try of a batch's transaction; false: the task or the plan is not as expected, and nothing was written.
+  static bool tryBatch(
+      Connection& connection,
+      const proto::Task& task,
+      const Plan& plan,
+      const PlanBatch& batch,
+      std::int32_t next_ordinal
+  ) {
+    bool enters = false;
+    {
+      auto row = connection.query(sql::kPlanTaskLock, {task.meta, task.id.value()});
+      if (!row.next()) return false;
+      const auto state = row.getString(1);
+      const Step step(static_cast<std::int32_t>(row.getInt(2)));
+      enters = step == plan.after_step;
+      const bool runs = state == toString(proto::TaskState::kRunning);
+      const bool may_enter = enters && (runs || state == toString(proto::TaskState::kPending));
+      const bool goes_on = runs && step == *plan.step;
+      if ((!may_enter && !goes_on) || row.getInt(3) != 1) return false;
+    }
+    const std::int64_t step = plan.step->value();
+    const sqlclient::Values cursor{
+        batch.next_cursor,
+        std::int64_t{next_ordinal},
+        std::int64_t{batch.complete},
+        plan.task_id.value(),
+        std::int64_t{plan.after_step.value()},
+        plan.token.value(),
+        step,
+        plan.cursor,
+        std::int64_t{plan.next_ordinal}};
+    if (connection.update(sql::kPlanAdvance, cursor) != 1) return false;
+    if (enters) {
+      const std::int64_t after = plan.after_step.value();
+      if (connection.update(sql::kPlanEnterStep, {step, task.id.value(), after}) != 1) {
+        throw Exception(ErrorCode::kInternal, "a task row changed while it was locked");
+      }
+    }
+    insertSubtasks(connection, task, plan, batch);
+    DISTTASK_FAILPOINT("plan.batch_before_commit");
+    return true;
+  }
+
+  /// True if the plan stands where this batch leaves it, under our token.
+  bool isAt(const Call& call, const Plan& plan, const PlanBatch& batch, std::int32_t next_ordinal) {
+    const auto now = readPlanNow(call, plan);
+    return now && now->token == plan.token && now->step == plan.step && now->cursor == batch.next_cursor &&
+           now->next_ordinal == next_ordinal && now->complete == batch.complete;
+  }
+
+  std::optional<Plan> readPlanNow(const Call& call, const Plan& plan) {
+    return context_.read(call, "plan.read", [&](Connection& connection) {
+      return queryPlan(connection, plan.task_id, plan.kind, plan.after_step);
+    });
+  }
+
+  /// One guarded update of a plan row. When it matches nothing, or its commit was not answered, the row is read again:
+  /// `is_done` says that it shows the target. Otherwise an unanswered one is sent again, and one that did not match is
+  /// fenced.
+  template <typename F>
+  PlanWrite updatePlan(
+      const Call& call,
+      std::string_view name,
+      const Plan& plan,
+      const sqlclient::Sql& statement,
+      const sqlclient::Values& values,
+      F is_done
+  ) {
+    for (int unanswered = 0;;) {
+      bool answered = true;
+      try {
+        const auto matched = context_.inTransaction(call, name, [&](Connection& connection) {
+          return connection.update(statement, values);
+        });
+        if (matched == 1) return PlanWrite::kApplied;
+      } catch (const Exception& e) {
+        if (e.error().reaction() != Reaction::kReconnect || ++unanswered == kMaxUnanswered) throw;
+        answered = false;
+      }
+      const auto now = readPlanNow(call, plan);
+      if (!now || now->token != plan.token) return PlanWrite::kFenced;
+      if (is_done(*now)) return PlanWrite::kApplied;
+      if (answered) return PlanWrite::kFenced;
+    }
+  }
+
+  StoreContext& context_;
+};
+
+}  // namespace
+
+std::unique_ptr<PlanTable> makePlanTable(StoreContext& context) {
+  return std::make_unique<MysqlPlanTable>(context);
+}
+
+}  // namespace disttask::storage::mysql

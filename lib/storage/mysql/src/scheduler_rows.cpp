@@ -1,0 +1,62 @@
+#include "scheduler_rows.hpp"
+
+#include "disttask/base/error.hpp"
+
+#include "statements/plan.hpp"
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+std::int32_t getInt32(const sqlclient::Result& row, std::uint32_t column) {
+  return static_cast<std::int32_t>(row.getInt(column));
+}
+
+}  // namespace
+
+proto::SubtaskBase readScheduled(const sqlclient::Result& row, TaskId task_id) {
+  proto::SubtaskBase subtask;
+  subtask.id = proto::SubtaskId(row.getInt(1));
+  subtask.task_id = task_id;
+  subtask.step = row.isNull(2) ? proto::kStepInit : Step(getInt32(row, 2));
+  subtask.ordinal = getInt32(row, 3);
+  subtask.exec_id = row.getString(4);
+  subtask.state = proto::parseSubtaskState(row.getString(5)).value_or(proto::SubtaskState::kPending);
+  subtask.slots = getInt32(row, 6);
+  subtask.token = proto::RunToken(row.getInt(7));
+  return subtask;
+}
+
+Plan readPlan(const sqlclient::Result& row) {
+  Plan plan;
+  plan.task_id = TaskId(row.getInt(1));
+  plan.kind = row.getString(2) == toText(PlanKind::kRevert) ? PlanKind::kRevert : PlanKind::kStep;
+  plan.after_step = Step(getInt32(row, 3));
+  if (!row.isNull(4)) plan.step = Step(getInt32(row, 4));
+  plan.planner = row.getString(5);
+  plan.token = proto::RunToken(row.getInt(6));
+  plan.next_ordinal = getInt32(row, 7);
+  plan.complete = row.getInt(8) != 0;
+  plan.failed = row.getInt(9) != 0;
+  plan.retries = getInt32(row, 10);
+  plan.error = row.getString(11);
+  if (row.numColumns() >= 12) plan.cursor = row.getString(12);
+  return plan;
+}
+
+std::optional<Plan> queryPlan(sqlclient::Connection& connection, TaskId task_id, PlanKind kind, Step after_step) {
+  auto rows = connection.query(sql::kPlan, {task_id.value(), toText(kind), std::int64_t{after_step.value()}});
+  if (!rows.next()) return std::nullopt;
+  return readPlan(rows);
+}
+
+const char* toText(PlanKind kind) noexcept {
+  return kind == PlanKind::kRevert ? "revert" : "step";
+}
+
+sqlclient::Value toBind(const std::optional<std::string>& text) {
+  if (!text) return nullptr;
+  return *text;
+}
+
+}  // namespace disttask::storage::mysql

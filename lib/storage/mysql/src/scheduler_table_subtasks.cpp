@@ -1,0 +1,240 @@
+#include "attempts.hpp"
+#include "disttask/proto/row_error.hpp"
+#include "scheduler_table.hpp"
+#include "task_rows.hpp"
+
+#include "statements/scheduler.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+using proto::SubtaskId;
+using proto::SubtaskState;
+
+/// The text of ErrNonIdempotentSubtask (contract 4.9).
+constexpr std::string_view kNonIdempotentText = "subtask in running state and is not idempotent";
+
+/// Appends ids that match, of one state, until there are `limit`.
+void appendIds(
+    Connection& connection,
+    const sqlclient::Sql& query,
+    sqlclient::Values values,
+    std::size_t limit,
+    std::vector<std::int64_t>& ids
+) {
+  if (ids.size() >= limit) return;
+  values.emplace_back(static_cast<std::int64_t>(limit - ids.size()));
+  auto rows = connection.query(query, values);
+  while (rows.next()) ids.push_back(rows.getInt(1));
+}
+
+/// Calls `body` with each run of at most kIdsPerStatement items; short runs repeat their last item.
+template <typename T, typename F>
+void inPaddedChunks(const std::vector<T>& items, F body) {
+  for (std::size_t begin = 0; begin < items.size(); begin += sql::kIdsPerStatement) {
+    const auto end = std::min(begin + sql::kIdsPerStatement, items.size());
+    std::vector<T> chunk(
+        items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end)
+    );
+    const T last = chunk.back();
+    chunk.resize(sql::kIdsPerStatement, last);
+    body(chunk);
+  }
+}
+
+/// Changes the task's rows in `states` by a multi-row text (task_key, ids), with the task row held in `task_state`.
+/// Returns how many.
+std::int64_t changeUnstarted(
+    Connection& connection,
+    const std::string& text,
+    TaskId id,
+    TaskState task_state,
+    std::initializer_list<const char*> states,
+    std::int32_t limit
+) {
+  const auto key = proto::taskKeyOf(id);
+  const auto most = static_cast<std::size_t>(std::clamp(limit, 1, 1000));
+  std::int64_t step = 0;
+  {
+    auto task = connection.query(sql::kTaskStateLock, {id.value()});
+    if (!task.next() || task.getString(1) != toString(task_state)) return 0;
+    step = task.getInt(2);
+  }
+  std::vector<std::int64_t> ids;
+  for (const auto* state : states) appendIds(connection, sql::kIdsInState, {key, step, state}, most, ids);
+  if (ids.empty()) {
+    // Other steps should have none; looking costs a walk over the task's part of the index, once.
+    for (const auto* state : states) appendIds(connection, sql::kIdsInStateAllSteps, {key, state}, most, ids);
+  }
+  std::sort(ids.begin(), ids.end());
+  std::int64_t changed = 0;
+  inPaddedChunks(ids, [&](const std::vector<std::int64_t>& chunk) {
+    sqlclient::Values values{key};
+    values.insert(values.end(), chunk.begin(), chunk.end());
+    changed += connection.updateDynamic("scheduler.change_unstarted", text, values);
+  });
+  return changed;
+}
+
+/// A running row of a dead node as it was found.
+struct Orphan {
+  SubtaskId id;
+  TaskId task_id;
+  sqlclient::Value token;  ///< NULL where somebody else's program started it
+};
+
+std::vector<Orphan> findOrphans(Connection& connection, const ExecId& exec_id, std::int32_t limit) {
+  std::vector<Orphan> orphans;
+  auto rows = connection.query(sql::kRunningOfNode, {exec_id, std::int64_t{limit}});
+  while (rows.next()) {
+    Orphan orphan;
+    orphan.id = SubtaskId(rows.getInt(1));
+    orphan.task_id = TaskId(std::strtoll(rows.getString(2).c_str(), nullptr, 10));
+    if (!rows.isNull(3)) orphan.token = rows.getInt(3);
+    orphans.push_back(std::move(orphan));
+  }
+  std::sort(orphans.begin(), orphans.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return orphans;
+}
+
+/// Locks the task rows in the order of their ids. A task that is gone has no state.
+std::map<TaskId, std::optional<TaskState>> lockTasks(Connection& connection, const std::vector<Orphan>& orphans) {
+  std::map<TaskId, std::optional<TaskState>> states;
+  for (const auto& orphan : orphans) states.emplace(orphan.task_id, std::nullopt);
+  for (auto& [id, state] : states) {
+    auto rows = connection.query(sql::kTaskStateLock, {id.value()});
+    if (rows.next()) state = proto::parseTaskState(rows.getString(1));
+  }
+  return states;
+}
+
+/// What becomes of a running row whose process is gone (design rule 11), before its attempts are looked at.
+SubtaskState stateAfterDeath(std::optional<TaskState> task, bool idempotent) {
+  if (!task || *task == TaskState::kReverting || isDone(*task)) return SubtaskState::kCanceled;
+  if (!idempotent) return SubtaskState::kFailed;
+  return *task == TaskState::kPausing || *task == TaskState::kPaused ? SubtaskState::kPaused : SubtaskState::kPending;
+}
+
+/// Writes one row out of `running`, with the token seen. The caller holds the row.
+void release(
+    Connection& connection,
+    const Orphan& orphan,
+    const ExecId& exec_id,
+    std::optional<TaskState> task,
+    std::int32_t max_abnormal_ends
+) {
+  const auto* token = std::get_if<std::int64_t>(&orphan.token);
+  const proto::RunToken run(token ? *token : 0);
+  const auto attempt = countAbnormalEnd(connection, orphan.id, orphan.task_id, run);
+  auto target = stateAfterDeath(task, isIdempotent(run));
+  std::string text(kNonIdempotentText);
+  if (target == SubtaskState::kPending && attempt.ends_alone >= max_abnormal_ends) {
+    target = SubtaskState::kFailed;
+    text = endedItsNode(attempt);
+  }
+  const auto id = orphan.id.value();
+  switch (target) {
+    case SubtaskState::kPending:
+      connection.update(sql::kReleaseOrphan, {id, exec_id, orphan.token});
+      break;
+    case SubtaskState::kPaused:
+      connection.update(sql::kPauseUnrun, {orphan.token, id, exec_id, "running", orphan.token});
+      break;
+    case SubtaskState::kCanceled:
+      connection.update(sql::kEndUnrun, {"canceled", nullptr, orphan.token, id, exec_id, "running", orphan.token});
+      break;
+    default:
+      connection.update(sql::kFailOrphan, {proto::encodeRowError(text), id, exec_id, orphan.token});
+      break;
+  }
+}
+
+}  // namespace
+
+std::int64_t MysqlSchedulerTable::cancelPendingSubtasks(
+    const Call& call, proto::Life owner, TaskId id, std::int32_t limit
+) {
+  static const std::string text = sql::cancelUnstartedText();
+  return asOwner(call, owner, "scheduler.cancel_pending", [&](Connection& connection) {
+    return changeUnstarted(connection, text, id, TaskState::kReverting, {"pending", "paused"}, limit);
+  });
+}
+
+std::int64_t MysqlSchedulerTable::resumePausedSubtasks(
+    const Call& call, proto::Life owner, TaskId id, std::int32_t limit
+) {
+  static const std::string text = sql::resumePausedText();
+  return asOwner(call, owner, "scheduler.resume_paused", [&](Connection& connection) {
+    return changeUnstarted(connection, text, id, TaskState::kRunning, {"paused"}, limit);
+  });
+}
+
+std::int64_t MysqlSchedulerTable::releaseRowsOfDeadNode(
+    const Call& call, proto::Life owner, const ExecId& exec_id, std::int32_t max_abnormal_ends, std::int32_t limit
+) {
+  return asOwner(call, owner, "scheduler.release_rows", [&](Connection& connection) -> std::int64_t {
+    {
+      // Held to the end: while it is, no new life can begin under this id, so what runs there was started by the dead
+      // one. Without a row there is nothing to hold, and the tokens alone keep a new life's runs apart.
+      auto node = connection.query(sql::kNodeLifeLock, {exec_id});
+      if (node.next() && node.getInt(1) != 0) return 0;
+    }
+    const auto orphans = findOrphans(connection, exec_id, std::clamp(limit, 1, 1000));
+    const auto tasks = lockTasks(connection, orphans);
+    // All subtask rows by id first, then the attempts: the lock order of design rule 19.
+    std::vector<const Orphan*> held;
+    for (const auto& orphan : orphans) {
+      const auto row = queryRowState(connection, sql::kRowByIdForUpdate, orphan.id);
+      const bool same =
+          row && row->is(SubtaskState::kRunning) && row->exec_id == exec_id && row->tokenBind() == orphan.token;
+      if (same) held.push_back(&orphan);
+    }
+    for (const auto* orphan : held) release(connection, *orphan, exec_id, tasks.at(orphan->task_id), max_abnormal_ends);
+    return static_cast<std::int64_t>(held.size());
+  });
+}
+
+bool MysqlSchedulerTable::failPendingSubtask(
+    const Call& call, proto::Life owner, SubtaskId id, const std::string& error
+) {
+  return asOwner(call, owner, "scheduler.fail_pending", [&](Connection& connection) {
+    if (connection.update(sql::kFailPending, {proto::encodeRowError(error), id.value()}) == 1) return true;
+    auto rows = connection.query(sql::kSubtaskState, {id.value()});
+    return rows.next() && rows.getString(1) == toString(SubtaskState::kFailed);
+  });
+}
+
+std::int64_t MysqlSchedulerTable::movePendingSubtasks(
+    const Call& call, proto::Life owner, const std::vector<SubtaskMove>& moves
+) {
+  if (moves.empty()) return 0;
+  if (moves.size() > 1000) throw Exception(ErrorCode::kInvalidArgument, "more than 1000 subtasks moved at once");
+  auto sorted = moves;
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return asOwner(call, owner, "scheduler.move_pending", [&](Connection& connection) {
+    static const std::string text = sql::movePendingText();
+    std::int64_t moved = 0;
+    inPaddedChunks(sorted, [&](const std::vector<SubtaskMove>& chunk) {
+      sqlclient::Values values;
+      values.reserve(5 * chunk.size());
+      for (const auto& move : chunk) {
+        values.emplace_back(move.id.value());
+        values.emplace_back(move.to);
+      }
+      for (const auto& move : chunk) values.emplace_back(move.id.value());
+      for (const auto& move : chunk) {
+        values.emplace_back(move.id.value());
+        values.emplace_back(move.from);
+      }
+      moved += connection.updateDynamic("scheduler.move_pending_rows", text, values);
+    });
+    return moved;
+  });
+}
+
+}  // namespace disttask::storage::mysql

@@ -1,0 +1,99 @@
+#pragma once
+#include "disttask/sqlclient/connection.hpp"
+
+#include "statements/hot_statement.hpp"
+#include "statements/task.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+// Plans of steps (design rule 20): one side row per (task, kind, step that it follows). The planner's writes carry its
+// token and the cursor as read.
+
+// clang-format off
+
+/// Columns in the order of plan_rows.cpp; the cursor, which may be long, comes last.
+#define DISTTASK_PLAN_COLUMNS \
+  "p.task_id, p.kind, p.after_step, p.step, p.planner, p.token, p.next_ordinal, p.complete, p.failed, p.retries, p.error"
+
+namespace disttask::storage::mysql::sql {
+
+/// Plans of a node whose time has come and whose task may still be planned; a time further ahead than the longest back-off counts as now.
+/// Binds: planner.
+inline constexpr Sql kPlansOf{"plans_of",
+  "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p force index (ix_planner) join tidb_global_task t on t.id=p.task_id"
+  " where p.planner=? and p.complete=0 and p.failed=0"
+  " and (p.not_before<=" DISTTASK_NOW_MS " or p.not_before>" DISTTASK_NOW_MS "+3600000)"
+  " and ((p.kind='step' and t.state in ('pending','running')) or (p.kind='revert' and t.state='reverting'))"
+  " order by t.priority, t.create_time, t.id"};
+/// Binds: task_id, kind, after_step.
+inline constexpr Sql kPlan{"plan",
+  "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p where p.task_id=? and p.kind=? and p.after_step=?"};
+/// Binds: task_id.
+inline constexpr Sql kAllPlansOfTask{"all_plans_of_task", "select " DISTTASK_PLAN_COLUMNS " from disttask_plan p where p.task_id=?"};
+
+// --- the owner's ---
+
+/// Binds: task_id, kind, after_step, planner, token.
+inline constexpr Sql kPlanMake{"plan_make",
+  "insert into disttask_plan (task_id, kind, after_step, step, planner, token, `cursor`, next_ordinal, complete, failed, retries, error,"
+  " not_before, created) values (?,?,?,null,?,?,'',1,0,0,0,null,0,current_timestamp()) on duplicate key update task_id=task_id"};
+/// Binds: planner, new token, task_id, kind, after_step, token as seen.
+inline constexpr Sql kPlanAssign{"plan_assign",
+  "update disttask_plan set planner=?, token=?, not_before=0"
+  " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
+
+// --- the planner's ---
+
+/// Binds: step, complete, task_id, after_step, token, step.
+inline constexpr Sql kPlanStep{"plan_step",
+  "update disttask_plan set step=?, complete=? where task_id=? and kind='step' and after_step=? and token=?"
+  " and complete=0 and failed=0 and (step is null or step=?)"};
+/// Binds: meta as read, id.
+inline constexpr Sql kPlanTaskLock{"plan_task_lock", "select t.state, t.step, t.meta<=>? from tidb_global_task t where t.id=? for update"};
+/// Binds: next cursor, next ordinal, complete, task_id, after_step, token, step, cursor and ordinal as read.
+inline constexpr Sql kPlanAdvance{"plan_advance",
+  "update disttask_plan set `cursor`=?, next_ordinal=?, complete=?, retries=0, error=null, not_before=0"
+  " where task_id=? and kind='step' and after_step=? and token=? and step=? and complete=0 and failed=0 and `cursor`=? and next_ordinal=?"};
+/// Binds: step, id, step as read.
+inline constexpr Sql kPlanEnterStep{"plan_enter_step",
+  "update tidb_global_task set start_time=if(state='pending',current_timestamp(),start_time), state='running', step=?,"
+  " state_update_time=current_timestamp() where id=? and state in ('pending','running') and step=?"};
+/// Binds: task_id, after_step, token.
+inline constexpr Sql kPlanComplete{"plan_complete",
+  "update disttask_plan set complete=1, error=null where task_id=? and kind='revert' and after_step=? and token=? and complete=0 and failed=0"};
+/// Binds: error, failed, delay in ms, task_id, kind, after_step, token, retries as read.
+inline constexpr Sql kPlanError{"plan_error",
+  "update disttask_plan set error=?, failed=?, retries=retries+1, not_before=" DISTTASK_NOW_MS "+?"
+  " where task_id=? and kind=? and after_step=? and token=? and retries=? and complete=0 and failed=0"};
+/// By ordinal. Binds: task_key, step, ordinal, limit.
+inline constexpr Sql kResultMetas{"result_metas",
+  "select s.ordinal, s.meta from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
+  " where s.task_key=? and s.step=? and s.ordinal>? and s.state='succeed' order by s.ordinal limit ?"};
+
+// --- subtasks of a batch: a multi-row insert ---
+
+/// How many rows one statement has: a batch is cut into these, largest first, so that few texts are prepared.
+inline constexpr std::size_t kInsertSizes[] = {256, 64, 16, 4, 1};
+
+/// Binds, per row: step, task_key, exec_id, meta, type, concurrency, ordinal.
+inline std::string insertSubtasksText(std::size_t rows) {
+  std::string text =
+      "insert into tidb_background_subtask (step, task_key, exec_id, meta, state, type, concurrency, ordinal, create_time, checkpoint, summary) values ";
+  for (std::size_t i = 0; i < rows; ++i) {
+    text += i == 0 ? "" : ",";
+    text += "(?,?,?,?,'pending',?,?,?,current_timestamp(),'{}','{}')";
+  }
+  return text;
+}
+
+}  // namespace disttask::storage::mysql::sql
+// clang-format on
+
+namespace disttask::storage::mysql {
+
+/// Returns what planning sends per poll and per batch.
+std::vector<HotStatement> hotPlanStatements(const HotSample& sample);
+
+}  // namespace disttask::storage::mysql

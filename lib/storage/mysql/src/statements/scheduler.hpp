@@ -1,0 +1,156 @@
+#pragma once
+#include "disttask/sqlclient/connection.hpp"
+
+#include "statements/hot_statement.hpp"
+#include "statements/task.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+// What the owner of the scheduler role sends (contract 2.2, 2.3; design rule 19). JSON and task_key as in task.hpp.
+// Loops look only at index entries: one state per look, and counts run over ix_exec, which holds all they need.
+
+// clang-format off
+
+/// Columns of a subtask that scheduling needs, in the order of scheduler_rows.cpp.
+#define DISTTASK_SCHEDULED_COLUMNS "s.id, s.step, s.ordinal, s.exec_id, s.state, s.concurrency, s.ddl_physical_tid"
+
+namespace disttask::storage::mysql::sql {
+
+// --- the role ---
+
+inline constexpr Sql kOwner{"owner",
+  "select o.exec_id, o.life, l.renewals, o.term, n.address, n.nudge_token from disttask_owner o"
+  " join disttask_owner_lease l on l.id=o.id left join disttask_node n on n.exec_id=o.exec_id where o.id=1"};
+/// First statement of each transaction of the owner. Binds: life.
+inline constexpr Sql kOwnerFence{"owner_fence", "update disttask_owner set seq=seq+1 where id=1 and life=?"};
+/// Binds: exec_id, new life, life as observed.
+inline constexpr Sql kOwnerTake{"owner_take",
+  "update disttask_owner set exec_id=?, life=?, seq=seq+1, term=term+1 where id=1 and life=?"};
+inline constexpr Sql kOwnerLeaseLock{"owner_lease_lock", "select life, renewals from disttask_owner_lease where id=1 for update"};
+/// Binds: new life.
+inline constexpr Sql kOwnerLeaseTake{"owner_lease_take", "update disttask_owner_lease set life=?, renewals=0 where id=1"};
+/// Binds: life.
+inline constexpr Sql kOwnerRenew{"owner_renew", "update disttask_owner_lease set renewals=renewals+1 where id=1 and life=?"};
+inline constexpr Sql kOwnerRelease{"owner_release", "update disttask_owner set life=0, seq=seq+1 where id=1 and life=?"};
+inline constexpr Sql kOwnerLeaseRelease{"owner_lease_release",
+  "update disttask_owner_lease set life=0, renewals=0 where id=1 and life=?"};
+
+// --- tasks ---
+
+/// In rank order. Binds: limit.
+inline constexpr Sql kUnfinishedTasks{"unfinished_tasks",
+  "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t"
+  " where t.state in ('pending','running','reverting','cancelling','pausing','resuming','modifying')"
+  " order by t.priority, t.create_time, t.id limit ?"};
+inline constexpr Sql kTaskStateLock{"task_state_lock", "select t.state, t.step from tidb_global_task t where t.id=? for update"};
+inline constexpr Sql kTaskState{"task_state", "select t.state, t.step from tidb_global_task t where t.id=?"};
+/// Binds: new state, error or NULL (then it stays), 1 when it begins to run, 1 when it ends, id, state as seen.
+inline constexpr Sql kTaskChange{"task_change",
+  "update tidb_global_task set state=?, error=coalesce(?,error),"
+  " start_time=if(?=1,coalesce(start_time,current_timestamp()),start_time),"
+  " end_time=if(?=1,current_timestamp(),end_time), state_update_time=current_timestamp() where id=? and state=?"};
+inline constexpr Sql kTaskSucceed{"task_succeed",
+  "update tidb_global_task set state='succeed', step=-2, state_update_time=current_timestamp(), end_time=current_timestamp()"
+  " where id=? and state='running'"};
+
+// --- subtasks: looking ---
+
+/// Binds: task_key, step.
+inline constexpr Sql kCountStates{"count_states",
+  "select s.state, count(*) from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.step=? group by s.state"};
+/// Binds: task_key, step, five times.
+inline constexpr Sql kProbeStep{"probe_step",
+  "select (select 1 from tidb_background_subtask f force index (ix_task) where f.task_key=? and f.step=? and f.state='failed' limit 1),"
+  " (select 1 from tidb_background_subtask c force index (ix_task) where c.task_key=? and c.step=? and c.state='canceled' limit 1),"
+  " (select 1 from tidb_background_subtask p force index (ix_task) where p.task_key=? and p.step=? and p.state='pending' limit 1),"
+  " (select 1 from tidb_background_subtask r force index (ix_task) where r.task_key=? and r.step=? and r.state='running' limit 1),"
+  " (select 1 from tidb_background_subtask z force index (ix_task) where z.task_key=? and z.step=? and z.state='paused' limit 1)"};
+/// Rows of all steps: runs over the task's part of the index, so only at its end. Binds: task_key.
+inline constexpr Sql kCountActive{"count_active",
+  "select count(*) from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.state in ('pending','running')"};
+/// The first failure of a step; failed ones go before canceled ones, which have no error of their own. Binds: task_key, step, state.
+inline constexpr Sql kFirstError{"first_error",
+  "select s.error from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.step=? and s.state=?"
+  " order by s.end_time is null, s.end_time, s.id limit 1"};
+/// Binds: task_key, limit.
+inline constexpr Sql kPendingOfTask{"pending_of_task",
+  "select " DISTTASK_SCHEDULED_COLUMNS " from tidb_background_subtask s force index (ix_task)"
+  " where s.task_key=? and s.state='pending' order by s.id limit ?"};
+/// Last ones first. Binds: exec_id, task_key, limit.
+inline constexpr Sql kPendingOfNode{"pending_of_node",
+  "select " DISTTASK_SCHEDULED_COLUMNS " from tidb_background_subtask s force index (ix_exec)"
+  " where s.exec_id=? and s.state='pending' and s.task_key=? order by s.step desc, s.ordinal desc limit ?"};
+/// Each exec id that has rows, with its pending and running ones of a task. Binds: task_key, task_key.
+inline constexpr Sql kCountByNode{"count_by_node",
+  "select h.exec_id,"
+  " (select count(*) from tidb_background_subtask p force index (ix_exec) where p.exec_id=h.exec_id and p.state='pending' and p.task_key=?),"
+  " (select count(*) from tidb_background_subtask r force index (ix_exec) where r.exec_id=h.exec_id and r.state='running' and r.task_key=?)"
+  " from (select distinct exec_id from tidb_background_subtask force index (ix_exec)) h"};
+/// A sub-query instead of exists: the optimizer would turn that into a scan of the whole index.
+inline constexpr Sql kDeadHolders{"dead_holders",
+  "select h.exec_id from (select distinct exec_id from tidb_background_subtask force index (ix_exec)) h"
+  " left join disttask_node n on n.exec_id=h.exec_id"
+  " where (n.exec_id is null or n.life=0) and (select 1 from tidb_background_subtask s force index (ix_exec)"
+  "  where s.exec_id=h.exec_id and s.state='running' limit 1) is not null order by h.exec_id"};
+/// Rows that their present node has handed back. Binds: task_id, limit.
+inline constexpr Sql kHandedBack{"handed_back",
+  "select " DISTTASK_SCHEDULED_COLUMNS ", a.handed_back, a.last_error from disttask_attempt a force index (ix_task)"
+  " join tidb_background_subtask s on s.id=a.subtask_id"
+  " where a.task_id=? and a.handed_back is not null and s.state='pending' and json_contains(a.handed_back,json_quote(s.exec_id))=1 limit ?"};
+
+// --- subtasks: writing ---
+
+/// Binds: exec_id.
+inline constexpr Sql kNodeLifeLock{"node_life_lock", "select life from disttask_node where exec_id=? for update"};
+/// Binds: exec_id, limit.
+inline constexpr Sql kRunningOfNode{"running_of_node",
+  "select s.id, s.task_key, s.ddl_physical_tid from tidb_background_subtask s force index (ix_exec)"
+  " where s.exec_id=? and s.state='running' limit ?"};
+/// Unstarted rows of a step. Binds: task_key, step, state, limit.
+inline constexpr Sql kIdsInState{"ids_in_state",
+  "select s.id from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.step=? and s.state=? limit ?"};
+/// The same for all steps. Binds: task_key, state, limit.
+inline constexpr Sql kIdsInStateAllSteps{"ids_in_state_all_steps",
+  "select s.id from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.state=? limit ?"};
+/// Binds: error, id.
+inline constexpr Sql kFailPending{"fail_pending",
+  "update tidb_background_subtask force index (primary) set state='failed', error=?, state_update_time=unix_timestamp(),"
+  " end_time=current_timestamp() where id=? and state='pending'"};
+inline constexpr Sql kSubtaskState{"subtask_state", "select s.state from tidb_background_subtask s where s.id=?"};
+
+// --- multi-row forms ---
+
+/// Rows that one statement names by id; longer lists go in several statements, shorter ones repeat their last id, so that few texts are prepared.
+inline constexpr std::size_t kIdsPerStatement = 64;
+
+/// Pending and paused rows of a task to `canceled`. Binds: task_key, kIdsPerStatement ids.
+inline std::string cancelUnstartedText() {
+  return "update tidb_background_subtask force index (primary) set state='canceled', start_time=coalesce(start_time,unix_timestamp()),"
+         " state_update_time=unix_timestamp(), end_time=current_timestamp()"
+         " where task_key=? and state in ('pending','paused') and id in (" + placeholders(kIdsPerStatement) + ")";
+}
+/// Paused rows of a task to `pending`. Binds: task_key, kIdsPerStatement ids.
+inline std::string resumePausedText() {
+  return "update tidb_background_subtask force index (primary) set state='pending', error=null, state_update_time=unix_timestamp()"
+         " where task_key=? and state='paused' and id in (" + placeholders(kIdsPerStatement) + ")";
+}
+/// Pending rows to other nodes. Binds, each kIdsPerStatement times: id and new exec_id; ids; id and exec_id as seen.
+inline std::string movePendingText() {
+  std::string cases = "case id";
+  for (std::size_t i = 0; i < kIdsPerStatement; ++i) cases += " when ? then ?";
+  cases += " end";
+  return "update tidb_background_subtask force index (primary) set exec_id=" + cases + " where id in (" + placeholders(kIdsPerStatement) +
+         ") and state='pending' and exec_id=" + cases;
+}
+
+}  // namespace disttask::storage::mysql::sql
+// clang-format on
+
+namespace disttask::storage::mysql {
+
+/// Returns what the owner's loop sends each round and per step.
+std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample);
+
+}  // namespace disttask::storage::mysql

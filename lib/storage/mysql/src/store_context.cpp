@@ -1,0 +1,101 @@
+#include "store_context.hpp"
+
+#include "disttask/base/random.hpp"
+#include "disttask/runtime/backoff.hpp"
+
+#include <algorithm>
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+constexpr std::chrono::seconds kDefaultLimit{30};
+/// A pooled session may have died while it lay there; a second one that dies at once says that the server is in
+/// trouble.
+constexpr std::uint32_t kMaxBroken = 2;
+constexpr runtime::BackoffPolicy kConflictPause{std::chrono::milliseconds(4), std::chrono::milliseconds(500), 0.5};
+
+std::chrono::seconds idleLimit(const StoreSettings& settings) {
+  const auto third = std::chrono::duration_cast<std::chrono::seconds>(settings.lease / 3);
+  return std::max(third, std::chrono::seconds(1));
+}
+
+sqlclient::ConnectSettings withSession(const StoreSettings& settings, int lock_wait_seconds) {
+  auto connect = settings.connect;
+  connect.schema = settings.schema;
+  connect.session = {
+      "set session time_zone = '+00:00'",
+      "set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+      // Below the read limit: a statement whose client has given up would still be applied when the lock comes free.
+      "set session innodb_lock_wait_timeout = " + std::to_string(lock_wait_seconds),
+  };
+  return connect;
+}
+
+sqlclient::ConnectSettings workConnect(const StoreSettings& settings) {
+  auto connect = withSession(settings, 3);
+  connect.idle_transaction_limit = idleLimit(settings);
+  return connect;
+}
+
+sqlclient::ConnectSettings leaseConnect(const StoreSettings& settings) {
+  auto connect = withSession(settings, 2);
+  connect.connect_timeout = connect.read_timeout = connect.write_timeout = std::chrono::seconds(3);
+  return connect;
+}
+
+StoreSettings completed(StoreSettings settings) {
+  if (settings.schema == "mysql") settings.shared_with_dxf = true;
+  return settings;
+}
+
+}  // namespace
+
+StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
+    : settings_(completed(std::move(settings))),
+      clock_(clock),
+      // On MySQL the idle limit ends any idle session, so the pool must let go of them earlier.
+      pool_(
+          workConnect(settings_),
+          {settings_.pool_size, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
+          clock
+      ),
+      lease_pool_(leaseConnect(settings_), {1, std::chrono::seconds(60)}, clock) {}
+
+sqlclient::ConnectSettings StoreContext::ddlConnect(bool with_schema) const {
+  auto connect = withSession(settings_, 3);
+  if (!with_schema) connect.schema.clear();
+  connect.read_timeout = std::chrono::seconds(60);
+  // Metadata locks: an ALTER that waits behind one idle transaction stops everybody who comes after it.
+  connect.session.emplace_back("set session lock_wait_timeout = 3");
+  return connect;
+}
+
+Call StoreContext::bounded(const Call& call) const {
+  Call limited = call;
+  if (limited.deadline.isNever()) limited.deadline = runtime::Deadline(clock_, kDefaultLimit);
+  return limited;
+}
+
+void StoreContext::pauseOrThrow(
+    const Call& call, std::string_view name, const Error& error, bool committing, Attempts& attempts
+) {
+  const auto fail = [&] {
+    Error named = error;
+    throw Exception(named.addContext(name));
+  };
+  if (error.code() == ErrorCode::kStoreConflict) {
+    ++attempts.conflicts;
+  } else if (error.reaction() == Reaction::kReconnect && !committing) {
+    if (++attempts.broken >= kMaxBroken) fail();
+  } else {
+    fail();
+  }
+  const double random = static_cast<double>(randomBelow(1000)) / 1000.0;
+  const auto pause = runtime::backoffDelay(kConflictPause, attempts.conflicts + attempts.broken, random);
+  if (call.deadline.left() <= pause) fail();
+  runtime::Wakeup(clock_).waitFor(call.token, pause);
+  call.check(name);
+}
+
+}  // namespace disttask::storage::mysql

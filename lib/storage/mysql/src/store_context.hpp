@@ -1,0 +1,95 @@
+#pragma once
+#include "disttask/runtime/clock.hpp"
+#include "disttask/sqlclient/connection.hpp"
+#include "disttask/sqlclient/pool.hpp"
+#include "disttask/storage/mysql/store.hpp"
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace disttask::storage::mysql {
+
+using sqlclient::Connection;
+using sqlclient::ConnectionPool;
+
+/// What all tables share: connections, and how a unit of work is tried again. Any thread.
+class StoreContext {
+ public:
+  StoreContext(StoreSettings settings, runtime::Clock& clock);
+
+  /// Borrows a connection: its session is in UTC, READ COMMITTED, strict. A call without a deadline gets 30 s.
+  ConnectionPool::Lease acquire(const Call& call) { return pool_.acquire(bounded(call)); }
+  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For autocommit
+  /// statements only.
+  ConnectionPool::Lease acquireForLease(const Call& call) { return lease_pool_.acquire(bounded(call)); }
+
+  /// Runs `body(connection)` in a transaction and commits. A conflict, or a connection that broke before the commit was
+  /// sent, undid everything: the whole transaction is tried again until the call's deadline, so `body` must not keep
+  /// results of a failed try. Throws kStoreUnavailable (reaction kReconnect) when the outcome of the commit is unknown:
+  /// re-read, then decide. A body that calls connection.rollback() ends without commit.
+  template <typename F>
+  auto inTransaction(const Call& call, std::string_view name, F body) {
+    const Call limited = bounded(call);
+    for (Attempts attempts;;) {
+      bool committing = false;
+      try {
+        const auto lease = pool_.acquire(limited);
+        auto finish = [&] {
+          committing = true;
+          if (lease->isInTransaction()) lease->commit();
+        };
+        lease->begin();
+        if constexpr (std::is_void_v<std::invoke_result_t<F&, Connection&>>) {
+          body(*lease);
+          finish();
+          return;
+        } else {
+          auto result = body(*lease);
+          finish();
+          return result;
+        }
+      } catch (const Exception& e) {
+        pauseOrThrow(limited, name, e.error(), committing, attempts);
+      }
+    }
+  }
+
+  /// Runs `body(connection)`, which only reads and opens no transaction; tried again like inTransaction.
+  template <typename F>
+  auto read(const Call& call, std::string_view name, F body) {
+    const Call limited = bounded(call);
+    for (Attempts attempts;;) {
+      try {
+        const auto lease = pool_.acquire(limited);
+        return body(*lease);
+      } catch (const Exception& e) {
+        pauseOrThrow(limited, name, e.error(), false, attempts);
+      }
+    }
+  }
+
+  [[nodiscard]] const StoreSettings& settings() const noexcept { return settings_; }
+  [[nodiscard]] runtime::Clock& clock() const noexcept { return clock_; }
+  /// Returns how sessions that change the schema connect: long read limit, short waits for locks; `with_schema` selects
+  /// the database.
+  [[nodiscard]] sqlclient::ConnectSettings ddlConnect(bool with_schema) const;
+
+ private:
+  struct Attempts {
+    std::uint32_t conflicts = 0;
+    std::uint32_t broken = 0;
+  };
+  [[nodiscard]] Call bounded(const Call& call) const;
+  /// Waits before the next try; throws the error (with the name) when another try would be wrong or comes too late.
+  void pauseOrThrow(const Call& call, std::string_view name, const Error& error, bool committing, Attempts& attempts);
+
+  const StoreSettings settings_;
+  runtime::Clock& clock_;
+  ConnectionPool pool_;
+  ConnectionPool lease_pool_;
+};
+
+}  // namespace disttask::storage::mysql

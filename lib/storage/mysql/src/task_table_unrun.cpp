@@ -1,0 +1,236 @@
+// Rows of this node that no run of this process holds: failures that belong to no subtask, cancel and pause by the
+// node, orphans.
+#include "attempts.hpp"
+#include "disttask/base/failpoint.hpp"
+#include "disttask/base/random.hpp"
+#include "disttask/proto/row_error.hpp"
+#include "task_table.hpp"
+
+#include "statements/task.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+constexpr int kMaxCandidates = 8;           // rows that failSubtask tries before it says that there is none
+constexpr std::int64_t kPendingChunk = 64;  // pending rows that one statement changes
+constexpr const char* kNonIdempotentText = "subtask in running state and is not idempotent";
+
+}  // namespace
+
+std::vector<MySqlTaskTable::Unrun> MySqlTaskTable::findUnrunRunning(
+    const Call& call, const ExecId& exec_id, TaskId task_id
+) {
+  auto found = context_.read(call, "running subtasks", [&](Connection& connection) {
+    std::vector<Unrun> rows;
+    auto result = connection.query(sql::kRunningRows, {exec_id, proto::taskKeyOf(task_id)});
+    while (result.next()) {
+      rows.push_back(
+          {SubtaskId(result.getInt(1)), SubtaskState::kRunning, proto::RunToken(result.getInt(2)), result.isNull(2)}
+      );
+    }
+    return rows;
+  });
+  // Compared after the read: a token enters the live table before its start is sent (design rule 8).
+  std::erase_if(found, [&](const auto& row) { return tokens_.isLive(row.id, row.token); });
+  return found;
+}
+
+std::optional<MySqlTaskTable::Unrun> MySqlTaskTable::findFirstPending(
+    const Call& call, const ExecId& exec_id, TaskId task_id
+) {
+  return context_.read(call, "first pending subtask", [&](Connection& connection) -> std::optional<Unrun> {
+    auto rows = connection.query(sql::kPendingIds, {exec_id, proto::taskKeyOf(task_id), std::int64_t{1}});
+    if (!rows.next()) return std::nullopt;
+    return Unrun{SubtaskId(rows.getInt(1)), SubtaskState::kPending, proto::RunToken(rows.getInt(2)), rows.isNull(2)};
+  });
+}
+
+TransitionOutcome MySqlTaskTable::endUnrun(
+    const Call& call, const ExecId& exec_id, const Unrun& row, SubtaskState target, const std::optional<Error>& error
+) {
+  // A mark of this write's own tells it from the same end by somebody else; bit 0 keeps what the row said.
+  const auto mark = proto::makeRunToken(randomToken(), proto::isIdempotent(row.token));
+  sqlclient::Value token_seen = nullptr;
+  if (!row.token_is_null) token_seen = row.token.value();
+  const std::string state_seen(toString(row.state));
+  sqlclient::Value text = nullptr;
+  if (error) text = proto::encodeRowError(error->message(), error->storeNumber());
+  DISTTASK_FAILPOINT("task_table.before_unrun_write");
+  return writeGuarded(
+      context_,
+      call,
+      "end of a subtask without a run",
+      row.id,
+      [&](Connection& connection) {
+        if (target == SubtaskState::kPaused) {
+          return updateOne(
+              connection, sql::kPauseUnrun, {mark.value(), row.id.value(), exec_id, state_seen, token_seen}
+          );
+        }
+        return updateOne(
+            connection,
+            sql::kEndUnrun,
+            {std::string(toString(target)), text, mark.value(), row.id.value(), exec_id, state_seen, token_seen}
+        );
+      },
+      [&](const RowState& now) {
+        if (now.is(target) && now.token == mark) return Verdict::kApplied;
+        const bool as_seen = now.exec_id == exec_id && now.is(row.state) && now.token == row.token &&
+                             now.token_is_null == row.token_is_null;
+        return as_seen ? Verdict::kSendAgain : Verdict::kLost;
+      }
+  );
+}
+
+TransitionOutcome MySqlTaskTable::failSubtask(
+    const Call& call, const ExecId& exec_id, TaskId task_id, const Error& error
+) {
+  call.check("failure of a task");
+  for (int i = 0; i < kMaxCandidates; ++i) {
+    auto row = findFirstPending(call, exec_id, task_id);
+    if (!row) {
+      const auto running = findUnrunRunning(call, exec_id, task_id);
+      if (running.empty()) return TransitionOutcome::kMissing;
+      row = running.front();
+    }
+    const auto outcome = endUnrun(call, exec_id, *row, SubtaskState::kFailed, error);
+    if (outcome == TransitionOutcome::kApplied) return outcome;
+    // Somebody else changed that row meanwhile: take the next one.
+  }
+  return TransitionOutcome::kLost;
+}
+
+std::int64_t MySqlTaskTable::changePending(
+    const Call& call, const ExecId& exec_id, TaskId task_id, SubtaskState target
+) {
+  std::int64_t changed = 0;
+  RetryPause pause(context_, call, "change of pending subtasks");
+  for (;;) {
+    try {
+      const auto ids = context_.read(pause.call(), "pending subtasks", [&](Connection& connection) {
+        std::vector<std::int64_t> found;
+        auto rows = connection.query(sql::kPendingIds, {exec_id, proto::taskKeyOf(task_id), kPendingChunk});
+        while (rows.next()) found.push_back(rows.getInt(1));
+        return found;
+      });
+      if (ids.empty()) return changed;
+      auto sorted = ids;
+      std::sort(sorted.begin(), sorted.end());
+      sorted.resize(kPendingChunk, sorted.back());
+      sqlclient::Values values{exec_id};
+      values.insert(values.end(), sorted.begin(), sorted.end());
+      const auto text = target == SubtaskState::kPaused ? sql::pausePendingText(sorted.size())
+                                                        : sql::cancelPendingText(sorted.size());
+      changed += context_.inTransaction(pause.call(), "change of pending subtasks", [&](Connection& connection) {
+        return connection.updateDynamic("change of pending subtasks", text, values);
+      });
+    } catch (const Exception& e) {
+      if (!isWorthAnotherTry(e.error())) throw;
+      pause.wait(e.error());
+    }
+  }
+}
+
+std::int64_t MySqlTaskTable::cancelSubtask(const Call& call, const ExecId& exec_id, TaskId task_id) {
+  call.check("cancel of subtasks");
+  std::int64_t changed = 0;
+  if (context_.settings().shared_with_dxf) changed += changePending(call, exec_id, task_id, SubtaskState::kCanceled);
+  for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
+    if (endUnrun(call, exec_id, row, SubtaskState::kCanceled, std::nullopt) == TransitionOutcome::kApplied) ++changed;
+  }
+  return changed;
+}
+
+std::int64_t MySqlTaskTable::pauseSubtasks(const Call& call, const ExecId& exec_id, TaskId task_id) {
+  call.check("pause of subtasks");
+  std::int64_t changed = 0;
+  if (context_.settings().shared_with_dxf) changed += changePending(call, exec_id, task_id, SubtaskState::kPaused);
+  for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
+    // One that may not run twice is never paused (design rule 12): nobody knows how far it came.
+    const bool pausable = proto::isIdempotent(row.token) || tokens_.pastOf(row.token) == PastRun::kNeverBegun;
+    const auto outcome =
+        pausable
+            ? endUnrun(call, exec_id, row, SubtaskState::kPaused, std::nullopt)
+            : endUnrun(call, exec_id, row, SubtaskState::kFailed, Error(ErrorCode::kNonIdempotent, kNonIdempotentText));
+    if (outcome == TransitionOutcome::kApplied) ++changed;
+  }
+  return changed;
+}
+
+OrphanOutcome MySqlTaskTable::releaseOrphan(
+    const Call& call, const ExecId& exec_id, const Unrun& row, std::int32_t max_abnormal_ends, OrphanRule rule
+) {
+  DISTTASK_FAILPOINT("task_table.before_unrun_write");
+  RetryPause pause(context_, call, "release of a subtask without a run");
+  for (;;) {
+    try {
+      return context_.inTransaction(pause.call(), "release of a subtask without a run", [&](Connection& connection) {
+        const auto now = queryRowState(connection, sql::kRowByIdForUpdate, row.id);
+        if (!now || now->token != row.token || now->token_is_null != row.token_is_null) return OrphanOutcome::kLost;
+        // Done already, by a try whose commit was not confirmed.
+        if (now->is(SubtaskState::kPending)) return OrphanOutcome::kGivenBack;
+        if (now->is(SubtaskState::kFailed)) return OrphanOutcome::kFailed;
+        if (!now->is(SubtaskState::kRunning) || now->exec_id != exec_id) return OrphanOutcome::kLost;
+
+        const auto past = tokens_.pastOf(row.token);
+        std::string failure;
+        if (past == PastRun::kUnknown) {
+          const auto attempt = countAbnormalEnd(connection, row.id, now->task_id, row.token);
+          if (attempt.ends_alone >= max_abnormal_ends) failure = endedItsNode(attempt);
+        }
+        const bool may_run_again =
+            rule == OrphanRule::kAlwaysPending || past == PastRun::kNeverBegun || proto::isIdempotent(row.token);
+        if (!may_run_again) failure = kNonIdempotentText;
+        if (failure.empty()) {
+          connection.update(sql::kReleaseOrphan, {row.id.value(), exec_id, now->tokenBind()});
+          return OrphanOutcome::kGivenBack;
+        }
+        connection.update(
+            sql::kFailOrphan, {proto::encodeRowError(failure), row.id.value(), exec_id, now->tokenBind()}
+        );
+        return OrphanOutcome::kFailed;
+      });
+    } catch (const Exception& e) {
+      if (!isWorthAnotherTry(e.error())) throw;
+      pause.wait(e.error());
+    }
+  }
+}
+
+std::int64_t MySqlTaskTable::runningSubtasksBack2Pending(
+    const Call& call, const std::vector<proto::SubtaskBase>& subtasks
+) {
+  if (subtasks.empty()) return 0;
+  call.check("running subtasks back to pending");
+  std::int64_t changed = 0;
+  for (const auto& subtask : subtasks) {
+    const auto row = context_.read(call, "running subtasks back to pending", [&](Connection& connection) {
+      return queryRowState(connection, sql::kRowById, subtask.id);
+    });
+    if (!row || !row->is(SubtaskState::kRunning) || row->exec_id != subtask.exec_id || row->token != subtask.token)
+      continue;
+    if (isRunHere(subtask.id, *row)) continue;
+    const Unrun unrun{subtask.id, SubtaskState::kRunning, row->token, row->token_is_null};
+    constexpr auto kNoLimit = std::numeric_limits<std::int32_t>::max();
+    const auto outcome = releaseOrphan(call, subtask.exec_id, unrun, kNoLimit, OrphanRule::kAlwaysPending);
+    if (outcome == OrphanOutcome::kGivenBack) ++changed;
+  }
+  return changed;
+}
+
+std::vector<std::pair<SubtaskId, OrphanOutcome>> MySqlTaskTable::takeOrphans(
+    const Call& call, const ExecId& exec_id, TaskId task_id, std::int32_t max_abnormal_ends
+) {
+  call.check("orphans of a task");
+  std::vector<std::pair<SubtaskId, OrphanOutcome>> taken;
+  for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
+    taken.emplace_back(row.id, releaseOrphan(call, exec_id, row, max_abnormal_ends, OrphanRule::kByToken));
+  }
+  return taken;
+}
+
+}  // namespace disttask::storage::mysql
