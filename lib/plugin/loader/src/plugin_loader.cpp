@@ -1,0 +1,146 @@
+#include "disttask/plugin/plugin_loader.hpp"
+
+#include "abi_check.hpp"
+#include "abi_status.hpp"
+#include "abi_task_type.hpp"
+#include "host_call.hpp"
+#include "host_services.hpp"
+#include "plugin_path.hpp"
+#include "shared_library.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace disttask::plugin {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kMaxTypes = 1000;  // a count above it is garbage, not a plugin
+
+Error refusal(const std::string& origin, const std::string& sentence) {
+  return {ErrorCode::kPluginFailed, "plugin " + origin + " is refused: " + sentence};
+}
+
+/// Runs the plugin's own init.
+void initPlugin(const disttask_plugin& plugin, const HostServices& services) {
+  if (plugin.init == nullptr) return;
+  HostCall call(services, CallNames{std::string(fromAbi(plugin.name)), 0, 0}, {});
+  OutputSink error(kMaxErrorTextBytes);
+  throwUnlessOk(plugin.init(call.abi(), error.abi()), error, call, "init");
+}
+
+/// Returns the plugin's types, checked and not yet configured; throws the sentence.
+std::vector<std::shared_ptr<AbiTaskType>> collectTypes(
+    const disttask_plugin& plugin, const std::string& origin, const std::shared_ptr<const HostServices>& services
+) {
+  const std::uint32_t count = plugin.task_type_count();
+  if (count == 0 || count > kMaxTypes) {
+    throw Exception(
+        ErrorCode::kPluginFailed,
+        "task_type_count is " + std::to_string(count) + ", 1 to " + std::to_string(kMaxTypes) + " is needed"
+    );
+  }
+  std::vector<std::shared_ptr<AbiTaskType>> types;
+  std::set<std::string> names;
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const disttask_task_type* type = plugin.task_type_at(index);
+    if (const auto bad = checkTaskType(type)) throw Exception(ErrorCode::kPluginFailed, *bad);
+    types.push_back(std::make_shared<AbiTaskType>(type, origin, services));
+    if (!names.insert(types.back()->name()).second) {
+      throw Exception(ErrorCode::kPluginFailed, "it offers task type '" + types.back()->name() + "' twice");
+    }
+  }
+  return types;
+}
+
+}  // namespace
+
+PluginLoader::PluginLoader(
+    PluginLoaderSettings settings, TaskTypes& types, ConnectionSource& connections, runtime::Clock& clock
+)
+    : settings_(std::move(settings)), types_(types), services_(std::make_shared<HostServices>(connections, clock)) {}
+
+PluginLoader::~PluginLoader() = default;
+
+Expected<std::vector<std::string>> PluginLoader::findFiles() const {
+  std::vector<std::string> files;
+  for (const std::string& item : settings_.list) {
+    const bool is_path = item.find('/') != std::string::npos;
+    files.push_back(is_path ? item : settings_.dir + "/" + item + (item.ends_with(".so") ? "" : ".so"));
+  }
+  if (!files.empty()) return files;
+  std::error_code failure;
+  fs::directory_iterator at(settings_.dir, failure);
+  for (; !failure && at != fs::directory_iterator(); at.increment(failure)) {
+    if (at->path().extension() == ".so") files.push_back(at->path().string());
+  }
+  if (failure)
+    return Error(ErrorCode::kInvalidConfig, "plugin folder " + settings_.dir + " cannot be read: " + failure.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void PluginLoader::tell(const std::string& step) const {
+  if (settings_.on_step) settings_.on_step(step);
+}
+
+std::vector<Error> PluginLoader::loadAll() {
+  const auto files = findFiles();
+  if (!files) return {files.error()};
+  std::vector<Error> errors;
+  for (const std::string& file : files.value()) {
+    if (auto loaded = load(file); !loaded) errors.push_back(loaded.error());
+  }
+  return errors;
+}
+
+Expected<LoadedPlugin> PluginLoader::load(const std::string& path) {
+  std::set<uid_t> owners{::geteuid()};
+  if (settings_.owner) owners.insert(*settings_.owner);
+  const auto file = checkPluginPath(path, owners);
+  if (!file) return file.error();
+  const auto& [real_path, device, inode] = file.value();
+  const auto [at, is_new] = files_.try_emplace({device, inode}, path);
+  if (!is_new) return refusal(path, "it is the same file as " + at->second + ", which was loaded before");
+  tell("loading it");
+  const auto entry = openPlugin(real_path);
+  if (!entry) return entry.error();
+  tell("calling disttask_plugin_entry_v0");
+  return adopt(entry.value().call(), real_path);
+}
+
+Expected<LoadedPlugin> PluginLoader::adopt(const disttask_plugin* plugin, const std::string& origin) {
+  if (const auto bad = checkDescriptor(plugin)) return refusal(origin, *bad);
+  LoadedPlugin loaded{
+      origin,
+      std::string(fromAbi(plugin->name)),
+      std::string(fromAbi(plugin->version)),
+      std::string(fromAbi(plugin->build)),
+      {}};
+  std::string doing = "its init failed: ";
+  try {
+    tell("calling init");
+    initPlugin(*plugin, *services_);
+    doing.clear();
+    tell("listing its task types");
+    const auto types = collectTypes(*plugin, origin, services_);
+    for (const auto& type : types) {
+      const auto config = settings_.config.find(type->name());
+      doing = "task type '" + type->name() + "' refuses its configuration (plugins.config." + type->name() + "): ";
+      tell("configuring task type '" + type->name() + "'");
+      type->configure(config == settings_.config.end() ? "{}" : config->second);
+      loaded.types.push_back(type->name());
+    }
+    doing.clear();
+    types_.addAll({types.begin(), types.end()});
+  } catch (const Exception& e) {
+    return refusal(origin, doing + e.error().message());
+  }
+  plugins_.push_back(loaded);
+  return loaded;
+}
+
+}  // namespace disttask::plugin
