@@ -1,0 +1,69 @@
+#pragma once
+#include "disttask/executor/lease.hpp"
+#include "disttask/executor/node_services.hpp"
+#include "disttask/executor/registry.hpp"
+#include "disttask/executor/settings.hpp"
+#include "disttask/runtime/pool.hpp"
+#include "disttask/runtime/timers.hpp"
+#include "disttask/storage/task_table.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace disttask::executor {
+
+/// What a Manager works with; everything outlives it.
+struct ManagerParts {
+  storage::TaskTable& table;
+  TaskExecutorRegistry& registry;
+  runtime::Clock& clock;
+  runtime::Timers& timers;
+  runtime::Pool& ctl;  ///< polls run here: short store calls
+  runtime::Pool&
+      work;  ///< task executors run here: one thread each, so it needs one thread more than the node has slots
+  Lease& lease;
+};
+
+/// Watches the tasks of this node and runs their task executors (DXF's Manager; contract 4.2, stricter). Any thread may
+/// call; the polls run one at a time on the ctl pool. Owns the task executors and the node's services.
+class Manager {
+ public:
+  Manager(const ExecutorSettings& settings, const ManagerParts& parts);
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+  /// As cancel, then waits for all runs. A run that ignores its cancel blocks here: look at what stop returned before.
+  ~Manager();
+
+  /// Writes this node's row of dist_framework_meta; an existing row gets our role. Throws store errors.
+  void initMeta();
+  /// Puts the row back if it is missing; an existing one keeps its role. Done at each poll as well.
+  void recoverMeta();
+  /// Begins to poll. Once only.
+  void start();
+  /// There may be news: polls at once, and lets the task executors look too. A hint.
+  void nudge();
+  /// Vanishes, as a killed process does: runs are cancelled, and from this moment on nothing is written. Returns at
+  /// once.
+  void cancel();
+  /// Stops gracefully (design rule 13): no new work; idempotent runs are cancelled at once, others at the stop
+  /// deadline; with the runs joined, running rows that may run again are given back, others fail. Returns how many runs
+  /// have ignored the cancel: 0 = all is done; otherwise the process has to end without them. Idempotent.
+  std::size_t stop();
+
+  /// Cancels all runs because the lease is at risk or lost (design rule 4); polls go on, and runs begin again when the
+  /// lease allows.
+  void interruptRuns(runtime::CancelCause cause);
+  /// Returns how many runs of subtasks have not returned.
+  [[nodiscard]] std::int64_t numLiveRuns() const noexcept;
+  /// Returns how many polls have ended: who renews the lease looks whether this moves (design rule 2).
+  [[nodiscard]] std::uint64_t numPolls() const noexcept;
+  /// Returns the tasks that have a task executor here now.
+  [[nodiscard]] std::vector<proto::TaskId> tasks() const;
+  [[nodiscard]] NodeServices& node() noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace disttask::executor

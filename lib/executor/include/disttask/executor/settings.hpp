@@ -1,0 +1,40 @@
+#pragma once
+#include "disttask/proto/ids.hpp"
+#include "disttask/runtime/clock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace disttask::executor {
+
+using runtime::Duration;
+
+/// How a node's executor behaves; the defaults are those of DXF (contract 4.1) where it has one. A value, fixed before
+/// the Manager is made.
+struct ExecutorSettings {
+  proto::ExecId exec_id;           ///< this node in `exec_id` and `host` columns
+  std::string scope = "disttask";  ///< service scope, column `role` of dist_framework_meta
+  std::int32_t slots = 1;          ///< CPU slots of this node
+  std::int64_t memory_bytes = 0;   ///< memory that tasks of this node may share
+
+  Duration task_check_interval = std::chrono::milliseconds(300);     ///< Manager's poll while there is work
+  Duration subtask_check_interval = std::chrono::milliseconds(300);  ///< a task executor's look for subtasks
+  Duration max_check_interval = std::chrono::seconds(2);             ///< both back off to this when idle
+  Duration idle_exit = std::chrono::seconds(10);        ///< a task executor without a subtask ends and frees its slots
+  Duration summary_interval = std::chrono::seconds(3);  ///< between summary writes of a run
+  Duration ownership_check_interval = std::chrono::seconds(2);  ///< between looks whether running rows are still ours
+  Duration param_check_interval = std::chrono::seconds(5);      ///< between looks for modified meta and slots
+  Duration call_timeout = std::chrono::seconds(10);             ///< of one store call
+  Duration retry_window = std::chrono::seconds(30);   ///< a state write is retried inside its slot for this long
+  Duration stop_deadline = std::chrono::seconds(30);  ///< at a graceful stop, for runs to return
+  Duration stuck_after = std::chrono::seconds(30);    ///< a cancelled run that goes on is reported after this
+
+  std::int32_t max_abnormal_ends =
+      3;                             ///< ends of the process while a subtask ran alone, before it fails (design rule 9)
+  std::int32_t prefetch_rows = 100;  ///< pending subtasks that a task executor holds ready, at most
+  std::int64_t prefetch_bytes = 8 << 20;  ///< and the bytes of their metas
+  bool fail_unknown_types = true;         ///< own schema: as the contract; false (schema `mysql`): skip and count
+};
+
+}  // namespace disttask::executor

@@ -1,0 +1,39 @@
+#pragma once
+#include "disttask/base/error.hpp"
+#include "disttask/proto/step_resource.hpp"
+#include "disttask/proto/task.hpp"
+#include "disttask/runtime/cancel.hpp"
+
+namespace disttask::executor {
+
+/// Runs one task on this node (DXF's TaskExecutor). The cancel tree: Manager → task executor → step → run of a subtask.
+///
+/// The Manager owns it: init, then run on a thread of its work pool, then close. cancel, cancelRunningSubtask,
+/// interrupt and nudge come from other threads and return at once.
+class TaskExecutor {
+ public:
+  virtual ~TaskExecutor() = default;
+  /// Prepares. An exception that isRetryableError accepts: again at a later check; any other fails the task. `manager`
+  /// does not end with the task, so nothing long-running may hang on it. Must not depend on the task's meta: that
+  /// belongs into getStepExecutor.
+  virtual void init(const runtime::CancelToken& manager) = 0;
+  /// Runs step after step with this resource and returns when it found no subtask for a while (10 s), when the task
+  /// left the running state, or when it was cancelled. May be called again after it returned. Does not throw.
+  virtual void run(const proto::StepResource& resource) = 0;
+  /// Returns the task as last read, without meta and error.
+  [[nodiscard]] virtual proto::TaskBase getTaskBase() const = 0;
+  /// Cancels the running subtasks, cause "cancel subtasks": their rows become canceled; the executor lives on.
+  virtual void cancelRunningSubtask() = 0;
+  /// Cancels everything and writes nothing: running rows stay as they are.
+  virtual void cancel() = 0;
+  /// Stops fetching and cancels what `cause` may cancel; rows are written as the cause says (see outcome.hpp). run
+  /// returns when all runs have. A type of its own that knows no causes may leave it at this: cancel.
+  virtual void interrupt(runtime::CancelCause /*cause*/) { cancel(); }
+  /// There may be news for this task: look now. A hint.
+  virtual void nudge() {}
+  /// Cancels and waits until run has returned and all is released. Idempotent; not from run.
+  virtual void close() = 0;
+  [[nodiscard]] virtual bool isRetryableError(const Error& error) = 0;
+};
+
+}  // namespace disttask::executor

@@ -1,0 +1,18 @@
+#pragma once
+#include "disttask/executor/node_services.hpp"
+
+namespace disttask::executor {
+
+/// Writes the end of a run: once, and counts and logs what came of it. Throws store errors; kCancelled when the node
+/// vanished.
+void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end);
+
+/// Writes the end of a run after it has returned; tries again while the store fails, up to the retry window. What could
+/// not be written then, or while the node is in a hurry, is kept for the Manager, and a line says so. Does not throw.
+/// Runner threads.
+void writeEnd(NodeServices& node, storage::TaskTable& table, RunEnd end);
+
+/// Writes what was kept, oldest first, until one fails; returns how many remain. The Manager's poll.
+std::size_t flushUnwrittenEnds(NodeServices& node, storage::TaskTable& table);
+
+}  // namespace disttask::executor

@@ -1,0 +1,59 @@
+#pragma once
+#include "disttask/executor/manager.hpp"
+#include "disttask/runtime/periodic.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace disttask::executor {
+
+/// The Manager's parts: the poll (one at a time, on the ctl pool), and the table of task executors (any thread).
+struct Manager::Impl {
+  Impl(const ExecutorSettings& settings, const ManagerParts& parts_in);
+
+  // --- the poll; on the ctl pool ---
+  Duration poll();
+  /// Returns whether there is work here.
+  bool look();
+  void handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates);
+  void handlePausing(const proto::TaskBase& task);
+  void handleReverting(const proto::TaskBase& task);
+  void takeOrphans(const proto::TaskBase& task);
+  void handleCandidates(const std::vector<proto::TaskBase>& candidates);
+  enum class Start : std::uint8_t { kStarted, kSkipped, kFailed };
+  Start startTask(const proto::TaskBase& candidate);
+  std::unique_ptr<TaskExecutor> makeExecutor(const proto::Task& task);
+  void failTask(const proto::Task& task, const Error& error);
+  void runTask(std::shared_ptr<TaskExecutor> executor, const proto::TaskBase& task);
+  void endTask(proto::TaskId id);
+  void noteStoreError(std::string_view what, const Error& error, proto::TaskId task_id);
+
+  // --- the task executors ---
+  [[nodiscard]] std::vector<std::shared_ptr<TaskExecutor>> all() const;
+  [[nodiscard]] std::shared_ptr<TaskExecutor> find(proto::TaskId id) const;
+  void interruptAll(runtime::CancelCause cause);
+  /// Waits until all task executors have ended and are destroyed, at most `patience`; returns how many are not.
+  std::size_t waitForAll(Duration patience);
+
+  ManagerParts parts;
+  NodeServices node;
+  runtime::CancelSource
+      source;  // the Manager's context: given to task executors; cancelled only when the node vanishes
+
+  mutable std::mutex mutex;
+  std::condition_variable_any changed;
+  // guarded by mutex
+  std::map<proto::TaskId, std::shared_ptr<TaskExecutor>> executors;
+  std::size_t num_jobs = 0;  // task executors that are not destroyed yet
+  bool stopping = false;
+  bool stopped = false;
+
+  Duration interval;  // touched only by the poll
+  runtime::Periodic periodic;
+};
+
+}  // namespace disttask::executor

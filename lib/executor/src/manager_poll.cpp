@@ -1,0 +1,264 @@
+// What one poll of the Manager does (contract 4.2, stricter: design rules 8, 11, 12).
+#include "disttask/observability/log.hpp"
+#include "end_writer.hpp"
+#include "manager_impl.hpp"
+
+#include <algorithm>
+
+namespace disttask::executor {
+
+using observability::Level;
+using proto::TaskState;
+using runtime::CancelCause;
+
+Duration Manager::Impl::poll() {
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping) return node.settings.max_check_interval;
+  }
+  const auto base = node.settings.task_check_interval;
+  bool work = false;
+  try {
+    work = look();
+  } catch (...) {
+    // One bad round must not end the loop.
+    noteStoreError("poll of the tasks of this node failed", currentError(), proto::TaskId());
+    work = true;
+  }
+  if (!work) {
+    const std::lock_guard lock(mutex);
+    work = !executors.empty();
+  }
+  interval = work ? base : std::min<Duration>(interval * 2, node.settings.max_check_interval);
+  return interval;
+}
+
+bool Manager::Impl::look() {
+  flushUnwrittenEnds(node, parts.table);
+  if (!parts.lease.mayStart()) return true;
+  parts.table.recoverMeta(node.call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
+  const auto infos = parts.table.getTaskExecInfoByExecId(node.call(), node.settings.exec_id);
+  std::vector<proto::TaskBase> candidates;
+  for (const auto& info : infos) {
+    try {
+      handleTask(info, candidates);
+    } catch (...) {
+      noteStoreError("task of this node could not be handled", currentError(), info.task.id);
+    }
+  }
+  handleCandidates(candidates);
+  return !infos.empty();
+}
+
+void Manager::Impl::handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates) {
+  switch (info.task.state) {
+    case TaskState::kRunning:
+      takeOrphans(info.task);
+      if (!find(info.task.id)) candidates.push_back(info.task);
+      break;
+    case TaskState::kPausing:
+      handlePausing(info.task);
+      break;
+    case TaskState::kReverting:
+      handleReverting(info.task);
+      break;
+    default:
+      break;
+  }
+}
+
+void Manager::Impl::handlePausing(const proto::TaskBase& task) {
+  // Runs that may run again return and write `paused`; the others end by themselves (design rule 12). The table leaves
+  // rows with a live run alone.
+  if (const auto executor = find(task.id)) executor->interrupt(CancelCause::kTaskPaused);
+  const auto paused = parts.table.pauseSubtasks(node.call(), node.settings.exec_id, task.id);
+  node.counters.paused += paused;
+  observability::log(Level::kDebug, "handle pausing task", {{"task_id", task.id}, {"subtasks", paused}});
+}
+
+void Manager::Impl::handleReverting(const proto::TaskBase& task) {
+  if (const auto executor = find(task.id)) executor->cancelRunningSubtask();
+  const auto canceled = parts.table.cancelSubtask(node.call(), node.settings.exec_id, task.id);
+  node.counters.canceled += canceled;
+  observability::log(Level::kDebug, "handle reverting task", {{"task_id", task.id}, {"subtasks", canceled}});
+}
+
+void Manager::Impl::takeOrphans(const proto::TaskBase& task) {
+  const auto taken =
+      parts.table.takeOrphans(node.call(), node.settings.exec_id, task.id, node.settings.max_abnormal_ends);
+  for (const auto& [id, outcome] : taken) {
+    if (outcome == storage::OrphanOutcome::kLost) continue;
+    ++node.counters.orphans;
+    const bool failed = outcome == storage::OrphanOutcome::kFailed;
+    observability::log(
+        failed ? Level::kError : Level::kWarn,
+        failed ? "subtask was running with no run here and may not run again, it fails"
+               : "subtask was running with no run here, it is pending again",
+        {{"task_id", task.id}, {"subtask_id", id}}
+    );
+  }
+}
+
+void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candidates) {
+  bool waiting = false;
+  for (const auto& candidate : candidates) {
+    const auto [can, victims] = node.slots.canAlloc(candidate);
+    if (!victims.empty()) {
+      observability::log(
+          Level::kInfo, "need to preempt tasks of low ranking", {{"task_id", candidate.id}, {"victims", victims.size()}}
+      );
+      for (const auto& victim : victims) {
+        if (const auto executor = find(victim.id)) executor->interrupt(CancelCause::kPreempted);
+      }
+      waiting = true;
+      break;  // no lower rank takes the slots that are about to be freed
+    }
+    if (!can) {
+      waiting = true;
+      continue;  // lower ranks may use what is left over
+    }
+    try {
+      const auto outcome = startTask(candidate);
+      if (outcome == Start::kFailed) {
+        waiting = true;
+        break;
+      }
+    } catch (...) {
+      noteStoreError("task executor could not be started", currentError(), candidate.id);
+      break;
+    }
+  }
+  node.slots.setWaiting(waiting);
+}
+
+Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) {
+  const auto task = parts.table.getTaskById(node.call(), candidate.id);
+  if (!task || task->state != TaskState::kRunning) return Start::kSkipped;
+  const auto entry = parts.registry.find(task->type);
+  if (!entry && !node.settings.fail_unknown_types) {
+    ++node.counters.unknown_types;
+    node.sampled.logFor(
+        task->type, Level::kInfo, "task type is not offered here, task skipped", {{"type", task->type}}
+    );
+    return Start::kSkipped;
+  }
+  if (!node.slots.alloc(*task)) {
+    observability::log(
+        Level::kInfo,
+        "alloc slots failed, maybe other task executor alloc more slots at runtime",
+        {{"task_id", task->id}}
+    );
+    return Start::kFailed;
+  }
+  std::shared_ptr<TaskExecutor> executor;
+  try {
+    executor = makeExecutor(*task);
+  } catch (...) {
+    node.slots.free(task->id);
+    throw;
+  }
+  {
+    const std::lock_guard lock(mutex);
+    if (!executor || stopping) {
+      node.slots.free(task->id);
+      return Start::kSkipped;
+    }
+    executors.emplace(task->id, executor);
+    ++num_jobs;
+  }
+  const auto started =
+      parts.work.run([this, executor, base = proto::TaskBase(*task)]() mutable { runTask(std::move(executor), base); });
+  if (!started) {
+    // All threads are busy: one is just ending, or executors hold them whose runs ignore their cancel.
+    node.sampled.log(Level::kWarn, "no thread for a task executor, trying again", {{"task_id", task->id}});
+    executor.reset();
+    endTask(task->id);
+    return Start::kFailed;
+  }
+  observability::log(
+      Level::kInfo,
+      "task executor started",
+      {{"task_id", task->id},
+       {"task_key", task->key},
+       {"type", task->type},
+       {"slots", task->slots},
+       {"node_slots_left", node.slots.available()}}
+  );
+  return Start::kStarted;
+}
+
+std::unique_ptr<TaskExecutor> Manager::Impl::makeExecutor(const proto::Task& task) {
+  const auto entry = parts.registry.find(task.type);
+  std::unique_ptr<TaskExecutor> executor;
+  try {
+    if (!entry) throw Exception(ErrorCode::kNotFound, "task type " + task.type + " not found");
+    executor = entry->factory({source.token(), node, entry->options}, node.settings.exec_id, task, parts.table);
+    if (!executor) throw Exception(ErrorCode::kPluginFailed, "task type " + task.type + " made no task executor");
+  } catch (...) {
+    failTask(task, currentError());
+    return nullptr;
+  }
+  try {
+    executor->init(source.token());
+    return executor;
+  } catch (...) {
+    const auto error = currentError();
+    const bool retryable = error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
+                           error.reaction() == Reaction::kReconnect || executor->isRetryableError(error);
+    if (retryable) {
+      node.sampled.logFor(
+          task.key,
+          Level::kWarn,
+          "init of a task executor failed, trying again",
+          {{"task_id", task.id}, {"error", error.message()}}
+      );
+    } else {
+      failTask(task, error);
+    }
+    return nullptr;
+  }
+}
+
+void Manager::Impl::failTask(const proto::Task& task, const Error& error) {
+  observability::log(Level::kError, "task fails on this node", error, {{"task_id", task.id}, {"type", task.type}});
+  const auto outcome = parts.table.failSubtask(node.call(), node.settings.exec_id, task.id, error);
+  if (outcome == proto::TransitionOutcome::kApplied) ++node.counters.failed;
+}
+
+void Manager::Impl::runTask(std::shared_ptr<TaskExecutor> executor, const proto::TaskBase& task) {
+  try {
+    executor->run(stepResourceOf(node.settings, task));
+    executor->close();
+  } catch (...) {  // it promised not to; its slots must come back all the same
+    observability::log(Level::kError, "task executor threw", currentError(), {{"task_id", task.id}});
+  }
+  executor.reset();
+  observability::log(Level::kInfo, "task executor exit", {{"task_id", task.id}});
+  endTask(task.id);
+}
+
+void Manager::Impl::endTask(proto::TaskId id) {
+  std::shared_ptr<TaskExecutor> last;
+  {
+    const std::lock_guard lock(mutex);
+    last = std::move(executors.at(id));
+    executors.erase(id);
+  }
+  last.reset();
+  node.slots.free(id);
+  if (node.slots.isWaiting()) periodic.nudge();
+  // Nothing of the Manager is touched after this: whoever waits may destroy it.
+  const std::lock_guard lock(mutex);
+  --num_jobs;
+  changed.notify_all();
+}
+
+void Manager::Impl::noteStoreError(std::string_view what, const Error& error, proto::TaskId task_id) {
+  if (node.vanish.token().cancelled()) return;
+  ++node.counters.store_errors;
+  node.sampled.log(
+      Level::kWarn, what, {{"task_id", task_id}, {"error", error.message()}, {"code", toString(error.code())}}
+  );
+}
+
+}  // namespace disttask::executor

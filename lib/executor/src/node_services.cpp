@@ -1,0 +1,61 @@
+#include "disttask/executor/node_services.hpp"
+
+#include <algorithm>
+
+namespace disttask::executor {
+
+proto::StepResource stepResourceOf(const ExecutorSettings& settings, const proto::TaskBase& task) noexcept {
+  auto slots = std::max(1, task.slots);
+  if (task.extra.max_runtime_slots > 0) slots = std::min(slots, task.extra.max_runtime_slots);
+  const auto share = static_cast<double>(slots) / std::max(1, settings.slots);
+  return {slots, static_cast<std::int64_t>(share * static_cast<double>(settings.memory_bytes))};
+}
+
+bool NodeExclusive::enter(const runtime::CancelToken& token, bool alone) {
+  std::unique_lock lock(mutex_);
+  if (alone) ++num_waiting_alone_;
+  const bool entered = clock_.waitUntil(lock, changed_, token, runtime::TimePoint::max(), [&] {
+    if (taken_alone_) return false;
+    return alone ? num_shared_ == 0 : num_waiting_alone_ == 0;
+  });
+  if (alone) --num_waiting_alone_;
+  if (entered) {
+    if (alone) {
+      taken_alone_ = true;
+    } else {
+      ++num_shared_;
+    }
+  }
+  if (alone) changed_.notify_all();
+  return entered;
+}
+
+void NodeExclusive::leave(bool alone) {
+  const std::lock_guard lock(mutex_);
+  if (alone) {
+    taken_alone_ = false;
+  } else {
+    --num_shared_;
+  }
+  changed_.notify_all();
+}
+
+void UnwrittenEnds::keep(RunEnd end) {
+  const std::lock_guard lock(mutex_);
+  ends_.push_back(std::move(end));
+}
+
+std::optional<RunEnd> UnwrittenEnds::take() {
+  const std::lock_guard lock(mutex_);
+  if (ends_.empty()) return std::nullopt;
+  auto end = std::move(ends_.front());
+  ends_.pop_front();
+  return end;
+}
+
+std::size_t UnwrittenEnds::size() const {
+  const std::lock_guard lock(mutex_);
+  return ends_.size();
+}
+
+}  // namespace disttask::executor

@@ -1,0 +1,56 @@
+#include "subtask_run.hpp"
+
+namespace disttask::executor {
+
+SubtaskRun::SubtaskRun(NodeServices& node, storage::TaskTable& table, proto::SubtaskId id, bool idempotent)
+    : node_(node),
+      table_(table),
+      id_(id),
+      idempotent_(idempotent),
+      run_token_(table.liveToken(id)),
+      token_(source_.token()) {}
+
+bool SubtaskRun::sleepFor(runtime::Duration duration) {
+  return runtime::Wakeup(node_.clock).waitFor(token_, duration) != runtime::WakeReason::kCancelled;
+}
+
+void SubtaskRun::addProgress(std::int64_t rows, std::int64_t bytes, std::int64_t read_bytes) noexcept {
+  rows_ += rows;
+  bytes_ += bytes;
+  read_bytes_ += read_bytes;
+}
+
+proto::SubtaskSummary SubtaskRun::progress() const noexcept {
+  return {rows_, bytes_, read_bytes_};
+}
+
+std::string SubtaskRun::getCheckpoint() {
+  return table_.getSubtaskCheckpoint(node_.call(), id_);
+}
+
+void SubtaskRun::putCheckpoint(const std::string& checkpoint) {
+  // Not the run's own token: a run that is cancelled may still keep how far it came; the run token guards the write.
+  const auto outcome = table_.updateSubtaskCheckpoint(node_.call(), node_.settings.exec_id, id_, checkpoint);
+  if (outcome == proto::TransitionOutcome::kApplied) return;
+  interrupt(runtime::CancelCause::kSubtaskMoved);
+  throw Exception(ErrorCode::kLost, "the subtask is not ours any more, its checkpoint is dropped");
+}
+
+void SubtaskRun::interrupt(runtime::CancelCause cause) noexcept {
+  if (!mayInterrupt(cause, idempotent_)) return;
+  std::int64_t never = 0;
+  cancelled_at_ns_.compare_exchange_strong(never, node_.clock.now().time_since_epoch().count());
+  source_.cancel(cause);
+}
+
+std::optional<runtime::TimePoint> SubtaskRun::cancelledAt() const noexcept {
+  const auto at = cancelled_at_ns_.load();
+  return at == 0 ? std::nullopt : std::optional(runtime::TimePoint(runtime::Duration(at)));
+}
+
+void SubtaskRun::markReturned() {
+  const std::lock_guard lock(looking_);
+  returned_ = true;
+}
+
+}  // namespace disttask::executor

@@ -1,0 +1,66 @@
+#include "task_run.hpp"
+
+namespace disttask::executor {
+
+void TaskControl::interrupt(runtime::CancelCause cause) {
+  std::shared_ptr<StepRun> step;
+  {
+    const std::lock_guard lock(mutex_);
+    cause_ = cause;
+    step = step_;
+  }
+  source_.cancel(cause);
+  if (step) step->interrupt(cause);
+  wake_.notify();
+}
+
+void TaskControl::interruptStep(runtime::CancelCause cause) {
+  std::shared_ptr<StepRun> step;
+  {
+    const std::lock_guard lock(mutex_);
+    step = step_;
+  }
+  if (step) step->interrupt(cause);
+}
+
+bool TaskControl::isInterrupted() const {
+  const std::lock_guard lock(mutex_);
+  return cause_.has_value();
+}
+
+void TaskControl::nudge() {
+  {
+    const std::lock_guard lock(mutex_);
+    nudged_ = true;
+  }
+  wake_.notify();
+}
+
+bool TaskControl::takeNudge() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(nudged_, false);
+}
+
+bool TaskControl::enterStep(std::shared_ptr<StepRun> step) {
+  const std::lock_guard lock(mutex_);
+  if (cause_) return false;
+  step_ = std::move(step);
+  return true;
+}
+
+void TaskControl::leaveStep() {
+  const std::lock_guard lock(mutex_);
+  step_ = nullptr;
+}
+
+proto::TaskBase TaskControl::task() const {
+  const std::lock_guard lock(mutex_);
+  return task_;
+}
+
+void TaskControl::setTask(const proto::TaskBase& task) {
+  const std::lock_guard lock(mutex_);
+  task_ = task;
+}
+
+}  // namespace disttask::executor

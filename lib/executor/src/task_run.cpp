@@ -1,0 +1,316 @@
+// The coordinator's loop: the task row, the step executor, the queue. task_checks.cpp has the checks beside running
+// subtasks.
+#include "task_run.hpp"
+
+#include "disttask/observability/log.hpp"
+
+#include <algorithm>
+
+namespace disttask::executor {
+
+namespace {
+using observability::Level;
+using proto::SubtaskState;
+using proto::TaskState;
+using runtime::CancelCause;
+// A queue that runs dry again and again is looked after at most this often.
+constexpr Duration kMinFetchGap = std::chrono::milliseconds(5);
+}  // namespace
+
+TaskRun::TaskRun(const TaskParts& parts, proto::Task task, const proto::StepResource& resource)
+    : parts_(parts),
+      task_(std::move(task)),
+      resource_(resource),
+      interval_(parts.node.settings.subtask_check_interval) {
+  const auto at = now();
+  last_busy_ = next_refresh_ = next_fetch_ = at;
+  next_params_ = at + parts_.node.settings.param_check_interval;
+}
+
+void TaskRun::run() {
+  try {
+    while (pass() == Next::kGoOn) waitForNext();
+  } catch (...) {
+    const auto error = currentError();
+    observability::log(Level::kError, "run of a task broke off, one subtask fails", error, {{"task_id", task_.id}});
+    if (step_) step_->interrupt(CancelCause::kTaskGone);
+    failOne(error);
+  }
+  endStep();
+}
+
+TaskRun::Next TaskRun::pass() {
+  if (parts_.control.isInterrupted()) draining_ = true;
+  const bool nudged = parts_.control.takeNudge();
+  if (nudged) {
+    interval_ = parts_.node.settings.subtask_check_interval;
+    next_refresh_ = next_fetch_ = now();
+  }
+  if (!draining_ && now() >= next_refresh_ && refresh() == Next::kExit) return Next::kExit;
+  if (step_ && step_->hasTrouble() && !draining_) {
+    observability::log(
+        Level::kWarn, "no subtask can be started now, the task gives its slots up", {{"task_id", task_.id}}
+    );
+    draining_ = true;
+  }
+  if (draining_ && step_) step_->drain();
+  if (!draining_ && fetch() == Next::kExit) return Next::kExit;
+  if (step_) {
+    step_->kick();
+    checkRuns();
+  }
+  const bool busy = step_ && (step_->numQueued() > 0 || step_->numActive() > 0);
+  if (draining_) return busy ? Next::kGoOn : Next::kExit;
+  if (busy) {
+    last_busy_ = now();
+  } else if (now() - last_busy_ >= parts_.node.settings.idle_exit) {
+    observability::log(Level::kDebug, "no subtask to run for a while, exit", {{"task_id", task_.id}});
+    return Next::kExit;
+  }
+  return Next::kGoOn;
+}
+
+void TaskRun::waitForNext() {
+  auto due = now() + parts_.node.settings.max_check_interval;
+  const auto consider = [&](runtime::TimePoint at) { due = std::min(due, at); };
+  if (!draining_) {
+    consider(next_refresh_);
+    if (!step_ || step_->isLow()) consider(next_fetch_);
+  }
+  if (step_ && step_->numActive() > 0 && !isVanished()) {
+    consider(next_ownership_);
+    consider(next_summary_);
+  }
+  const auto wait = due - now();
+  if (wait > Duration::zero()) parts_.control.wakeup().waitFor({}, wait);
+}
+
+TaskRun::Next TaskRun::refresh() {
+  const auto& settings = parts_.node.settings;
+  const bool busy = step_ && step_->numActive() > 0;
+  next_refresh_ = now() + (busy ? settings.max_check_interval : interval_);
+  if (std::exchange(first_pass_, false)) {
+    // The Manager has just read it.
+    follow(task_.state);
+    return draining_ ? Next::kExit : Next::kGoOn;
+  }
+  std::optional<proto::Task> fresh;
+  try {
+    const auto base = parts_.table.getTaskBaseById(parts_.node.call(), task_.id);
+    const bool differs = base && (base->step != task_.step || base->slots != task_.slots || base->extra != task_.extra);
+    if (base && (differs || now() >= next_params_)) {
+      next_params_ = now() + settings.param_check_interval;
+      fresh = parts_.table.getTaskById(parts_.node.call(), task_.id);
+    } else if (base) {
+      fresh = task_;
+      static_cast<proto::TaskBase&>(*fresh) = *base;
+    }
+    store_fails_since_.reset();
+  } catch (...) {
+    noteStoreError("task could not be read", currentError());
+    return Next::kGoOn;
+  }
+  if (!fresh) {
+    if (step_) step_->interrupt(CancelCause::kTaskGone);
+    draining_ = true;
+    return Next::kGoOn;
+  }
+  const auto state = fresh->state;
+  if (state == TaskState::kRunning || state == TaskState::kModifying) return adopt(*fresh);
+  follow(state);
+  return Next::kGoOn;
+}
+
+void TaskRun::follow(TaskState state) {
+  if (state == TaskState::kRunning || state == TaskState::kModifying) return;
+  draining_ = true;
+  task_.state = state;
+  parts_.control.setTask(task_);
+  if (!step_) return;
+  if (state == TaskState::kReverting) {
+    step_->interrupt(CancelCause::kCancelSubtask);
+  } else if (state == TaskState::kPausing) {
+    step_->interrupt(CancelCause::kTaskPaused);
+  } else if (proto::isDone(state)) {
+    step_->interrupt(CancelCause::kTaskGone);
+  }
+}
+
+bool TaskRun::makeStep() {
+  std::unique_ptr<plugin::StepExecutor> executor;
+  try {
+    executor = parts_.type.getStepExecutor(task_);
+    if (!executor) throw Exception(ErrorCode::kPluginFailed, "task type gave no step executor");
+  } catch (...) {
+    failOne(currentError().addContext("step executor of task type '" + task_.type + "'"));
+    return false;
+  }
+  executor->setFrameworkInfo(task_.step, resource_);
+  try {
+    executor->init(parts_.control.token());
+  } catch (...) {
+    const auto error = currentError();
+    if (isRetryable(error)) {
+      parts_.node.sampled.log(
+          Level::kWarn,
+          "init of a step failed, trying again",
+          {{"task_id", task_.id}, {"step", task_.step}, {"error", error.message()}}
+      );
+    } else {
+      failOne(error);
+    }
+    return false;
+  }
+  const StepParts parts{parts_.node, parts_.table, parts_.type, parts_.options, parts_.control.wakeup()};
+  step_ = std::make_shared<StepRun>(
+      parts, task_, std::move(executor), decideParallel(parts_.options, task_, parts_.node.slots.capacity())
+  );
+  next_ownership_ = now() + parts_.node.settings.ownership_check_interval;
+  next_summary_ = now() + parts_.node.settings.summary_interval;
+  progress_at_fetch_ = 0;
+  if (parts_.control.enterStep(step_)) {
+    observability::log(
+        Level::kInfo,
+        "execute task step",
+        {{"task_id", task_.id}, {"type", task_.type}, {"step", task_.step}, {"parallel", step_->parallel().runs}}
+    );
+    return true;
+  }
+  endStep();
+  draining_ = true;
+  return false;
+}
+
+void TaskRun::endStep() {
+  if (!step_) return;
+  step_->close();
+  parts_.control.leaveStep();
+  try {
+    step_->executor().cleanup(parts_.control.token());
+  } catch (...) {
+    observability::log(
+        Level::kWarn, "cleanup of a step failed", currentError(), {{"task_id", task_.id}, {"step", step_->step()}}
+    );
+  }
+  step_.reset();
+}
+
+void TaskRun::failOne(const Error& error) {
+  observability::log(
+      Level::kError,
+      "task fails on this node",
+      error,
+      {{"task_id", task_.id}, {"type", task_.type}, {"step", task_.step}}
+  );
+  try {
+    const auto outcome = parts_.table.failSubtask(parts_.node.call(), parts_.node.settings.exec_id, task_.id, error);
+    if (outcome == proto::TransitionOutcome::kApplied) ++parts_.node.counters.failed;
+  } catch (...) {
+    noteStoreError("failure of a task could not be written", currentError());
+  }
+}
+
+TaskRun::Next TaskRun::fetch() {
+  if (step_ && step_->step() != task_.step) {
+    // Its subtasks are all done, else the task would not have left the step; a run that still ends is waited for.
+    step_->drain();
+    if (step_->numActive() > 0) return Next::kGoOn;
+    endStep();
+  }
+  if (!parts_.node.lease.mayStart()) {
+    if (step_) step_->clearQueue();
+    next_fetch_ = now() + interval_;
+    return Next::kGoOn;
+  }
+  if (step_ && step_->isDraining()) {
+    // After cancelRunningSubtask no further subtask is run by that step executor; the task row will say why.
+    next_fetch_ = now() + interval_;
+    return Next::kGoOn;
+  }
+  if (step_ && !step_->isLow()) return Next::kGoOn;
+  const bool dry = !step_ || (step_->numQueued() == 0 && step_->numActive() == 0);
+  // A queue that ran dry is filled at once, if what was in it did begin; else the same rows would come again and again.
+  const bool at_once = step_ && step_->progress() > progress_at_fetch_ && (dry || !fetched_all_);
+  if (now() < (at_once ? last_fetch_ + kMinFetchGap : next_fetch_)) {
+    if (at_once) next_fetch_ = last_fetch_ + kMinFetchGap;
+    return Next::kGoOn;
+  }
+  if (at_once) interval_ = parts_.node.settings.subtask_check_interval;
+  last_fetch_ = now();
+
+  std::vector<proto::Subtask> rows;
+  progress_at_fetch_ = step_ ? step_->progress() : 0;
+  try {
+    rows = readPending();
+  } catch (...) {
+    noteStoreError("subtasks could not be read", currentError());
+    next_fetch_ = now() + interval_;
+    return Next::kGoOn;
+  }
+  std::size_t num_new = 0;
+  if (!rows.empty() && (step_ || makeStep())) num_new = step_->offer(std::move(rows));
+  if (num_new > 0) {
+    dry_told_ = false;
+    last_busy_ = now();  // a quick subtask may be over before anyone sees it run
+    interval_ = parts_.node.settings.subtask_check_interval;
+    next_fetch_ = now() + interval_;
+    return Next::kGoOn;
+  }
+  if (dry && !dry_told_) {
+    dry_told_ = true;
+    if (parts_.node.on_queue_dry) parts_.node.on_queue_dry(task_.id);
+  }
+  next_fetch_ = next_refresh_ = now() + interval_;
+  interval_ = std::min<Duration>(interval_ * 2, parts_.node.settings.max_check_interval);
+  return Next::kGoOn;
+}
+
+std::vector<proto::Subtask> TaskRun::readPending() {
+  const auto& settings = parts_.node.settings;
+  // Rows that are queued or being started come again, so ask for more than those; a first look stays small until sizes
+  // are known.
+  const auto runs = decideParallel(parts_.options, task_, parts_.node.slots.capacity()).runs;
+  auto wanted = std::int64_t{2} * runs + 8;
+  if (mean_meta_bytes_ > 0) {
+    wanted = std::clamp<std::int64_t>(settings.prefetch_bytes / mean_meta_bytes_, runs + 1, settings.prefetch_rows);
+  }
+  const auto held = step_ ? static_cast<std::int64_t>(step_->numQueued() + step_->numActive()) : 0;
+  const auto limit = static_cast<std::int32_t>(wanted + held);
+  auto rows = parts_.table.getSubtasksByExecIdAndStepAndStates(
+      parts_.node.call(), settings.exec_id, task_.id, task_.step, {SubtaskState::kPending}, limit
+  );
+  store_fails_since_.reset();
+  fetched_all_ = static_cast<std::int32_t>(rows.size()) < limit;
+  if (!rows.empty()) {
+    std::int64_t bytes = 0;
+    for (const auto& row : rows) bytes += static_cast<std::int64_t>(row.meta.size());
+    mean_meta_bytes_ = std::max<std::int64_t>(1, bytes / static_cast<std::int64_t>(rows.size()));
+  }
+  return rows;
+}
+
+bool TaskRun::isRetryable(const Error& error) {
+  if (error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
+      error.reaction() == Reaction::kReconnect) {
+    return true;
+  }
+  try {
+    return parts_.type.isRetryableError(error);
+  } catch (...) {
+    return false;
+  }
+}
+
+void TaskRun::noteStoreError(std::string_view what, const Error& error) {
+  if (isVanished()) return;
+  ++parts_.node.counters.store_errors;
+  parts_.node.sampled.log(
+      Level::kWarn, what, {{"task_id", task_.id}, {"error", error.message()}, {"code", toString(error.code())}}
+  );
+  // With nothing running here the slots are better given up while the store is away (contract 9, line 9).
+  if (!store_fails_since_) store_fails_since_ = now();
+  const bool idle = !step_ || step_->numActive() == 0;
+  if (idle && now() - *store_fails_since_ >= parts_.node.settings.retry_window) draining_ = true;
+}
+
+}  // namespace disttask::executor
