@@ -1,0 +1,32 @@
+#pragma once
+#include "disttask/planning/planning_service.hpp"
+
+namespace disttask::planning {
+
+/// Runs one plan of this node, from where its cursor is, until it is complete, fenced off, cancelled or failed. One job
+/// is confined to its thread.
+class PlanJob {
+ public:
+  PlanJob(const PlanningSettings& settings, const PlanningParts& parts, storage::Plan plan, runtime::CancelToken token);
+  /// Does not throw: errors are written to the plan, for the owner. Returns false when the plan may not go on now: it
+  /// is fenced off, or its task is in another state.
+  bool run();
+
+ private:
+  [[nodiscard]] bool runOrThrow();
+  [[nodiscard]] bool planStep(plugin::TaskType& type, const proto::Task& task);
+  [[nodiscard]] bool runRevert(plugin::TaskType& type, const proto::Task& task);
+  [[nodiscard]] storage::PlanBatch nextBatch(plugin::TaskType& type, const proto::Task& task);
+  void checkSizes(const plugin::PlannedBatch& planned) const;
+  void noteError(const Error& error, bool retryable);
+  bool noteFenced() const;
+  [[nodiscard]] storage::Call call() const { return {token_, runtime::Deadline(parts_.clock, settings_.call_timeout)}; }
+
+  const PlanningSettings& settings_;
+  const PlanningParts& parts_;
+  storage::Plan plan_;
+  const runtime::CancelToken token_;
+  std::shared_ptr<plugin::TaskType> type_;
+};
+
+}  // namespace disttask::planning

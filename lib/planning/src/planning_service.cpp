@@ -1,0 +1,166 @@
+#include "disttask/planning/planning_service.hpp"
+
+#include "disttask/observability/log.hpp"
+#include "disttask/observability/sampled_log.hpp"
+#include "disttask/runtime/periodic.hpp"
+#include "plan_job.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+namespace disttask::planning {
+
+using observability::Level;
+using runtime::CancelCause;
+
+namespace {
+using PlanKey = std::tuple<proto::TaskId, storage::PlanKind, proto::Step>;
+PlanKey keyOf(const storage::Plan& plan) {
+  return {plan.task_id, plan.kind, plan.after_step};
+}
+
+/// A plan that could not go on, and until when nobody tries.
+struct RestingPlan {
+  proto::RunToken token;
+  runtime::TimePoint until;
+};
+
+struct RunningPlan {
+  proto::RunToken token;
+  std::shared_ptr<runtime::CancelSource> source;
+};
+}  // namespace
+
+struct PlanningService::Impl {
+  Impl(const PlanningSettings& settings_in, const PlanningParts& parts_in)
+      : settings(settings_in),
+        parts(parts_in),
+        interval(settings_in.check_interval),
+        periodic("planning", parts_in.timers, parts_in.ctl, [this] { return look(); }) {}
+
+  Duration look();
+  void startMissing(std::vector<storage::Plan> plans);
+  void cancelStale(const std::vector<storage::Plan>& plans);
+  void endPlan(const PlanKey& key, proto::RunToken token, bool went_on);
+
+  const PlanningSettings settings;
+  const PlanningParts parts;
+  runtime::CancelSource source;
+  observability::SampledLog sampled{std::chrono::seconds(10)};
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  // guarded by mutex
+  std::map<PlanKey, RunningPlan> running;
+  std::map<PlanKey, RestingPlan> resting;
+  bool stopping = false;
+
+  Duration interval;  // touched only by look
+  runtime::Periodic periodic;
+};
+
+Duration PlanningService::Impl::look() {
+  bool work = true;
+  try {
+    const storage::Call call{source.token(), runtime::Deadline(parts.clock, settings.call_timeout)};
+    auto plans = parts.plans.getPlansOf(call, settings.exec_id);
+    cancelStale(plans);
+    work = !plans.empty();
+    startMissing(std::move(plans));
+  } catch (...) {
+    // One bad round must not end the loop.
+    if (!source.token().cancelled()) {
+      sampled.log(Level::kWarn, "plans of this node could not be read", {{"error", currentError().message()}});
+    }
+  }
+  interval = work ? settings.check_interval : std::min<Duration>(interval * 2, settings.max_interval);
+  return interval;
+}
+
+void PlanningService::Impl::cancelStale(const std::vector<storage::Plan>& plans) {
+  std::vector<std::shared_ptr<runtime::CancelSource>> stale;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [key, plan] : running) {
+      const bool ours = std::any_of(plans.begin(), plans.end(), [&, k = key, t = plan.token](const auto& listed) {
+        return keyOf(listed) == k && listed.token == t;
+      });
+      if (!ours) stale.push_back(plan.source);
+    }
+  }
+  for (const auto& each : stale) each->cancel(CancelCause::kTaskGone);
+}
+
+void PlanningService::Impl::startMissing(std::vector<storage::Plan> plans) {
+  for (auto& plan : plans) {
+    const auto key = keyOf(plan);
+    auto plan_source = std::make_shared<runtime::CancelSource>(source.token());
+    {
+      const std::lock_guard lock(mutex);
+      // A stale job of the same plan ends first; the next look starts the new one.
+      const auto rest = resting.find(key);
+      if (rest != resting.end() && rest->second.token == plan.token && parts.clock.now() < rest->second.until) continue;
+      if (stopping || !running.try_emplace(key, RunningPlan{plan.token, plan_source}).second) continue;
+    }
+    auto job = [this, key, plan_source, plan = std::move(plan)]() mutable {
+      const auto token = plan.token;
+      const bool went_on = PlanJob(settings, parts, std::move(plan), plan_source->token()).run();
+      plan_source.reset();
+      endPlan(key, token, went_on);
+    };
+    if (const auto started = parts.work.run(std::move(job)); !started) {
+      // All planning threads are busy: the plan waits for a later look.
+      const std::lock_guard lock(mutex);
+      running.erase(key);
+    }
+  }
+}
+
+void PlanningService::Impl::endPlan(const PlanKey& key, proto::RunToken token, bool went_on) {
+  const std::lock_guard lock(mutex);
+  const auto now = parts.clock.now();
+  std::erase_if(resting, [&](const auto& entry) { return entry.second.until <= now; });
+  if (!went_on) resting.insert_or_assign(key, RestingPlan{token, now + settings.max_interval});
+  running.erase(key);
+  changed.notify_all();
+}
+
+PlanningService::PlanningService(const PlanningSettings& settings, const PlanningParts& parts)
+    : impl_(std::make_unique<Impl>(settings, parts)) {}
+
+PlanningService::~PlanningService() {
+  stop();
+}
+
+void PlanningService::start() {
+  impl_->periodic.start(Duration::zero());
+}
+
+void PlanningService::nudge() {
+  impl_->periodic.nudge();
+}
+
+void PlanningService::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->source.cancel(CancelCause::kShutdown);
+  impl_->periodic.stop();
+  std::unique_lock lock(impl_->mutex);
+  impl_->changed.wait(lock, [this] { return impl_->running.empty(); });
+}
+
+std::size_t PlanningService::numRunning() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->running.size();
+}
+
+std::uint64_t PlanningService::numLooks() const {
+  return impl_->periodic.numRounds();
+}
+
+}  // namespace disttask::planning
