@@ -1,0 +1,66 @@
+#include "liveness.hpp"
+
+#include "disttask/observability/log.hpp"
+#include "ownership.hpp"
+
+#include <algorithm>
+
+namespace disttask::scheduler {
+
+using observability::Level;
+using observability::log;
+
+namespace {
+
+/// Rows that one transaction takes back: each needs a few statements.
+constexpr std::int32_t kRowsPerRelease = 64;
+
+}  // namespace
+
+Liveness::Liveness(
+    storage::NodeTable& nodes, storage::SchedulerTable& table, runtime::Clock& clock, runtime::Duration lease
+)
+    : nodes_(nodes), table_(table), clock_(clock), observer_(maxGap(lease)) {}
+
+Placement Liveness::look(const runtime::Call& call, bool is_owner) {
+  const auto began = clock_.now();
+  auto nodes = nodes_.getAllNodes(call);
+  const auto ended = clock_.now();
+  std::vector<LeaseReading> readings;
+  readings.reserve(nodes.size());
+  for (const auto& node : nodes) {
+    readings.push_back({node.exec_id, node.life, node.renewals, std::chrono::milliseconds(node.lease_ms)});
+  }
+  const auto expired = observer_.observe(readings, began, ended);
+  if (!is_owner) return Placement(std::move(nodes));
+  for (const auto& dead : expired) {
+    // Compares life and renewals: a node that renewed a moment ago stays.
+    if (!nodes_.evict(call, dead.exec_id, dead.life, dead.renewals)) continue;
+    const auto node =
+        std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.exec_id == dead.exec_id; });
+    node->life = proto::Life();
+    log(Level::kWarn,
+        "node evicted: it did not renew its lease",
+        {{"exec_id", dead.exec_id}, {"life", dead.life}, {"host", node->host}, {"pid", node->pid}});
+  }
+  return Placement(std::move(nodes));
+}
+
+std::int64_t Liveness::releaseRows(Round& round) {
+  std::int64_t all = 0;
+  for (const auto& exec_id : table_.findDeadHolders(round.call())) {
+    std::int64_t released = 0;
+    for (std::int64_t count = kRowsPerRelease; count == kRowsPerRelease; released += count) {
+      count = table_.releaseRowsOfDeadNode(
+          round.call(), round.owner, exec_id, round.settings.max_abnormal_ends, kRowsPerRelease
+      );
+    }
+    if (released > 0) {
+      log(Level::kInfo, "running subtasks of a dead node taken back", {{"exec_id", exec_id}, {"count", released}});
+    }
+    all += released;
+  }
+  return all;
+}
+
+}  // namespace disttask::scheduler

@@ -1,0 +1,33 @@
+#pragma once
+#include "disttask/scheduler/node_observer.hpp"
+#include "disttask/scheduler/placement.hpp"
+#include "disttask/storage/node_table.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+#include "round.hpp"
+
+namespace disttask::scheduler {
+
+/// Watches the leases of all nodes, evicts dead ones and takes their running rows back (design rules 3, 11). Used by
+/// one round at a time.
+class Liveness {
+ public:
+  Liveness(storage::NodeTable& nodes, storage::SchedulerTable& table, runtime::Clock& clock, runtime::Duration lease);
+
+  /// A write of this process was confirmed: time counts.
+  void confirmWrite(runtime::TimePoint at) { observer_.confirmWrite(at); }
+  /// Reads and observes all nodes. The owner also evicts those whose lease has run out; a follower only keeps its
+  /// observations going, so that it can act at once when it takes the role. Returns the nodes as they are then. Store
+  /// failures pass through.
+  Placement look(const runtime::Call& call, bool is_owner);
+  /// Takes the running rows of evicted and stopped nodes out of `running`: also those of an eviction that a former
+  /// owner left half done. Returns how many.
+  std::int64_t releaseRows(Round& round);
+
+ private:
+  storage::NodeTable& nodes_;
+  storage::SchedulerTable& table_;
+  runtime::Clock& clock_;
+  NodeObserver observer_;
+};
+
+}  // namespace disttask::scheduler

@@ -1,0 +1,62 @@
+#pragma once
+#include "disttask/runtime/clock.hpp"
+#include "disttask/scheduler/node_observer.hpp"
+#include "disttask/scheduler/scheduler_settings.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+
+#include <atomic>
+#include <optional>
+
+namespace disttask::scheduler {
+
+/// Holds, or waits for, the scheduler role (design rule 19). Used by one round at a time; isOwner by any thread. Store
+/// failures pass through.
+class Ownership {
+ public:
+  Ownership(
+      storage::SchedulerTable& table, runtime::Clock& clock, const SchedulerSettings& settings, proto::ExecId exec_id
+  );
+
+  /// Renews the role when it is time, or looks at its holder and takes it when it is free. Returns the life under which
+  /// this node may act now.
+  std::optional<proto::Life> update(const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal);
+  /// True if the holder may go on: its own lease clock, counted from before the last confirmed renewal was sent, is
+  /// below two thirds. Any thread.
+  [[nodiscard]] bool isOwner() const noexcept;
+  /// A fenced write matched nothing: the role is gone.
+  void lose() noexcept;
+  /// Gives the role up; true if it was ours.
+  bool release(const runtime::Call& call);
+  /// True if the holder should have renewed by now and has not: look more often.
+  [[nodiscard]] bool isHolderSilent() const noexcept { return is_holder_silent_; }
+  /// Returns when the last renewal of the role was confirmed: also a write of this process.
+  [[nodiscard]] std::optional<runtime::TimePoint> lastConfirmed() const noexcept { return last_confirmed_; }
+
+ private:
+  bool renew(const runtime::Call& call);
+  std::optional<proto::Life> follow(const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal);
+  std::optional<proto::Life> take(const runtime::Call& call, const storage::Owner& observed, std::string_view why);
+
+  storage::SchedulerTable& table_;
+  runtime::Clock& clock_;
+  const SchedulerSettings& settings_;
+  const proto::ExecId exec_id_;
+
+  // touched by rounds only
+  proto::Life life_;  ///< 0 = follower; else the life under which the role is, or was until a renewal fails, ours
+  NodeObserver observer_;
+  std::optional<runtime::TimePoint> last_confirmed_;
+  bool is_holder_silent_ = false;
+
+  // read by any thread
+  std::atomic<runtime::Duration::rep> acts_until_{0};  ///< on the clock; 0 = not the owner
+};
+
+/// The longest pause between own confirmed writes that lets observations go on (design rule 3): renewals come every
+/// third of a lease, so the limit leaves a twelfth for their delay. A life that misses all renewals in such a pause was
+/// still seen within three quarters of its lease.
+[[nodiscard]] inline runtime::Duration maxGap(runtime::Duration lease) noexcept {
+  return lease / 3 + lease / 12;
+}
+
+}  // namespace disttask::scheduler

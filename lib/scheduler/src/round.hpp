@@ -1,0 +1,28 @@
+#pragma once
+#include "disttask/proto/ids.hpp"
+#include "disttask/runtime/clock.hpp"
+#include "disttask/scheduler/placement.hpp"
+#include "disttask/scheduler/scheduler_settings.hpp"
+
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace disttask::scheduler {
+
+/// What one round of the owner works with. Lives as long as the round.
+struct Round {
+  const SchedulerSettings& settings;
+  runtime::Clock& clock;
+  runtime::CancelToken token;
+  proto::Life owner;  ///< fences every write
+  const Placement& placement;
+  const std::function<void(const std::vector<proto::ExecId>&)>& nudge;
+  bool is_early = false;                      ///< somebody asked for this round: look at the balance now
+  std::map<proto::ExecId, int> open_plans{};  ///< planner → open plans seen so far
+
+  /// Returns a call with a deadline of its own.
+  [[nodiscard]] runtime::Call call() const { return {token, runtime::Deadline(clock, settings.call_limit)}; }
+};
+
+}  // namespace disttask::scheduler

@@ -1,0 +1,230 @@
+#include "disttask/scheduler/scheduler_service.hpp"
+
+#include "disttask/base/failpoint.hpp"
+#include "disttask/observability/sampled_log.hpp"
+#include "disttask/runtime/periodic.hpp"
+#include "liveness.hpp"
+#include "ownership.hpp"
+#include "subtask_mover.hpp"
+#include "task_scheduler.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace disttask::scheduler {
+
+namespace {
+
+using observability::Level;
+using observability::log;
+using proto::TaskState;
+
+/// Unfinished tasks that one round looks at, in rank order.
+constexpr std::int32_t kMaxTasksPerRound = 1000;
+/// While tasks are at work the next look comes after this part of the time since the last change: what goes quickly is
+/// seen quickly.
+constexpr int kLookShare = 8;
+constexpr std::chrono::milliseconds kShortestPause{50};
+constexpr std::chrono::seconds kReleaseLimit{5};
+
+/// Rounds must come often enough, also with a short lease, that no pause between renewals breaks the observations.
+SchedulerSettings fitted(SchedulerSettings settings) {
+  settings.renew_interval = std::min(settings.renew_interval, settings.lease / 3);
+  settings.idle_interval = std::min(settings.idle_interval, settings.lease / 12);
+  settings.busy_interval = std::min(settings.busy_interval, settings.idle_interval);
+  return settings;
+}
+
+/// Fills what a caller may leave out.
+SchedulerDeps withDefaults(SchedulerDeps deps) {
+  if (!deps.nudge) deps.nudge = [](const auto&) {};
+  if (!deps.last_renewal) deps.last_renewal = [] { return std::nullopt; };
+  return deps;
+}
+
+}  // namespace
+
+class SchedulerService::Impl {
+ public:
+  Impl(SchedulerDeps deps, SchedulerSettings settings)
+      : deps_(withDefaults(std::move(deps))),
+        settings_(fitted(settings)),
+        ownership_(deps_.scheduler, deps_.clock, settings_, deps_.exec_id),
+        liveness_(deps_.nodes, deps_.scheduler, deps_.clock, settings_.lease),
+        tasks_(deps_.scheduler),
+        mover_(deps_.scheduler),
+        periodic_("scheduler", deps_.timers, deps_.pool, [this] { return runRound(); }) {}
+
+  void start() {
+    if (settings_.enabled) periodic_.start(runtime::Duration::zero());
+  }
+
+  void stop() {
+    stopping_.cancel(runtime::CancelCause::kShutdown);
+    periodic_.stop();
+    try {
+      // Those who follow see it at once.
+      if (ownership_.release({{}, runtime::Deadline(deps_.clock, kReleaseLimit)})) deps_.nudge(others_);
+    } catch (const Exception& e) {
+      // Another node takes the role when its lease has run out.
+      log(Level::kWarn, "scheduler role could not be given up", e.error(), {{"exec_id", deps_.exec_id}});
+    }
+  }
+
+  void nudge() {
+    is_early_ = true;
+    periodic_.nudge();
+  }
+
+  [[nodiscard]] bool isOwner() const noexcept { return ownership_.isOwner(); }
+  [[nodiscard]] std::uint64_t numRounds() const { return periodic_.numRounds(); }
+
+  runtime::Duration runRound() {
+    try {
+      return actOrFollow();
+    } catch (...) {
+      const auto error = currentError();
+      if (error.code() == ErrorCode::kLost) {
+        log(Level::kWarn, "scheduler role was lost", error, {{"exec_id", deps_.exec_id}});
+        ownership_.lose();
+      } else if (error.code() != ErrorCode::kCancelled) {
+        failures_.log(
+            Level::kWarn, "scheduler round failed", {{"error", error.message()}, {"code", toString(error.code())}}
+        );
+      }
+      return settings_.idle_interval;
+    }
+  }
+
+ private:
+  [[nodiscard]] runtime::Call call() const {
+    return {stopping_.token(), runtime::Deadline(deps_.clock, settings_.call_limit)};
+  }
+
+  /// One look at the owner, and if it is this node, one turn of its work.
+  runtime::Duration actOrFollow() {
+    const bool is_early = is_early_.exchange(false);
+    const auto owner = ownership_.update(call(), deps_.last_renewal());
+    if (!owner) return follow(is_early);
+    confirmWrites();
+    const auto placement = liveness_.look(call(), true);
+    noteOthers(placement);
+    Round round{settings_, deps_.clock, stopping_.token(), *owner, placement, deps_.nudge, is_early};
+    bool changed = liveness_.releaseRows(round) > 0;
+    bool is_at_work = false;
+    lead(round, changed, is_at_work);
+    return pause(changed, is_at_work);
+  }
+
+  /// What a follower does besides watching the owner: a look at the nodes now and then, so that those who died with a
+  /// dead owner are not waited for twice; more often when the owner is silent. The pause is shorter than a renewal's,
+  /// so no renewal is overlooked.
+  runtime::Duration follow(bool is_early) {
+    const bool is_silent = ownership_.isHolderSilent();
+    confirmWrites();
+    if (is_silent || (!is_early && ++num_follows_ % 2 == 0)) liveness_.look(call(), false);
+    return is_silent ? settings_.lease / 30 : settings_.lease / 4;
+  }
+
+  void noteOthers(const Placement& placement) {
+    others_.clear();
+    for (const auto& node : placement.nodes()) {
+      if (node.life != proto::Life() && node.exec_id != deps_.exec_id) others_.push_back(node.exec_id);
+    }
+  }
+
+  void confirmWrites() {
+    if (const auto at = ownership_.lastConfirmed()) liveness_.confirmWrite(*at);
+    if (const auto at = deps_.last_renewal()) liveness_.confirmWrite(*at);
+  }
+
+  /// Looks at each unfinished task, highest rank first. A task whose turn fails is tried again in the next round, and
+  /// the others go on; a lost role, a cancelled round and a store that is away end the round.
+  void lead(Round& round, bool& changed, bool& is_at_work) {
+    const auto all = deps_.scheduler.getUnfinishedTasks(call(), kMaxTasksPerRound);
+    std::set<proto::TaskId> ids;
+    for (const auto& task : all) ids.insert(task.id);
+    tasks_.keepOnly(ids);
+    mover_.keepOnly(ids);
+    std::int32_t places = 0;
+    for (const auto& task : all) {
+      if (!ownership_.update(call(), deps_.last_renewal())) return;
+      stopping_.token().throwIfCancelled();
+      try {
+        DISTTASK_FAILPOINT("scheduler.task");
+        const auto result = tasks_.run(round, task, places < settings_.max_tasks_at_once);
+        places += result.takes_place ? 1 : 0;
+        changed |= result.changed;
+        is_at_work |= result.is_at_work;
+        if (result.state == TaskState::kRunning) changed |= mover_.run(round, task);
+      } catch (const Exception& e) {
+        const auto reaction = e.error().reaction();
+        if (reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect) throw;
+        task_failures_.logFor(
+            std::to_string(task.id.value()),
+            Level::kWarn,
+            "scheduling of a task failed; tried again",
+            {{"task_id", task.id},
+             {"task_key", task.key},
+             {"error", e.error().message()},
+             {"code", toString(e.error().code())}}
+        );
+        is_at_work = true;
+      }
+    }
+  }
+
+  runtime::Duration pause(bool changed, bool is_at_work) {
+    const auto now = deps_.clock.now();
+    if (changed) last_change_ = now;
+    if (!is_at_work) return settings_.idle_interval;
+    const auto shortest = std::min<runtime::Duration>(kShortestPause, settings_.busy_interval);
+    return std::clamp<runtime::Duration>((now - last_change_) / kLookShare, shortest, settings_.busy_interval);
+  }
+
+  const SchedulerDeps deps_;
+  const SchedulerSettings settings_;
+  runtime::CancelSource stopping_;
+  std::atomic<bool> is_early_{false};
+  Ownership ownership_;
+
+  // touched by rounds only
+  Liveness liveness_;
+  TaskScheduler tasks_;
+  SubtaskMover mover_;
+  runtime::TimePoint last_change_{};
+  std::uint64_t num_follows_ = 0;
+  std::vector<proto::ExecId> others_;  ///< other live nodes, as of the last round as owner
+  observability::SampledLog failures_{std::chrono::seconds(30)};
+  observability::SampledLog task_failures_{std::chrono::seconds(30)};
+
+  runtime::Periodic periodic_;  // last: its rounds use the members above
+};
+
+SchedulerService::SchedulerService(SchedulerDeps deps, SchedulerSettings settings)
+    : impl_(std::make_unique<Impl>(std::move(deps), settings)) {}
+SchedulerService::~SchedulerService() {
+  stop();
+}
+
+void SchedulerService::start() {
+  impl_->start();
+}
+void SchedulerService::stop() {
+  impl_->stop();
+}
+void SchedulerService::nudge() {
+  impl_->nudge();
+}
+bool SchedulerService::isOwner() const noexcept {
+  return impl_->isOwner();
+}
+std::uint64_t SchedulerService::numRounds() const {
+  return impl_->numRounds();
+}
+runtime::Duration SchedulerService::runRoundForTest() {
+  return impl_->runRound();
+}
+
+}  // namespace disttask::scheduler

@@ -1,0 +1,167 @@
+#include "subtask_mover.hpp"
+
+#include "disttask/observability/log.hpp"
+
+#include <algorithm>
+
+namespace disttask::scheduler {
+
+namespace {
+
+using observability::Level;
+using observability::log;
+using storage::SubtaskMove;
+
+/// Rows per transaction, and transactions per task and round: a long move does not keep other tasks waiting.
+constexpr std::int32_t kRowsPerMove = 1000;
+constexpr int kMovesPerRound = 10;
+/// Counting is linear in the pending rows: it may take at most this part of the time.
+constexpr int kCountShare = 20;
+
+}  // namespace
+
+bool SubtaskMover::run(Round& round, const proto::TaskBase& task) {
+  auto& known = known_[task.id];
+  bool moved = moveHandedBack(round, task, known);
+
+  const auto now = round.clock.now();
+  const bool nodes_changed = known.placement != round.placement.fingerprint();
+  if (!nodes_changed && now < (round.is_early ? known.may_count : known.next_count)) return moved;
+  const auto counts = table_.countSubtasksByNode(round.call(), task.id);
+  const auto cost = round.clock.now() - now;
+  known.may_count = round.clock.now() + cost * kCountShare;
+  known.next_count = std::max(known.may_count, round.clock.now() + round.settings.balance_interval);
+  known.placement = round.placement.fingerprint();
+
+  std::vector<proto::ExecId> holders;
+  std::vector<proto::ExecId> leavers;
+  std::map<proto::ExecId, storage::SubtaskCounts> by_node;
+  for (const auto& [exec_id, count] : counts) {
+    by_node[exec_id] = count;
+    const bool leaves = round.placement.fitnessOf(exec_id, task) == Fitness::kLeaves;
+    if (!leaves) holders.push_back(exec_id);
+    if (leaves && count.pending > 0) leavers.push_back(exec_id);
+  }
+  std::vector<NodeLoad> nodes;
+  for (const auto& exec_id : round.placement.eligible(task, holders)) {
+    const auto count = by_node.find(exec_id);
+    const auto has = count == by_node.end() ? storage::SubtaskCounts{} : count->second;
+    nodes.push_back({exec_id, has.pending, has.running, !known.refused.contains(exec_id)});
+  }
+  if (!leavers.empty()) return moveOff(round, task, known, leavers, nodes) || moved;
+  known.has_logged_no_place = false;
+  return balance(round, task, nodes) || moved;
+}
+
+bool SubtaskMover::moveHandedBack(Round& round, const proto::TaskBase& task, Known& known) {
+  const auto handed_back = table_.getHandedBack(round.call(), task.id, kRowsPerMove);
+  if (handed_back.empty()) return false;
+  // Any node that fits may take it; the limit on nodes must not fail what one more node could run.
+  auto any = task;
+  any.max_nodes = 0;
+  std::map<proto::ExecId, std::int64_t> load;
+  for (const auto& exec_id : round.placement.eligible(any)) load[exec_id] = 0;
+  std::vector<SubtaskMove> moves;
+  bool changed = false;
+  for (const auto& entry : handed_back) {
+    known.refused.insert(entry.by.begin(), entry.by.end());
+    const auto* best = static_cast<const std::pair<const proto::ExecId, std::int64_t>*>(nullptr);
+    for (const auto& node : load) {
+      const bool refused = std::find(entry.by.begin(), entry.by.end(), node.first) != entry.by.end();
+      if (!refused && node.first != entry.subtask.exec_id && (best == nullptr || node.second < best->second))
+        best = &node;
+    }
+    if (best != nullptr) {
+      moves.push_back({entry.subtask.id, entry.subtask.exec_id, best->first});
+      ++load[best->first];
+      continue;
+    }
+    const auto text = "no node could run it: " + entry.error;
+    changed = table_.failPendingSubtask(round.call(), round.owner, entry.subtask.id, text) || changed;
+    log(Level::kWarn, "subtask failed: no node could run it", {{"task_id", task.id}, {"subtask_id", entry.subtask.id}});
+  }
+  return write(round, moves) > 0 || changed;
+}
+
+bool SubtaskMover::moveOff(
+    Round& round,
+    const proto::TaskBase& task,
+    Known& known,
+    const std::vector<proto::ExecId>& leavers,
+    std::vector<NodeLoad>& receivers
+) {
+  // Those that have handed back subtasks of this task only when there is nobody else.
+  if (std::any_of(receivers.begin(), receivers.end(), [](const auto& node) { return node.may_receive; })) {
+    std::erase_if(receivers, [](const auto& node) { return !node.may_receive; });
+  }
+  if (receivers.empty()) {
+    if (!known.has_logged_no_place) {
+      log(Level::kWarn,
+          "pending subtasks wait for a node",
+          {{"task_id", task.id}, {"nodes", leavers.size()}, {"reason", round.placement.whyNone(task)}});
+    }
+    known.has_logged_no_place = true;
+    return false;
+  }
+  known.has_logged_no_place = false;
+  std::int64_t all = 0;
+  bool is_done = true;
+  for (const auto& exec_id : leavers) {
+    std::int64_t moved = 0;
+    for (int i = 0; i < kMovesPerRound; ++i) {
+      const auto rows = table_.getPendingSubtasksOfNode(round.call(), task.id, exec_id, kRowsPerMove);
+      const auto places = spread(receivers, rows.size());
+      std::vector<SubtaskMove> moves;
+      moves.reserve(rows.size());
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        moves.push_back({rows[r].id, exec_id, places[r]});
+        std::find_if(receivers.begin(), receivers.end(), [&](const auto& node) {
+          return node.exec_id == places[r];
+        })->pending++;
+      }
+      moved += write(round, moves);
+      is_done = rows.size() < kRowsPerMove;
+      if (is_done) break;
+    }
+    log(Level::kInfo,
+        "pending subtasks moved off a node",
+        {{"task_id", task.id}, {"exec_id", exec_id}, {"count", moved}, {"nodes", receivers.size()}});
+    all += moved;
+  }
+  if (!is_done) known.next_count = known.may_count = {};
+  return all > 0;
+}
+
+bool SubtaskMover::balance(Round& round, const proto::TaskBase& task, const std::vector<NodeLoad>& nodes) {
+  std::int64_t all = 0;
+  for (const auto& transfer : planBalance(nodes, kRowsPerMove * kMovesPerRound)) {
+    std::int64_t left = transfer.count;
+    while (left > 0) {
+      const auto limit = static_cast<std::int32_t>(std::min<std::int64_t>(left, kRowsPerMove));
+      const auto rows = table_.getPendingSubtasksOfNode(round.call(), task.id, transfer.from, limit);
+      std::vector<SubtaskMove> moves;
+      for (const auto& row : rows) moves.push_back({row.id, transfer.from, transfer.to});
+      const auto moved = write(round, moves);
+      all += moved;
+      left -= limit;
+      if (moved < limit) break;  // it has started them meanwhile
+    }
+  }
+  if (all > 0) log(Level::kDebug, "pending subtasks balanced", {{"task_id", task.id}, {"count", all}});
+  return all > 0;
+}
+
+std::int64_t SubtaskMover::write(Round& round, const std::vector<SubtaskMove>& moves) {
+  if (moves.empty()) return 0;
+  const auto moved = table_.movePendingSubtasks(round.call(), round.owner, moves);
+  std::set<proto::ExecId> receivers;
+  for (const auto& move : moves) receivers.insert(move.to);
+  if (moved > 0) round.nudge({receivers.begin(), receivers.end()});
+  return moved;
+}
+
+void SubtaskMover::keepOnly(const std::set<proto::TaskId>& ids) {
+  std::erase_if(known_, [&](const auto& entry) { return !ids.contains(entry.first); });
+}
+
+}  // namespace disttask::scheduler

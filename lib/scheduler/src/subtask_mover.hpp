@@ -1,0 +1,49 @@
+#pragma once
+#include "disttask/proto/task.hpp"
+#include "disttask/scheduler/balancer.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+#include "round.hpp"
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <vector>
+
+namespace disttask::scheduler {
+
+/// Moves pending subtasks of running tasks: off nodes that can not or may not run them, on from nodes that handed them
+/// back, and to nodes that have nothing left (design rules 6, 11, 24). Running rows never change their node. Used by
+/// one round at a time; store failures and kLost pass through.
+class SubtaskMover {
+ public:
+  explicit SubtaskMover(storage::SchedulerTable& table) : table_(table) {}
+
+  /// Returns whether anything moved or failed.
+  bool run(Round& round, const proto::TaskBase& task);
+  /// Forgets what is known of tasks that are not among `ids`.
+  void keepOnly(const std::set<proto::TaskId>& ids);
+
+ private:
+  struct Known {
+    runtime::TimePoint next_count{};  ///< rows per node are counted again from then on
+    runtime::TimePoint may_count{};   ///< and not before, even when somebody asks: counting takes its time
+    std::size_t placement = 0;        ///< fingerprint of the nodes at the last count
+    std::set<proto::ExecId> refused;  ///< nodes that have handed back subtasks of this task
+    bool has_logged_no_place = false;
+  };
+  bool moveHandedBack(Round& round, const proto::TaskBase& task, Known& known);
+  bool moveOff(
+      Round& round,
+      const proto::TaskBase& task,
+      Known& known,
+      const std::vector<proto::ExecId>& leavers,
+      std::vector<NodeLoad>& receivers
+  );
+  bool balance(Round& round, const proto::TaskBase& task, const std::vector<NodeLoad>& nodes);
+  std::int64_t write(Round& round, const std::vector<storage::SubtaskMove>& moves);
+
+  storage::SchedulerTable& table_;
+  std::map<proto::TaskId, Known> known_;
+};
+
+}  // namespace disttask::scheduler

@@ -1,0 +1,197 @@
+#include "task_scheduler.hpp"
+
+#include "disttask/observability/log.hpp"
+
+#include <utility>
+
+namespace disttask::scheduler {
+
+namespace {
+
+using observability::Level;
+using observability::log;
+using proto::TaskState;
+using storage::PlanKind;
+
+/// Turns that one task gets in a round: more only for the many writes of a large cancellation.
+constexpr int kMaxTurns = 20;
+constexpr std::int32_t kRowsPerWrite = 1000;
+
+bool needsPlans(TaskState state) {
+  return state == TaskState::kPending || state == TaskState::kRunning || state == TaskState::kReverting;
+}
+
+/// Nodes that hold, or may soon look for, rows of a task: all live ones that offer its type.
+std::vector<proto::ExecId> concerned(const Round& round, const proto::TaskBase& task) {
+  std::vector<proto::ExecId> nodes;
+  for (const auto& node : round.placement.nodes()) {
+    if (round.placement.canPlan(node.exec_id, task)) nodes.push_back(node.exec_id);
+  }
+  return nodes;
+}
+
+}  // namespace
+
+TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, bool has_place) {
+  TaskRound result;
+  for (int turn = 0; turn < kMaxTurns; ++turn) {
+    const auto view = look(round, task, has_place);
+    const auto decision = decide(view);
+    result.changed = noteLooks(task, view) || result.changed;
+    noteWaiting(task, decision);
+    const bool waits = decision.action == TaskAction::kWait;
+    const bool counts = task.state == TaskState::kPending || task.state == TaskState::kRunning;
+    result.takes_place = counts && !waits && view.has_planner;
+    result.is_at_work = !waits && (needsPlans(task.state) || task.state == TaskState::kCancelling);
+    if (decision.action != TaskAction::kNone && !waits) result.changed = true;
+    if (!perform(round, task, decision)) break;
+  }
+  result.state = task.state;
+  return result;
+}
+
+TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, bool has_place) {
+  TaskView view;
+  view.state = task.state;
+  view.step = task.step;
+  view.manual_recovery = task.extra.manual_recovery;
+  view.has_place = has_place;
+  if (!needsPlans(task.state)) return view;
+  // Plans before rows: rows that come in between belong to a plan that was not complete yet.
+  view.plans = table_.getPlans(round.call(), task.id);
+  if (task.state != TaskState::kPending && task.step != proto::kStepInit) {
+    view.rows = table_.probeSubtasks(round.call(), task.id, task.step);
+  }
+  if (task.state == TaskState::kRunning && view.rows.failed) {
+    table_.findFailedSubtask(round.call(), task.id, task.step, view.failed_subtask);
+  }
+  view.has_planner = round.placement.choosePlanner(task, round.open_plans, false).has_value();
+  view.has_reverter = round.placement.choosePlanner(task, round.open_plans, true).has_value();
+  view.why_no_planner =
+      view.has_planner ? "no live node offers type '" + task.type + "'" : round.placement.whyNone(task);
+  if (const auto open = findOpenPlan(view)) {
+    view.is_planner_alive = round.placement.canPlan(open->planner, task);
+    ++round.open_plans[open->planner];
+  }
+  return view;
+}
+
+bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskDecision& decision) {
+  switch (decision.action) {
+    case TaskAction::kNone:
+    case TaskAction::kWait:
+      return false;
+    case TaskAction::kCreatePlan:
+      return createPlan(round, task, PlanKind::kStep);
+    case TaskAction::kCreateRevertPlan:
+      return !cancelStrays(round, task) && createPlan(round, task, PlanKind::kRevert);
+    case TaskAction::kAssignPlan: {
+      const bool any_scope = decision.plan->kind == PlanKind::kRevert;
+      const auto planner = round.placement.choosePlanner(task, round.open_plans, any_scope);
+      if (!planner) return false;
+      table_.assignPlan(round.call(), round.owner, *decision.plan, *planner);
+      log(Level::kInfo,
+          "plan given to another node",
+          {{"task_id", task.id},
+           {"after_step", decision.plan->after_step},
+           {"from", decision.plan->planner},
+           {"to", *planner}});
+      ++round.open_plans[*planner];
+      round.nudge({*planner});
+      return false;
+    }
+    case TaskAction::kBegin:
+      return changeState(round, task, TaskState::kRunning, std::nullopt);
+    case TaskAction::kSucceed:
+      if (table_.succeedTask(round.call(), round.owner, task.id)) {
+        task.state = TaskState::kSucceed;
+        log(Level::kInfo, "task succeeded", {{"task_id", task.id}, {"task_key", task.key}});
+      }
+      return false;
+    case TaskAction::kRevert:
+      if (changeState(round, task, TaskState::kReverting, decision.error)) {
+        round.nudge(concerned(round, task));  // they cancel what they run
+      }
+      // The planner may have entered a step since the task was read; no more can come now, and the next round reads the
+      // row again.
+      return false;
+    case TaskAction::kAwaitResolution:
+      changeState(round, task, TaskState::kAwaitingResolution, decision.error);
+      return false;
+    case TaskAction::kResumeSubtasks:
+      if (table_.resumePausedSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) == 0) return false;
+      round.nudge(concerned(round, task));
+      return true;
+    case TaskAction::kCancelSubtasks:
+      return table_.cancelPendingSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) > 0;
+    case TaskAction::kReverted:
+      if (!cancelStrays(round, task)) changeState(round, task, TaskState::kReverted, std::nullopt);
+      return false;
+  }
+  return false;
+}
+
+bool TaskScheduler::cancelStrays(Round& round, const proto::TaskBase& task) {
+  if (table_.countActiveSubtasks(round.call(), task.id) == 0) return false;
+  table_.cancelPendingSubtasks(round.call(), round.owner, task.id, kRowsPerWrite);
+  return true;
+}
+
+bool TaskScheduler::createPlan(Round& round, const proto::TaskBase& task, PlanKind kind) {
+  const auto planner = round.placement.choosePlanner(task, round.open_plans, kind == PlanKind::kRevert);
+  if (!planner) return false;
+  storage::Plan plan;
+  plan.task_id = task.id;
+  plan.kind = kind;
+  plan.after_step = task.step;
+  plan.planner = *planner;
+  table_.createPlan(round.call(), round.owner, plan);
+  ++round.open_plans[*planner];
+  round.nudge({*planner});
+  return false;
+}
+
+bool TaskScheduler::changeState(
+    Round& round, proto::TaskBase& task, TaskState to, const std::optional<std::string>& error
+) {
+  if (!table_.changeTaskState(round.call(), round.owner, task.id, task.state, to, error)) return false;
+  log(Level::kInfo,
+      "task changed its state",
+      {{"task_id", task.id},
+       {"task_key", task.key},
+       {"from", toString(task.state)},
+       {"to", toString(to)},
+       {"error", error.value_or("")}});
+  task.state = to;
+  return true;
+}
+
+void TaskScheduler::noteWaiting(const proto::TaskBase& task, const TaskDecision& decision) {
+  if (decision.action != TaskAction::kWait) {
+    reasons_.erase(task.id);
+    return;
+  }
+  auto& reason = reasons_[task.id];
+  if (reason == decision.error) return;
+  reason = decision.error;
+  log(Level::kWarn, "task waits", {{"task_id", task.id}, {"task_key", task.key}, {"reason", reason}});
+}
+
+bool TaskScheduler::noteLooks(const proto::TaskBase& task, const TaskView& view) {
+  std::string now(toString(view.state));
+  now += ' ' + std::to_string(view.step.value());
+  for (const bool flag : {view.rows.pending, view.rows.running, view.rows.paused, view.rows.failed})
+    now += flag ? '1' : '0';
+  for (const auto& plan : view.plans) {
+    now += ' ' + std::to_string(plan.step.value_or(proto::kStepInit).value()) + (plan.complete ? 'c' : 'o');
+  }
+  auto& before = looks_[task.id];
+  return std::exchange(before, now) != now;
+}
+
+void TaskScheduler::keepOnly(const std::set<proto::TaskId>& ids) {
+  std::erase_if(reasons_, [&](const auto& entry) { return !ids.contains(entry.first); });
+  std::erase_if(looks_, [&](const auto& entry) { return !ids.contains(entry.first); });
+}
+
+}  // namespace disttask::scheduler
