@@ -1,0 +1,223 @@
+#include "chunk_importer.hpp"
+
+#include "disttask/base/failpoint.hpp"
+#include "json_fields.hpp"
+#include "range_hash.hpp"
+#include "record_reader.hpp"
+#include "rejects_file.hpp"
+#include "row_converter.hpp"
+#include "row_writer.hpp"
+
+#include <algorithm>
+
+namespace disttask::csv_import {
+namespace {
+
+class ChunkRun {
+ public:
+  ChunkRun(
+      sqlclient::Connection& connection,
+      const SourceFile& file,
+      const ChunkMeta& chunk,
+      std::int32_t ordinal,
+      const ImportJob& job,
+      const ImportHooks& hooks
+  )
+      : connection_(connection),
+        file_(file),
+        chunk_(chunk),
+        ordinal_(ordinal),
+        job_(job),
+        hooks_(hooks),
+        rejects_(job.rejects_dir, file, job.task, ordinal),
+        converter_(job.options, job.target.columns),
+        writer_(
+            connection,
+            job.target,
+            job.options.on_duplicate,
+            job.options.max_bad_records > 0,
+            [this](const RowSource& source, const std::string& reason) { reject(source, reason); }
+        ) {}
+
+  ChunkResult run() {
+    file_.expect(chunk_.file);
+    sqlclient::Transaction transaction(connection_);
+    if (!job_.ledger.take(connection_, job_.task, kStepImport, ordinal_)) return doneBefore();
+    DISTTASK_FAILPOINT("csv_import.chunk_taken");
+    readRecords();
+    writer_.flush();
+    LedgerRow row;
+    row.records = num_records_;
+    row.rows = writer_.numWritten();
+    row.bad = num_bad_;
+    row.bytes = chunk_.bytes;
+    row.hash = chunk_.hash;
+    row.row_sum = writer_.sum();
+    if (num_bad_ > 0) checkBadOfAll();
+    job_.ledger.finish(connection_, job_.task, kStepImport, ordinal_, row);
+    rejects_.publish();
+    hooks_.check();
+    DISTTASK_FAILPOINT("csv_import.before_commit");
+    transaction.commit();
+    report();
+    return result(row, false);
+  }
+
+ private:
+  ChunkResult result(const LedgerRow& row, bool done_before) const {
+    // What the planner counted stands here, not what the ledger says: the verification holds one against the other.
+    ChunkResult result;
+    result.records = chunk_.records;
+    result.bytes = chunk_.bytes;
+    result.hash = chunk_.hash;
+    result.written = row.rows;
+    result.bad = row.bad;
+    result.row_sum = row.row_sum.toString();
+    result.done_before = done_before;
+    result.rejects = rejects_.path();
+    return result;
+  }
+
+  ChunkResult doneBefore() {
+    const auto row = job_.ledger.read(connection_, job_.task, kStepImport, ordinal_);
+    if (!row) {
+      // Its transaction was rolled back between our insert and our look.
+      throw Exception(ErrorCode::kStoreConflict, "the ledger row of chunk " + std::to_string(ordinal_) + " went away");
+    }
+    if (row->hash != chunk_.hash || row->bytes != chunk_.bytes) {
+      fail(
+          "chunk " + std::to_string(ordinal_) + " of task " + std::to_string(job_.task) +
+          " was imported from other bytes: hash " + toHex(row->hash) + " of " + std::to_string(row->bytes) +
+          " bytes in the ledger, " + toHex(chunk_.hash) + " of " + std::to_string(chunk_.bytes) + " planned"
+      );
+    }
+    hooks_.progress(row->records, chunk_.bytes);
+    return result(*row, true);
+  }
+
+  void readRecords() {
+    std::string buffer;
+    RangeHash hash;
+    const std::uint64_t end = chunk_.start.offset + chunk_.bytes;
+    std::uint64_t offset = chunk_.start.offset;
+    // Whatever is found wrong in a range whose bytes are not the planned ones says nothing about the planned ones.
+    try {
+      RecordReader reader({job_.options.delimiter, job_.options.quote}, chunk_.start, [this](const Record& record) {
+        take(record);
+      });
+      while (offset < end) {
+        hooks_.check();
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockBytes, end - offset));
+        const std::string_view block = file_.read(buffer, offset, size);
+        if (block.empty()) break;
+        hash.update(block);
+        offset += block.size();
+        reader.feed(block);
+        report();
+      }
+      reader.finish();
+    } catch (const Exception&) {
+      expectUnchanged(hash, offset, end, buffer);
+      throw;
+    }
+    expectUnchanged(hash, offset, end, buffer);
+    if (num_records_ != chunk_.records) {
+      throw Exception(
+          ErrorCode::kInternal,
+          "chunk " + std::to_string(ordinal_) + " holds " + std::to_string(num_records_) + " records, planned were " +
+              std::to_string(chunk_.records)
+      );
+    }
+  }
+
+  void expectUnchanged(RangeHash hash, std::uint64_t offset, std::uint64_t end, std::string& buffer) const {
+    while (offset < end) {
+      const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockBytes, end - offset));
+      const std::string_view block = file_.read(buffer, offset, size);
+      if (block.empty()) break;
+      hash.update(block);
+      offset += block.size();
+    }
+    if (offset == end && hash.value() == chunk_.hash) return;
+    fail(
+        "file '" + file_.path() + "' has changed since planning: bytes " + std::to_string(chunk_.start.offset) +
+        " to " + std::to_string(end) + " are others"
+    );
+  }
+
+  void take(const Record& record) {
+    ++num_records_;
+    RowSource source{record.place, record.end, 0};
+    if (auto problem = converter_.convert(record, writer_.next(), source.hash)) {
+      reject(source, *problem);
+    } else {
+      writer_.push(source, record.end - record.place.offset);
+    }
+  }
+
+  void reject(const RowSource& source, const std::string& reason) {
+    ++num_bad_;
+    const auto limit = static_cast<std::uint64_t>(job_.options.max_bad_records);
+    if (num_bad_ > limit) {
+      std::string sentence = toString(source.place) + ": " + reason;
+      if (limit > 0)
+        sentence += " (bad record " + std::to_string(num_bad_) + ", max_bad_records is " + std::to_string(limit) + ")";
+      fail(sentence);
+    }
+    rejects_.add(source, reason);
+  }
+
+  // Other chunks have bad records too; what runs now beside this one is counted by the verification.
+  void checkBadOfAll() const {
+    const LedgerSums sums = job_.ledger.sums(connection_, job_.task, kStepImport);
+    const std::uint64_t all = sums.total.bad + num_bad_;
+    if (all > static_cast<std::uint64_t>(job_.options.max_bad_records)) {
+      fail(
+          std::to_string(all) + " bad records so far in all chunks, max_bad_records is " +
+          std::to_string(job_.options.max_bad_records)
+      );
+    }
+  }
+
+  // Rows count as progress when the server has them, though not yet committed.
+  void report() {
+    const std::uint64_t rows = writer_.numWritten();
+    const std::uint64_t bytes = num_records_ == chunk_.records && rows + num_bad_ == num_records_
+                                    ? chunk_.bytes
+                                    : chunk_.bytes * (rows + num_bad_) / std::max<std::uint64_t>(chunk_.records, 1);
+    if (rows <= reported_rows_ && bytes <= reported_bytes_) return;
+    const std::uint64_t more = bytes > reported_bytes_ ? bytes - reported_bytes_ : 0;
+    hooks_.progress(rows - reported_rows_, more);
+    reported_rows_ = rows;
+    reported_bytes_ += more;
+  }
+
+  sqlclient::Connection& connection_;
+  const SourceFile& file_;
+  const ChunkMeta& chunk_;
+  const std::int32_t ordinal_;
+  const ImportJob& job_;
+  const ImportHooks& hooks_;
+  RejectsFile rejects_;
+  RowConverter converter_;
+  RowWriter writer_;
+  std::uint64_t num_records_ = 0;
+  std::uint64_t num_bad_ = 0;
+  std::uint64_t reported_rows_ = 0;
+  std::uint64_t reported_bytes_ = 0;
+};
+
+}  // namespace
+
+ChunkResult importChunk(
+    sqlclient::Connection& connection,
+    const SourceFile& file,
+    const ChunkMeta& chunk,
+    std::int32_t ordinal,
+    const ImportJob& job,
+    const ImportHooks& hooks
+) {
+  return ChunkRun(connection, file, chunk, ordinal, job, hooks).run();
+}
+
+}  // namespace disttask::csv_import

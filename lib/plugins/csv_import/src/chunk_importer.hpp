@@ -1,0 +1,43 @@
+#pragma once
+#include "chunk_meta.hpp"
+#include "disttask/sqlclient/connection.hpp"
+#include "import_options.hpp"
+#include "ledger.hpp"
+#include "source_file.hpp"
+#include "target_table.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace disttask::csv_import {
+
+/// What a chunk belongs to. References must outlive the importer.
+struct ImportJob {
+  const ImportOptions& options;
+  const TargetTable& target;
+  const Ledger& ledger;
+  std::int64_t task = 0;  ///< whose id the ledger rows carry
+  std::string rejects_dir;
+};
+
+/// Called while a chunk runs.
+struct ImportHooks {
+  std::function<void(std::uint64_t rows, std::uint64_t bytes)> progress;
+  std::function<void()> check;  ///< may throw to cancel
+};
+
+/// Imports one chunk in one transaction, or finds in the ledger that it is in and changes nothing. The rows are in
+/// exactly when this returns; after an exception none is, except kStoreUnavailable from the commit: then the ledger
+/// row, on another connection, decides: call it again. Throws CsvError and kInvalidArgument for what is wrong with the
+/// file or a record (line and byte offset in the text), or the store's error.
+[[nodiscard]] ChunkResult importChunk(
+    sqlclient::Connection& connection,
+    const SourceFile& file,
+    const ChunkMeta& chunk,
+    std::int32_t ordinal,
+    const ImportJob& job,
+    const ImportHooks& hooks
+);
+
+}  // namespace disttask::csv_import

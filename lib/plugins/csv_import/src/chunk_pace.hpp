@@ -1,0 +1,54 @@
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+namespace disttask::csv_import {
+
+/// Decides how many chunks of a step run at a time on this node, between 1 and the connection's places. More
+/// connections than the server has use for make it slower: they wait for the same pages, spinning. So the pace starts
+/// with two and climbs only while one more brings at least 5 %, and goes down while one fewer costs less than that. Any
+/// thread.
+class ChunkPace {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// Waits for a turn; `check` is called meanwhile, every 20 ms, and may throw.
+  void enter(const std::function<void()>& check);
+  /// Ends a turn that moved so many bytes (0: it failed).
+  void leave(std::uint64_t bytes, Time now) noexcept;
+  /// How many may run now.
+  [[nodiscard]] int limit() const;
+
+  /// Enters, and leaves at its end.
+  class Turn {
+   public:
+    Turn(ChunkPace& pace, const std::function<void()>& check) : pace_(pace) { pace_.enter(check); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { pace_.leave(bytes_, std::chrono::steady_clock::now()); }
+    void setBytes(std::uint64_t bytes) noexcept { bytes_ = bytes; }
+
+   private:
+    ChunkPace& pace_;
+    std::uint64_t bytes_ = 0;
+  };
+
+ private:
+  void adjust(double rate) noexcept;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // All guarded by mutex_.
+  int limit_ = 2;
+  int direction_ = 1;
+  int active_ = 0;
+  int finished_ = 0;         // turns in the present window
+  std::uint64_t bytes_ = 0;  // moved in it
+  Time since_{};             // its begin; zero before the first turn ends
+  double last_rate_ = 0;
+};
+
+}  // namespace disttask::csv_import

@@ -1,0 +1,148 @@
+#include "ledger.hpp"
+
+#include "json_fields.hpp"
+#include "statements.hpp"
+
+namespace disttask::csv_import {
+namespace {
+
+std::string quotedTable(const std::string& table) {
+  const std::size_t dot = table.find('.');
+  if (dot == std::string::npos) return statements::quoted(table);
+  return statements::quoted(table.substr(0, dot), table.substr(dot + 1));
+}
+
+sqlclient::Value number(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+LedgerRow readRow(const sqlclient::Result& rows, std::uint32_t first) {
+  const auto count = [&](std::uint32_t column) { return static_cast<std::uint64_t>(rows.getInt(first + column)); };
+  return {
+      count(0),
+      count(1),
+      count(2),
+      count(3),
+      RowSum::parse(rows.getString(first + 4)).low(),
+      RowSum::parse(rows.getString(first + 5))};
+}
+
+}  // namespace
+
+std::string TaskNote::dump() const {
+  Json json;
+  json["root"] = root;
+  json["identity"] = identity;
+  json["size"] = file.size;
+  json["mtime_ns"] = file.mtime_ns;
+  json["columns"] = Json(Json::Array(columns.begin(), columns.end()));
+  if (totals) {
+    json["chunks"] = totals->chunks;
+    json["records"] = totals->records;
+    json["bytes"] = totals->bytes;
+  }
+  return json.dump();
+}
+
+TaskNote TaskNote::parse(std::string_view text) {
+  const std::string what = "ledger note";
+  const Json json = parseObject(text, what);
+  const auto count = [&](const Json& value) { return static_cast<std::uint64_t>(intAt(value, what, 0, INT64_MAX)); };
+  TaskNote note;
+  note.root = memberAt(json, "root", what).asInt();
+  note.identity = memberAt(json, "identity", what).asString();
+  note.file = {count(memberAt(json, "size", what)), memberAt(json, "mtime_ns", what).asInt()};
+  for (const Json& item : memberAt(json, "columns", what).asArray()) note.columns.push_back(item.asString());
+  if (const Json* chunks = json.find("chunks")) {
+    note.totals = {count(*chunks), count(memberAt(json, "records", what)), count(memberAt(json, "bytes", what)), 0};
+  }
+  return note;
+}
+
+Ledger::Ledger(const std::string& table, std::string store_id, std::string connection_name)
+    : name_(table),
+      table_(quotedTable(table)),
+      store_id_(std::move(store_id)),
+      connection_name_(std::move(connection_name)) {}
+
+template <typename F>
+auto Ledger::guarded(F body) const {
+  try {
+    return body();
+  } catch (const Exception& exception) {
+    if (exception.error().storeNumber() != 1146 && exception.error().storeNumber() != 1054) throw;
+    throw Exception(
+        ErrorCode::kStoreSchema,
+        "connection '" + connection_name_ + "' has no ledger table " + name_ +
+            " of this version: run `disttaskctl schema install --connection " + connection_name_ + "` first"
+    );
+  }
+}
+
+sqlclient::Values Ledger::key(std::int64_t task, std::int32_t step, std::int32_t ordinal) const {
+  return {store_id_, task, std::int64_t{step}, std::int64_t{ordinal}};
+}
+
+bool Ledger::take(sqlclient::Connection& connection, std::int64_t task, std::int32_t step, std::int32_t ordinal) const {
+  return guarded([&] {
+    try {
+      connection.updateDynamic("csv_import.take_ledger", statements::insertLedger(table_), key(task, step, ordinal));
+      return true;
+    } catch (const Exception& exception) {
+      if (exception.error().storeNumber() != 1062) throw;
+      return false;
+    }
+  });
+}
+
+void Ledger::finish(
+    sqlclient::Connection& connection, std::int64_t task, std::int32_t step, std::int32_t ordinal, const LedgerRow& row
+) const {
+  sqlclient::Values values{
+      number(row.records),
+      number(row.rows),
+      number(row.bad),
+      number(row.bytes),
+      std::to_string(row.hash),
+      row.row_sum.toString()};
+  for (auto& value : key(task, step, ordinal)) values.push_back(value);
+  guarded([&] { return connection.updateDynamic("csv_import.finish_ledger", statements::finishLedger(table_), values); }
+  );
+}
+
+std::optional<LedgerRow> Ledger::read(
+    sqlclient::Connection& connection, std::int64_t task, std::int32_t step, std::int32_t ordinal
+) const {
+  return guarded([&]() -> std::optional<LedgerRow> {
+    auto rows =
+        connection.queryDynamic("csv_import.read_ledger", statements::readLedger(table_), key(task, step, ordinal));
+    if (!rows.next()) return std::nullopt;
+    return readRow(rows, 1);
+  });
+}
+
+LedgerSums Ledger::sums(sqlclient::Connection& connection, std::int64_t task, std::int32_t step) const {
+  return guarded([&] {
+    auto rows = connection.queryDynamic(
+        "csv_import.sum_ledger", statements::sumLedger(table_), {store_id_, task, std::int64_t{step}}
+    );
+    if (!rows.next()) throw Exception(ErrorCode::kInternal, "the ledger's sums came back empty");
+    return LedgerSums{static_cast<std::uint64_t>(rows.getInt(1)), readRow(rows, 2)};
+  });
+}
+
+std::optional<TaskNote> Ledger::readNote(sqlclient::Connection& connection, std::int64_t task) const {
+  return guarded([&]() -> std::optional<TaskNote> {
+    auto rows = connection.queryDynamic("csv_import.read_ledger", statements::readLedger(table_), key(task, 0, 0));
+    if (!rows.next()) return std::nullopt;
+    return TaskNote::parse(rows.getString(7));
+  });
+}
+
+void Ledger::putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const {
+  sqlclient::Values values = key(task, 0, 0);
+  values.emplace_back(note.dump());
+  guarded([&] { return connection.updateDynamic("csv_import.put_note", statements::putLedgerNote(table_), values); });
+}
+
+}  // namespace disttask::csv_import

@@ -1,0 +1,120 @@
+#include "statements.hpp"
+
+#include "row_hash.hpp"
+#include "target_table.hpp"
+
+namespace disttask::csv_import::statements {
+namespace {
+
+// A row hash is taken over texts: integers in decimal, text in utf8mb4, bytes as they are. NULL is a text that no valid
+// one equals.
+std::string canonical(const Column& column) {
+  std::string text = quoted(column.name);
+  if (column.kind == ColumnKind::kInteger) text = "(" + text + " + 0)";  // zerofill would print zeros
+  if (column.kind == ColumnKind::kText && column.converts) text = "convert(" + text + " using utf8mb4)";
+  return "ifnull(" + text + ", 0x" + std::string(kNullHex) + ")";
+}
+
+}  // namespace
+
+std::string quoted(const std::string& name) {
+  std::string text = "`";
+  for (const char c : name) text.append(c == '`' ? 2 : 1, c);
+  return text + "`";
+}
+
+std::string quoted(const std::string& schema, const std::string& table) {
+  return quoted(schema) + "." + quoted(table);
+}
+
+std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows) {
+  std::string text = mode == OnDuplicate::kReplace ? "replace into " : "insert into ";
+  text += quoted(target.schema, target.table);
+  std::string row;
+  for (const Column& column : target.columns) {
+    text += (row.empty() ? " (" : ", ") + quoted(column.name);
+    row += row.empty() ? "(?" : ",?";
+  }
+  row += ")";
+  text += ") values ";
+  text.reserve(text.size() + num_rows * (row.size() + 1) + 64);
+  for (std::size_t i = 0; i != num_rows; ++i) {
+    if (i != 0) text += ',';
+    text += row;
+  }
+  if (mode == OnDuplicate::kIgnore) {
+    const std::string key = quoted(target.columns.front().name);
+    text += " on duplicate key update " + key + " = " + key;
+  }
+  return text;
+}
+
+std::string anyRow(const std::string& schema, const std::string& table) {
+  return "select 1 from " + quoted(schema, table) + " limit 1";
+}
+
+std::string keyBounds(const TargetTable& target) {
+  const std::string key = quoted(target.range_key);
+  return "select cast(min(" + key + ") as char), cast(max(" + key + ") as char) from " +
+         quoted(target.schema, target.table);
+}
+
+std::string checksum(
+    const TargetTable& target, const std::optional<std::string>& from, const std::optional<std::string>& to
+) {
+  std::string forward;
+  std::string backward;
+  for (const Column& column : target.columns) {
+    if (column.kind == ColumnKind::kOther) continue;
+    const std::string text = canonical(column);
+    forward += ", " + text;
+    backward.insert(0, ", " + text);
+  }
+  std::string sum = "0";
+  if (!forward.empty()) {
+    sum = "coalesce(sum(cast(crc32(concat_ws(0x" + std::string(kForwardHex) + forward +
+          ")) as unsigned) * cast(crc32(concat_ws(0x" + std::string(kBackwardHex) + backward + ")) as unsigned)), 0)";
+  }
+  std::string text = "select count(*), cast(" + sum + " as char) from " + quoted(target.schema, target.table);
+  const char* separator = " where ";
+  if (from) {
+    text += separator + quoted(target.range_key) + " >= " + *from;
+    separator = " and ";
+  }
+  if (to) text += separator + quoted(target.range_key) + " < " + *to;
+  return text;
+}
+
+std::string insertLedger(const std::string& table) {
+  return "insert into " + table + " (store_id, task_id, step, ordinal) values (?, ?, ?, ?)";
+}
+
+std::string finishLedger(const std::string& table) {
+  return "update " + table +
+         " set num_records = ?, num_rows = ?, bad_records = ?, num_bytes = ?, range_hash = ?, hash_sum = ?, done_at = "
+         "now() "
+         "where store_id = ? and task_id = ? and step = ? and ordinal = ?";
+}
+
+std::string readLedger(const std::string& table) {
+  return "select num_records, num_rows, bad_records, num_bytes, cast(range_hash as char), cast(hash_sum as char), "
+         "coalesce(note, '') from " +
+         table + " where store_id = ? and task_id = ? and step = ? and ordinal = ?";
+}
+
+std::string sumLedger(const std::string& table) {
+  return "select count(*), coalesce(sum(num_records), 0), coalesce(sum(num_rows), 0), coalesce(sum(bad_records), 0), "
+         "coalesce(sum(num_bytes), 0), cast(coalesce(sum(range_hash), 0) as char), cast(coalesce(sum(hash_sum), 0) as "
+         "char) "
+         "from " +
+         table + " where store_id = ? and task_id = ? and step = ?";
+}
+
+std::string putLedgerNote(const std::string& table) {
+  return "insert into " + table +
+         " (store_id, task_id, step, ordinal, note, done_at) values (?, ?, ?, ?, ?, now()) on duplicate key update "
+         "note = "
+         "values(note)";
+}
+
+}  // namespace disttask::csv_import::statements

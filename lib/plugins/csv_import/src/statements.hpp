@@ -1,0 +1,64 @@
+#pragma once
+#include "disttask/sqlclient/connection.hpp"
+#include "import_options.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace disttask::csv_import {
+struct TargetTable;
+}
+
+/// Every SQL text of this plugin.
+namespace disttask::csv_import::statements {
+
+inline constexpr sqlclient::Sql kFindTable{
+    "csv_import.find_table",
+    "select coalesce(engine, ''), table_type from information_schema.tables where table_schema = ? and table_name = ?"};
+inline constexpr sqlclient::Sql kListColumns{
+    "csv_import.list_columns",
+    "select column_name, data_type, column_type, is_nullable, if(column_default is null, 0, 1), extra, "
+    "cast(least(coalesce(character_maximum_length, 0), 4294967295) as signed), "
+    "cast(least(coalesce(character_octet_length, 0), 4294967295) as signed), coalesce(character_set_name, '') "
+    "from information_schema.columns where table_schema = ? and table_name = ? order by ordinal_position"};
+inline constexpr sqlclient::Sql kPrimaryKey{
+    "csv_import.primary_key",
+    "select column_name from information_schema.statistics "
+    "where table_schema = ? and table_name = ? and index_name = 'PRIMARY' and seq_in_index = 1"};
+inline constexpr sqlclient::Sql kWarnings{"csv_import.warnings", "show warnings limit 16"};
+
+// Each session that imports or verifies. A value out of range must be an error; 0 in an auto_increment column must stay
+// 0.
+inline constexpr const char* kStrictMode =
+    "set session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'";
+inline constexpr const char* kNames = "set names utf8mb4";
+inline constexpr const char* kChecksOn = "set session unique_checks = 1, foreign_key_checks = 1";
+inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 10";
+
+/// Returns `name` as SQL quotes it.
+[[nodiscard]] std::string quoted(const std::string& name);
+/// Returns `schema`.`table`.
+[[nodiscard]] std::string quoted(const std::string& schema, const std::string& table);
+
+/// An insert of `num_rows` rows, all values bound.
+[[nodiscard]] std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows);
+/// Returns a row if the table has any.
+[[nodiscard]] std::string anyRow(const std::string& schema, const std::string& table);
+/// Least and greatest value of the key, as text; NULL when the table is empty.
+[[nodiscard]] std::string keyBounds(const TargetTable& target);
+/// Number of rows and sum of row hashes of a key range; `from` and `to` are decimal numbers.
+[[nodiscard]] std::string checksum(
+    const TargetTable& target, const std::optional<std::string>& from, const std::optional<std::string>& to
+);
+
+// The ledger; `table` is quoted. A row is told by store_id, task_id, step, ordinal: the first four values of each text.
+[[nodiscard]] std::string insertLedger(const std::string& table);
+[[nodiscard]] std::string finishLedger(const std::string& table);
+[[nodiscard]] std::string readLedger(const std::string& table);
+[[nodiscard]] std::string sumLedger(const std::string& table);
+[[nodiscard]] std::string putLedgerNote(const std::string& table);
+
+}  // namespace disttask::csv_import::statements
