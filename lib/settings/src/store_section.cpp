@@ -1,0 +1,162 @@
+#include "store_section.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "disttask/settings/endpoint_text.hpp"
+#include "disttask/settings/password.hpp"
+
+namespace disttask::settings {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+constexpr std::array<std::pair<std::string_view, TlsMode>, 2> kTlsModes{{{"off", TlsMode::kOff}, {"verify", TlsMode::kVerify}}};
+
+bool isLocal(const Endpoint& endpoint) {
+  return !endpoint.socket.empty() || endpoint.host == "localhost" || endpoint.host == "::1" || endpoint.host.rfind("127.", 0) == 0;
+}
+
+void readTlsFile(Section& section, std::string_view key, std::string& path) {
+  section.readText(key, path);
+  if (!path.empty() && ::access(path.c_str(), R_OK) != 0) section.problem(key, "value '" + path + "', expected a file that can be read");
+}
+
+/// Reads `socket`, or the endpoints under `key`.
+void readEndpoints(Section& section, std::string_view key, bool many, std::vector<Endpoint>& endpoints) {
+  std::string socket;
+  std::vector<std::string> texts;
+  section.readText("socket", socket);
+  if (many) {
+    section.readTexts(key, texts);
+  } else if (std::string text; section.readText(key, text), !text.empty()) {
+    texts.push_back(text);
+  }
+  if (!socket.empty() && !texts.empty()) {
+    section.problem("socket", "stands beside " + std::string(key) + ", expected only one of them");
+  }
+  if (!socket.empty()) {
+    if (socket.front() != '/') section.problem("socket", "value '" + socket + "', expected an absolute path");
+    endpoints.push_back({.host = "", .socket = socket});
+  }
+  for (const auto& text : texts) {
+    if (const auto endpoint = parseEndpoint(text)) {
+      endpoints.push_back(*endpoint);
+    } else {
+      section.problem(key, "value '" + text + "', expected HOST:PORT or the path of a socket");
+    }
+  }
+  if (endpoints.empty() && !section.has(key) && !section.has("socket")) {
+    section.problem("", "says not where the server is, expected " + std::string(key) + " or socket");
+  }
+}
+
+}  // namespace
+
+bool isPlainName(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && std::string_view("`'\"./\\").find(c) == std::string_view::npos;
+  });
+}
+
+void readTls(Section& parent, Problems& problems, bool remote, Tls& tls) {
+  const auto* member = parent.find("tls");
+  if (member == nullptr) {
+    if (remote) parent.problem("", "goes over the network; say tls: {mode: verify, ca: FILE}, or tls: {mode: off} if that network is trusted");
+    return;
+  }
+  Section section(&member->value, parent.pathOf("tls"), problems);
+  section.readWord<TlsMode>("mode", kTlsModes, tls.mode);
+  readTlsFile(section, "ca", tls.ca);
+  readTlsFile(section, "cert", tls.cert);
+  readTlsFile(section, "key", tls.key);
+  if (!section.has("mode")) section.problem("mode", "is missing, expected off or verify");
+  if (tls.mode == TlsMode::kVerify && !section.has("ca")) section.problem("ca", "is missing, expected a PEM file to verify the server with");
+  if (section.has("cert") != section.has("key")) section.problem("cert", "and key belong together, expected both or none");
+}
+
+void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource& source) {
+  section.readText("password_file", source.file);
+  section.readText("password_credential", source.credential);
+  if (!source.file.empty() && !source.credential.empty()) {
+    section.problem("password_credential", "stands beside password_file, expected only one of them");
+    return;
+  }
+  if (!source.file.empty()) {
+    if (const auto wrong = checkPasswordFile(source.file); !wrong.empty()) {
+      section.problem("password_file", "value '" + source.file + "': " + wrong);
+    }
+  }
+  if (source.credential.find('/') != std::string::npos) {
+    section.problem("password_credential", "value '" + source.credential + "', expected the name of a systemd credential, without '/'");
+  } else if (!source.credential.empty() && !facts.credentials_directory.empty()) {
+    const auto path = facts.credentials_directory + "/" + source.credential;
+    if (const auto wrong = checkPasswordFile(path); !wrong.empty()) {
+      section.problem("password_credential", "value '" + source.credential + "': " + path + ": " + wrong);
+    }
+  }
+}
+
+void readStore(const YamlNode* node, Problems& problems, const HostFacts& facts, StoreSettings& store) {
+  if (node == nullptr || node->kind == YamlNode::Kind::kNull) {
+    problems.push_back({1, "store", "is missing, expected endpoints or socket of the server"});
+    return;
+  }
+  Section section(node, "store", problems);
+  readEndpoints(section, "endpoints", true, store.endpoints);
+  section.readText("user", store.user);
+  readPasswordSource(section, facts, store.password);
+  section.readText("schema", store.schema);
+  if (!isPlainName(store.schema)) section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
+  const bool remote = !std::all_of(store.endpoints.begin(), store.endpoints.end(), isLocal);
+  readTls(section, problems, remote, store.tls);
+  section.readDuration("connect_timeout", seconds(1), seconds(60), store.connect_timeout);
+  section.readDuration("read_timeout", seconds(1), seconds(300), store.read_timeout);
+  const auto* pool_member = section.find("pool");
+  Section pool(pool_member == nullptr ? nullptr : &pool_member->value, "store.pool", problems);
+  pool.readInt("max_connections", 2, 64, store.pool.max_connections);
+  pool.readDuration("max_idle", seconds(1), std::chrono::hours(1), store.pool.max_idle);
+}
+
+void readConnections(const YamlNode* node, Problems& problems, const HostFacts& facts, std::map<std::string, ConnectionSettings>& connections) {
+  Section all(node, "connections", problems);
+  for (const auto& member : all.all()) {
+    const auto path = all.pathOf(member.key);
+    if (!isPlainName(member.key)) {
+      problems.push_back({member.line, path, "is no usable name, expected at most 64 letters, digits, '-' or '_'"});
+      continue;
+    }
+    if (member.value.kind == YamlNode::Kind::kNull) {
+      problems.push_back({member.line, path, "no value, expected endpoint or socket, user, types and schemas"});
+      continue;
+    }
+    auto& connection = connections[member.key];
+    Section section(&member.value, path, problems);
+    std::vector<Endpoint> endpoints;
+    readEndpoints(section, "endpoint", false, endpoints);
+    if (!endpoints.empty()) connection.endpoint = endpoints.front();
+    section.readText("user", connection.user);
+    if (!section.has("user")) section.problem("", "has no user");
+    readPasswordSource(section, facts, connection.password);
+    readTls(section, problems, !endpoints.empty() && !isLocal(connection.endpoint), connection.tls);
+    section.readInt("max_connections", 1, 64, connection.max_connections);
+    section.readTexts("types", connection.types);
+    if (connection.types.empty()) section.problem("types", "is missing or empty, expected the task types that may use this connection");
+    section.readTexts("schemas", connection.schemas);
+    if (connection.schemas.empty()) section.problem("schemas", "is missing or empty, expected the schemas that tasks may write through this connection");
+    for (const auto& schema : connection.schemas) {
+      if (!isPlainName(schema)) section.problem("schemas", "value '" + schema + "', expected the name of a schema");
+    }
+    section.readText("ledger", connection.ledger);
+    if (connection.ledger.empty() && !connection.schemas.empty()) connection.ledger = connection.schemas.front() + ".disttask_csv_ledger";
+    const auto dot = connection.ledger.find('.');
+    if (!connection.ledger.empty() &&
+        (dot == std::string::npos || !isPlainName(connection.ledger.substr(0, dot)) || !isPlainName(connection.ledger.substr(dot + 1)))) {
+      section.problem("ledger", "value '" + connection.ledger + "', expected SCHEMA.TABLE");
+    }
+  }
+}
+
+}  // namespace disttask::settings
