@@ -1,0 +1,92 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "disttask/proto/task_state.hpp"
+
+namespace disttask::ctl {
+
+enum class Output : std::uint8_t { kTable, kJson };
+
+/// What every command takes.
+struct CommonOptions {
+  std::string store;          ///< mysql://…; empty = from elsewhere
+  std::string config;         ///< a daemon's YAML; empty = none
+  std::string password_file;  ///< for `store`
+  Output output = Output::kTable;
+};
+
+struct WaitOptions {
+  bool wait = false;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+struct SchemaInstall {
+  std::string connection;  ///< empty = our own schema
+};
+struct SchemaStatus {};
+struct SchemaDump {
+  std::string connection;
+};
+struct TaskSubmit {
+  std::string type;
+  std::string key;   ///< empty = one is made
+  bool if_absent = false;
+  std::string meta = "{}";  ///< JSON, or @FILE
+  std::int32_t slots = 1;
+  std::optional<std::int32_t> parallel;  ///< 0 = auto
+  std::int32_t priority = 512;
+  std::int32_t max_nodes = 0;
+  std::string scope = "disttask";
+  WaitOptions wait;
+};
+struct TaskLs {
+  std::vector<proto::TaskState> states;
+  std::string type;
+  bool all = false;
+  std::int32_t limit = 100;
+};
+struct TaskShow {
+  std::string name;
+};
+struct TaskWait {
+  std::string name;
+  WaitOptions wait;
+};
+struct TaskCancel {
+  std::string name;
+  WaitOptions wait;
+};
+struct TaskSubtasks {
+  std::string name;
+  std::optional<std::int32_t> step;
+  std::int32_t limit = 1000;
+};
+struct NodeLs {};
+struct PluginLs {};
+struct PluginCheck {
+  std::string file;
+};
+
+using Command = std::variant<
+    SchemaInstall, SchemaStatus, SchemaDump, TaskSubmit, TaskLs, TaskShow, TaskWait, TaskCancel, TaskSubtasks, NodeLs, PluginLs, PluginCheck>;
+
+struct Arguments {
+  CommonOptions common;
+  Command command;
+};
+
+/// What to do instead of a command: write the text (help to stdout, a mistake to stderr) and end.
+struct EarlyEnd {
+  int exit_code = 0;
+  std::string text;
+};
+
+/// Reads a command line. The only source of disttaskctl that sees CLI11.
+[[nodiscard]] std::variant<Arguments, EarlyEnd> parseArguments(const std::vector<std::string>& arguments);
+
+}  // namespace disttask::ctl

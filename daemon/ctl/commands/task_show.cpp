@@ -1,0 +1,189 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <ostream>
+
+#include "../../exit_codes.hpp"
+#include "../output/table.hpp"
+#include "../output/text.hpp"
+#include "commands.hpp"
+
+namespace disttask::ctl {
+namespace {
+
+// Beyond this a result is a table of its own: task subtasks shows it.
+constexpr std::int32_t kMaxResults = 16;
+constexpr std::size_t kMaxResultBytes = 4096;
+constexpr std::int32_t kMaxSubtasksForNodes = 20'000;
+
+Json parsedOrText(const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Exception&) {
+    return text;
+  }
+}
+
+struct StepView {
+  storage::StepProgress progress;
+  std::map<std::string, std::int64_t> nodes;  ///< exec id → ended or running subtasks
+  std::int64_t rows_succeeded = 0;            ///< rows that its succeeded subtasks report
+};
+
+struct TaskView {
+  std::vector<StepView> steps;
+  Json::Array results;  ///< of the last step, when the task has succeeded and they are small
+};
+
+TaskView look(Context& context, const proto::Task& task) {
+  TaskView view;
+  auto& table = context.store().clientTable();
+  for (auto& step : table.getProgress(context.call(), task.id)) view.steps.push_back({step, {}, 0});
+  for (auto& step : view.steps) {
+    const bool last = &step == &view.steps.back();
+    if (step.progress.counts.all() > kMaxSubtasksForNodes) continue;
+    const auto subtasks = table.listSubtasks(context.call(), task.id, step.progress.step, kMaxSubtasksForNodes);
+    std::size_t bytes = 0;
+    for (const auto& subtask : subtasks) {
+      if (subtask.state != proto::SubtaskState::kPending) ++step.nodes[subtask.exec_id];
+      if (subtask.state == proto::SubtaskState::kSucceed) step.rows_succeeded += proto::parseSummary(subtask.summary).row_count;
+      bytes += subtask.meta.size();
+    }
+    if (!last || task.state != proto::TaskState::kSucceed || subtasks.size() > kMaxResults || bytes > kMaxResultBytes) continue;
+    for (const auto& subtask : subtasks) view.results.push_back(parsedOrText(subtask.meta));
+  }
+  return view;
+}
+
+std::string nodesText(const std::map<std::string, std::int64_t>& nodes) {
+  std::string text;
+  for (const auto& [node, count] : nodes) text += fmt::format("{}{} on {}", text.empty() ? "" : ", ", count, node);
+  return text;
+}
+
+Json countsJson(const storage::SubtaskCounts& counts) {
+  return Json::Object{{"pending", counts.pending}, {"running", counts.running},   {"succeed", counts.succeed},
+                      {"failed", counts.failed},   {"canceled", counts.canceled}, {"paused", counts.paused}};
+}
+
+std::string parallelText(const proto::ExtraParams& extra) {
+  if (!extra.parallel_subtasks) return "";
+  return *extra.parallel_subtasks == 0 ? "auto" : std::to_string(*extra.parallel_subtasks);
+}
+
+/// Writes a result on one line where it is a flat object: `rows 32530, checksum 1f…`.
+std::string resultText(const Json& result) {
+  if (!result.isObject()) return result.isString() ? result.asString() : result.dump();
+  std::string text;
+  for (const auto& [key, value] : result.asObject()) {
+    const auto shown = value.isString() ? value.asString() : value.isInt() ? formatCount(value.asInt()) : value.dump();
+    text += (text.empty() ? "" : ", ") + key + " " + shown;
+  }
+  return text;
+}
+
+/// Says what a task that did not succeed has left done.
+std::string remainsText(const proto::Task& task, const TaskView& view) {
+  if (!proto::isDone(task.state) || task.state == proto::TaskState::kSucceed) return "";
+  std::string text;
+  for (const auto& step : view.steps) {
+    const auto& counts = step.progress.counts;
+    if (counts.succeed == 0) continue;
+    if (!text.empty()) text += '\n';
+    text += fmt::format("{} of {} subtasks of step {}", formatCount(counts.succeed), formatCount(counts.all()), step.progress.step.value());
+    if (step.rows_succeeded > 0) text += fmt::format(", with {} rows", formatCount(step.rows_succeeded));
+  }
+  // The one type of ours whose chunks stay where they are, and can be gone on from.
+  if (!text.empty() && task.type == "csv_import") text += fmt::format("\nto go on from there, submit with \"resume_of\": {}", task.id.value());
+  return text;
+}
+
+std::string stateText(const proto::Task& task) {
+  auto text = std::string(proto::toString(task.state));
+  if (wasCancelled(task)) text += " (cancelled)";
+  return text;
+}
+
+}  // namespace
+
+void showTask(Context& context, const proto::Task& task) {
+  const auto view = look(context, task);
+  Facts facts;
+  facts.add("task", fmt::format("id:{}  {}", task.id.value(), task.key));
+  facts.add("type", task.type);
+  facts.add("state", stateText(task));
+  facts.add("scope", task.target_scope);
+  facts.add("slots", std::to_string(task.slots));
+  facts.add("parallel", parallelText(task.extra));
+  facts.add("priority", std::to_string(task.priority));
+  if (task.max_nodes > 0) facts.add("max nodes", std::to_string(task.max_nodes));
+  facts.add("created", formatTime(task.create_time));
+  facts.add("started", formatTime(task.start_time));
+  facts.add("ended", formatTime(task.end_time));
+  if (task.end_time >= task.start_time && task.start_time > 0) facts.add("took", formatSpan(std::chrono::seconds(task.end_time - task.start_time)));
+  facts.add("error", task.error);
+  facts.add("remains", remainsText(task, view));
+  for (const auto& result : view.results) facts.add("result", resultText(result));
+  facts.print(context.out());
+  if (view.steps.empty()) return;
+  context.out() << '\n';
+  Table table({{"STEP", Align::kRight}, {"SUBTASKS", Align::kRight}, {"PENDING", Align::kRight}, {"RUNNING", Align::kRight},
+               {"SUCCEED", Align::kRight}, {"FAILED", Align::kRight}, {"CANCELED", Align::kRight}, {"ROWS", Align::kRight}, {"WHO"}});
+  for (const auto& [step, nodes, rows_succeeded] : view.steps) {
+    const auto& counts = step.counts;
+    table.add({std::to_string(step.step.value()), formatCount(counts.all()) + (step.plan_complete ? "" : "+"), formatCount(counts.pending + counts.paused),
+               formatCount(counts.running), formatCount(counts.succeed), formatCount(counts.failed), formatCount(counts.canceled),
+               formatCount(step.sum.row_count), nodesText(nodes)});
+  }
+  table.print(context.out());
+}
+
+Json describeTask(Context& context, const proto::Task& task) {
+  const auto view = look(context, task);
+  Json::Array steps;
+  for (const auto& [step, nodes, rows_succeeded] : view.steps) {
+    Json::Object who;
+    for (const auto& [node, count] : nodes) who.emplace(node, count);
+    steps.push_back(Json::Object{
+        {"step", std::int64_t{step.step.value()}},
+        {"plan_complete", step.plan_complete},
+        {"subtasks", countsJson(step.counts)},
+        {"rows", step.sum.row_count},
+        {"rows_succeeded", rows_succeeded},
+        {"bytes", step.sum.bytes},
+        {"nodes", std::move(who)},
+    });
+  }
+  return Json::Object{
+      {"id", task.id.value()},
+      {"key", task.key},
+      {"type", task.type},
+      {"state", proto::toString(task.state)},
+      {"cancelled", wasCancelled(task)},
+      {"step", std::int64_t{task.step.value()}},
+      {"scope", task.target_scope},
+      {"slots", std::int64_t{task.slots}},
+      {"priority", std::int64_t{task.priority}},
+      {"max_nodes", std::int64_t{task.max_nodes}},
+      {"created", formatIsoTime(task.create_time)},
+      {"started", formatIsoTime(task.start_time)},
+      {"ended", formatIsoTime(task.end_time)},
+      {"meta", parsedOrText(task.meta)},
+      {"error", task.error},
+      {"steps", std::move(steps)},
+      {"results", view.results},
+  };
+}
+
+int execute(Context& context, const TaskShow& options) {
+  const auto task = context.findTask(options.name);
+  if (context.isJson()) {
+    context.printJson(describeTask(context, task));
+  } else {
+    showTask(context, task);
+  }
+  return app::kExitClean;
+}
+
+}  // namespace disttask::ctl

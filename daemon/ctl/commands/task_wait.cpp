@@ -1,0 +1,128 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "../../exit_codes.hpp"
+#include "../output/progress.hpp"
+#include "../output/text.hpp"
+#include "commands.hpp"
+
+namespace disttask::ctl {
+namespace {
+
+constexpr auto kLookEvery = std::chrono::milliseconds(300);
+constexpr auto kStoreAwayLimit = std::chrono::minutes(5);
+
+std::size_t terminalColumns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+Snapshot takeSnapshot(Context& context, const proto::Task& task) {
+  Snapshot snapshot;
+  snapshot.state = proto::toString(task.state);
+  snapshot.step = task.step.value();
+  if (snapshot.step < 0) return snapshot;
+  for (const auto& step : context.store().clientTable().getProgress(context.call(), task.id)) {
+    if (step.step != task.step) continue;
+    snapshot.done = step.counts.succeed + step.counts.failed + step.counts.canceled;
+    snapshot.planned = step.counts.all();
+    snapshot.failed = step.counts.failed;
+    snapshot.plan_complete = step.plan_complete;
+    snapshot.rows = step.sum.row_count;
+  }
+  return snapshot;
+}
+
+/// Failures that pass by themselves: the wait goes on, the task does too.
+bool isPassing(const Error& error) {
+  return error.code() == ErrorCode::kStoreUnavailable || error.code() == ErrorCode::kStoreTooMany || error.code() == ErrorCode::kStoreKilled ||
+         error.code() == ErrorCode::kTimedOut || error.code() == ErrorCode::kStoreConflict;
+}
+
+/// Looks until the task is done; nothing when the time limit passed first. Writes progress to err.
+std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitOptions& options) {
+  auto& clock = runtime::systemClock();
+  runtime::Wakeup pause(clock);
+  const auto limit = options.timeout ? runtime::Deadline(clock, *options.timeout) : runtime::Deadline();
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  Progress progress(terminal, terminal ? terminalColumns() : 0);
+  std::optional<runtime::TimePoint> away_since;
+  while (true) {
+    try {
+      const auto task = context.store().clientTable().findTask(context.call(), id);
+      if (!task) throw Exception(ErrorCode::kNotFound, fmt::format("task id:{} is in no table any more", id.value()));
+      const auto snapshot = takeSnapshot(context, *task);
+      if (away_since) context.err() << (terminal ? "\r\x1b[K" : "") << "the store answers again\n";
+      away_since.reset();
+      context.err() << progress.update(snapshot, clock.now()) << std::flush;
+      if (proto::isDone(task->state)) {
+        context.err() << progress.finish() << std::flush;
+        return task;
+      }
+    } catch (const Exception& failure) {
+      if (!isPassing(failure.error())) throw;
+      if (!away_since) {
+        away_since = clock.now();
+        context.err() << (terminal ? "\n" : "") << failure.what() << "; still waiting\n" << std::flush;
+      } else if (clock.now() - *away_since > kStoreAwayLimit) {
+        throw;
+      }
+    }
+    if (limit.isReached()) {
+      context.err() << progress.finish() << std::flush;
+      return std::nullopt;
+    }
+    pause.waitFor({}, std::min<runtime::Duration>(kLookEvery, limit.left()));
+  }
+}
+
+}  // namespace
+
+bool wasCancelled(const proto::Task& task) {
+  return task.state == proto::TaskState::kReverted && task.error.find("cancelled by user") != std::string::npos;
+}
+
+int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options) {
+  const auto task = watch(context, id, options);
+  if (!task) {
+    context.err() << "the time limit passed; the task goes on\n";
+    return app::kCtlTimeLimit;
+  }
+  if (context.isJson()) {
+    context.printJson(describeTask(context, *task));
+  } else {
+    showTask(context, *task);
+  }
+  if (task->state == proto::TaskState::kSucceed) return app::kExitClean;
+  return wasCancelled(*task) ? app::kCtlCancelled : app::kCtlFailed;
+}
+
+int execute(Context& context, const TaskWait& options) {
+  return waitForTask(context, context.findTask(options.name).id, options.wait);
+}
+
+int execute(Context& context, const TaskCancel& options) {
+  const auto task = context.findTask(options.name);
+  const bool asked = context.store().clientTable().cancelTask(context.call(), task.id);
+  if (asked) {
+    context.nudgeOwner();
+    context.err() << fmt::format("task id:{} is being cancelled\n", task.id.value());
+  } else {
+    const auto now = context.store().clientTable().findTask(context.call(), task.id);
+    const auto state = now ? now->state : task.state;
+    if (proto::isDone(state)) {
+      throw Exception(ErrorCode::kPrecondition, fmt::format("task id:{} has ended already: {}", task.id.value(), proto::toString(state)));
+    }
+    context.err() << fmt::format("task id:{} is {} already\n", task.id.value(), proto::toString(state));
+  }
+  if (options.wait.wait) return waitForTask(context, task.id, options.wait);
+  if (context.isJson()) context.printJson(Json::Object{{"id", task.id.value()}, {"asked", asked}});
+  return app::kExitClean;
+}
+
+}  // namespace disttask::ctl

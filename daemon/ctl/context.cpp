@@ -1,0 +1,92 @@
+#include "context.hpp"
+
+#include <ostream>
+
+#include "../environment.hpp"
+#include "../store_settings.hpp"
+#include "disttask/runtime/timers.hpp"
+
+namespace disttask::ctl {
+namespace {
+
+constexpr auto kCallTimeout = std::chrono::seconds(30);
+
+std::string configHome() {
+  if (const auto home = app::environmentValue("XDG_CONFIG_HOME")) return *home;
+  if (const auto home = app::environmentValue("HOME")) return *home + "/.config";
+  return "";
+}
+
+}  // namespace
+
+Context::Context(CommonOptions options, std::ostream& out, std::ostream& err)
+    : options_(std::move(options)), out_(out), err_(err), facts_(app::hostFacts()) {}
+Context::~Context() = default;
+
+void Context::printJson(const Json& json) { out_ << json.dump(2) << '\n'; }
+
+runtime::Call Context::call() const { return {{}, runtime::Deadline(runtime::systemClock(), kCallTimeout)}; }
+
+std::optional<settings::StoreSettings> Context::chooseStore() {
+  return chooseStoreFrom(
+      options_, app::environmentValue("DISTTASK_STORE"), app::environmentValue("DISTTASK_PASSWORD"), configHome(), facts_
+  );
+}
+
+storage::mysql::Store& Context::store() {
+  if (!store_) {
+    const auto chosen = chooseStore();
+    if (!chosen) {
+      throw Exception(
+          ErrorCode::kInvalidArgument,
+          "no store is named: give --store mysql://USER@HOST/SCHEMA, set DISTTASK_STORE, give --config, or write ~/.config/disttask/ctl.yaml"
+      );
+    }
+    auto store_settings = app::toStoreSettings(*chosen, facts_, settings::NodeSettings{}.lease);
+    store_settings.pool_size = 1;  // one command, one thread
+    store_ = std::make_unique<storage::mysql::Store>(std::move(store_settings), runtime::systemClock());
+  }
+  return *store_;
+}
+
+std::string Context::schemaName() {
+  const auto chosen = chooseStore();
+  return chosen ? chosen->schema : settings::StoreSettings{}.schema;
+}
+
+const settings::Settings& Context::daemonSettings() {
+  if (options_.config.empty()) {
+    throw Exception(ErrorCode::kInvalidArgument, "connections are named in a daemon's settings: give --config FILE");
+  }
+  if (!daemon_settings_) daemon_settings_ = settings::loadSettings(options_.config, facts_).value();
+  return *daemon_settings_;
+}
+
+proto::Task Context::findTask(const std::string& name) {
+  auto& table = store().clientTable();
+  std::optional<proto::Task> task;
+  constexpr std::string_view kIdPrefix = "id:";
+  if (name.rfind(kIdPrefix, 0) == 0) {
+    const auto digits = name.substr(kIdPrefix.size());
+    if (digits.empty() || digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string::npos) {
+      throw Exception(ErrorCode::kInvalidArgument, "'" + name + "' is no id, expected such as id:42");
+    }
+    task = table.findTask(call(), proto::TaskId(std::stoll(digits)));
+  } else {
+    task = table.findTaskByKey(call(), name);
+  }
+  if (!task) throw Exception(ErrorCode::kNotFound, "there is no task '" + name + "', live or in history");
+  return *task;
+}
+
+void Context::nudgeOwner() noexcept {
+  try {
+    const auto owner = store().schedulerTable().getOwner(call());
+    if (!owner.address.empty()) runtime::sendDatagram(owner.address, "nudge:" + std::to_string(owner.nudge_token));
+  } catch (const std::exception&) {
+    // The owner finds the news by itself, only later.
+    return;
+  }
+}
+
+}  // namespace disttask::ctl

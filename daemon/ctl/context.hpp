@@ -1,0 +1,68 @@
+#pragma once
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "args.hpp"
+#include "disttask/base/json.hpp"
+#include "disttask/proto/task.hpp"
+#include "disttask/settings/loader.hpp"
+#include "disttask/storage/mysql/store.hpp"
+
+namespace disttask::ctl {
+
+/// What commands work with: where to write, and the store, which is chosen and opened when first asked for. One thread.
+class Context {
+ public:
+  Context(CommonOptions options, std::ostream& out, std::ostream& err);
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context();
+
+  /// Data goes here.
+  [[nodiscard]] std::ostream& out() noexcept { return out_; }
+  /// Talk goes here.
+  [[nodiscard]] std::ostream& err() noexcept { return err_; }
+  [[nodiscard]] bool isJson() const noexcept { return options_.output == Output::kJson; }
+  /// Writes one JSON document to out.
+  void printJson(const Json& json);
+
+  /// Returns the store that the options, the environment or a file name. Throws kInvalidConfig or kInvalidArgument when none does.
+  [[nodiscard]] storage::mysql::Store& store();
+  /// Returns the store's schema name without needing a store: `disttask` when nothing names one.
+  [[nodiscard]] std::string schemaName();
+  /// Returns the settings of --config; throws kInvalidArgument when it is not given, kInvalidConfig when they are wrong.
+  [[nodiscard]] const settings::Settings& daemonSettings();
+  [[nodiscard]] const settings::HostFacts& facts() const noexcept { return facts_; }
+  /// Returns a call that gives up after a time that suits a person.
+  [[nodiscard]] runtime::Call call() const;
+
+  /// Finds the task that NAME (a key, or id:NUMBER) means; throws kNotFound.
+  [[nodiscard]] proto::Task findTask(const std::string& name);
+  /// Tells the owner of the scheduler role that there is news. A hint: failures are ignored.
+  void nudgeOwner() noexcept;
+
+ private:
+  [[nodiscard]] std::optional<settings::StoreSettings> chooseStore();
+
+  const CommonOptions options_;
+  std::ostream& out_;
+  std::ostream& err_;
+  const settings::HostFacts facts_;
+  std::optional<settings::Settings> daemon_settings_;
+  std::unique_ptr<storage::mysql::Store> store_;
+};
+
+/// Chooses the store of disttaskctl from what was said where; pure but for reading files. `dsn_variable` and `password_variable` are
+/// DISTTASK_STORE and DISTTASK_PASSWORD; `home` is where .config/disttask/ctl.yaml is looked for, empty = nowhere. Nothing: nobody named one.
+/// Throws kInvalidArgument (a password inside --store, say) or kInvalidConfig.
+[[nodiscard]] std::optional<settings::StoreSettings> chooseStoreFrom(
+    const CommonOptions& options,
+    const std::optional<std::string>& dsn_variable,
+    const std::optional<std::string>& password_variable,
+    const std::string& config_home,
+    const settings::HostFacts& facts
+);
+
+}  // namespace disttask::ctl

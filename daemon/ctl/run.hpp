@@ -1,0 +1,11 @@
+#pragma once
+#include <iosfwd>
+
+#include "args.hpp"
+
+namespace disttask::ctl {
+
+/// Runs one command; returns the exit code. Failures are one line on `err`. One thread.
+[[nodiscard]] int run(const Arguments& arguments, std::ostream& out, std::ostream& err);
+
+}  // namespace disttask::ctl

@@ -1,0 +1,326 @@
+#include "daemon.hpp"
+
+#include <fmt/format.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+
+#include "disttask/executor/manager.hpp"
+#include "disttask/executor/node_lease.hpp"
+#include "disttask/observability/log.hpp"
+#include "disttask/observability/sampled_log.hpp"
+#include "disttask/planning/planning_service.hpp"
+#include "disttask/plugin/plugin_loader.hpp"
+#include "disttask/runtime/backoff.hpp"
+#include "disttask/scheduler/scheduler_service.hpp"
+#include "disttask/settings/endpoint_text.hpp"
+#include "disttask/storage/mysql/store.hpp"
+#include "environment.hpp"
+#include "exit_codes.hpp"
+#include "named_connections.hpp"
+#include "nudges.hpp"
+#include "part_settings.hpp"
+#include "patience.hpp"
+#include "sd_notify.hpp"
+#include "store_settings.hpp"
+
+namespace disttask::app {
+namespace {
+
+using observability::Level;
+using std::chrono::seconds;
+
+constexpr auto kStatusEvery = seconds(5);
+constexpr std::size_t kCtlThreads = 6;
+constexpr std::size_t kCtlQueue = 64;
+constexpr std::size_t kPlanThreads = 4;
+
+/// Ends the process at once: destructors would wait for what must not be waited for.
+[[noreturn]] void leave(int code) { ::_exit(code); }
+
+/// Few arenas and early give-back: a node that waits for work should be small.
+void keepMemorySmall() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+}
+
+void configureLog(const settings::LogSettings& settings) {
+  observability::LogSettings to;
+  to.level = toLevel(settings.level);
+  to.format = settings.format == settings::LogFormat::kJson ? observability::Format::kJson : observability::Format::kText;
+  const auto stream = environmentValue("JOURNAL_STREAM");
+  to.to_journal = settings.format == settings::LogFormat::kAuto && observability::isStderrJournal(stream ? stream->c_str() : nullptr);
+  observability::configureLog(to);
+}
+
+void logJobFailure(const Error& error) { observability::log(Level::kError, "a job of the daemon failed", error); }
+
+/// Failures that time may heal; login, schema and settings do not heal by waiting.
+bool healsByWaiting(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kStoreNoPrivilege:
+    case ErrorCode::kStoreSchema:
+    case ErrorCode::kStoreSessionUnfit:
+    case ErrorCode::kInvalidConfig:
+      return false;
+    default:
+      break;
+  }
+  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff || error.reaction() == Reaction::kReconnect ||
+         error.code() == ErrorCode::kTimedOut;
+}
+
+}  // namespace
+
+struct Daemon::Impl {
+  Impl(settings::Settings settings_in, settings::HostFacts facts_in)
+      : settings(std::move(settings_in)), facts(std::move(facts_in)), connections(settings.connections, facts.credentials_directory) {}
+
+  int run();
+  void loadPlugins();
+  void watchSignals();
+  void openStore(Patience& patience);
+  std::string listenForNudges();
+  void build(const std::string& address);
+  void work();
+  int stop();
+  void takeNudge(std::string_view text);
+  void announcePlan();
+  void wakeOwner();
+  [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
+  [[nodiscard]] std::string status() const;
+  [[nodiscard]] runtime::Call call(runtime::Duration limit) const { return {stop_source.token(), runtime::Deadline(clock, limit)}; }
+
+  const settings::Settings settings;
+  const settings::HostFacts facts;
+  runtime::Clock& clock = runtime::systemClock();
+  runtime::CancelSource stop_source;
+  std::atomic<int> signals_seen{0};
+  NamedConnections connections;
+  plugin::TaskTypes types;
+  executor::TaskExecutorRegistry registry;
+  std::unique_ptr<plugin::PluginLoader> plugins;
+  std::unique_ptr<storage::mysql::Store> store;
+  runtime::Reactor reactor;
+  runtime::ThreadPool ctl{"ctl", kCtlThreads, kCtlQueue, logJobFailure};
+  std::unique_ptr<runtime::ThreadPool> task_pool;
+  runtime::ThreadPool plan_pool{"plan", kPlanThreads, 0, logJobFailure};
+  std::unique_ptr<executor::NodeLease> lease;
+  std::unique_ptr<executor::Manager> manager;
+  std::unique_ptr<Nudges> nudges;
+  std::unique_ptr<planning::PlanningService> planner;
+  std::unique_ptr<scheduler::SchedulerService> scheduler;
+  std::atomic<bool> working{false};  // the objects above are all there and not being stopped
+};
+
+Daemon::Daemon(settings::Settings settings, settings::HostFacts facts) : impl_(std::make_unique<Impl>(std::move(settings), std::move(facts))) {}
+Daemon::~Daemon() = default;
+int Daemon::run() { return impl_->run(); }
+
+int Daemon::Impl::run() {
+  keepMemorySmall();
+  configureLog(settings.log);
+  // Before any plugin and any thread: the driver's first call is not thread-safe.
+  sqlclient::initializeDriver();
+  observability::log(Level::kInfo, "starting", {{"version", DISTTASK_VERSION}, {"exec_id", settings.node.id}, {"scope", settings.node.scope}});
+  loadPlugins();
+  watchSignals();
+  try {
+    Patience patience(reactor, "starting");
+    store = std::make_unique<storage::mysql::Store>(toStoreSettings(settings.store, facts, settings.node.lease), clock);
+    openStore(patience);
+    const auto address = listenForNudges();
+    build(address);
+    patience.setStatus("registering; while another process holds the id '" + settings.node.id + "', waiting for its lease to end");
+    lease->acquire(stop_source.token());
+  } catch (const Exception& failure) {
+    reactor.stop();
+    ctl.releaseAndWait();
+    if (failure.error().code() != ErrorCode::kCancelled) throw;
+    observability::log(Level::kInfo, "stopped before it had started");
+    return kExitClean;
+  }
+  work();
+  return stop();
+}
+
+void Daemon::Impl::loadPlugins() {
+  plugin::PluginLoaderSettings to;
+  to.dir = settings.plugins.dir;
+  to.list = settings.plugins.list;
+  for (const auto& [type, config] : settings.plugins.config) to.config.emplace(type, config.dump());
+  plugins = std::make_unique<plugin::PluginLoader>(std::move(to), types, connections, clock);
+  const auto refused = plugins->loadAll();
+  for (const auto& error : refused) observability::log(Level::kError, "a plugin is refused", error);
+  // What the settings name must be there; of what merely lies in the folder, the rest works on.
+  if (!refused.empty() && !settings.plugins.list.empty()) {
+    throw Exception(ErrorCode::kInvalidConfig, "plugins.list: " + refused.front().message());
+  }
+  for (const auto& type : types.all()) {
+    executor::registerPluginType(registry, type);
+    observability::log(Level::kInfo, "task type", {{"type", type->name()}, {"type_version", type->version()}, {"origin", type->origin()}});
+  }
+}
+
+void Daemon::Impl::watchSignals() {
+  // A peer that goes away is an error of a call, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  reactor.onSignals({SIGTERM, SIGINT}, [this](int signal) {
+    if (signals_seen.fetch_add(1) > 0) {
+      observability::log(Level::kWarn, "second signal, leaving at once", {{"signal", signal}});
+      leave(kExitSecondSignal);
+    }
+    observability::log(Level::kInfo, "stopping", {{"signal", signal}});
+    notifyStopping("stopping");
+    stop_source.cancel(runtime::CancelCause::kShutdown);
+  });
+  reactor.start();
+}
+
+void Daemon::Impl::openStore(Patience& patience) {
+  runtime::Wakeup pause(clock);
+  observability::SampledLog sampled(seconds(10));
+  const runtime::BackoffPolicy policy{std::chrono::milliseconds(200), seconds(5), 0.2};
+  for (std::uint32_t attempt = 1;; ++attempt) {
+    stop_source.token().throwIfCancelled();
+    try {
+      store->schema().check(call(seconds(10)));
+      connections.setStoreId(store->storeId(call(seconds(10))));
+      return;
+    } catch (const Exception& failure) {
+      if (!healsByWaiting(failure.error())) throw;
+      patience.setStatus(std::string("waiting for the store: ") + failure.what());
+      sampled.log(Level::kWarn, "waiting for the store", {{"error", failure.what()}, {"code", toString(failure.error().code())}});
+    }
+    pause.waitFor(stop_source.token(), runtime::backoffDelay(policy, attempt, 0.5));
+  }
+}
+
+std::string Daemon::Impl::listenForNudges() {
+  const auto listen = settings::parseEndpoint(settings.node.listen, 0);
+  auto shown = *listen;
+  shown.port = reactor.listenUdp(listen->host, listen->port, [this](std::string_view text) { takeNudge(text); });
+  if (!settings.node.advertise.empty()) {
+    const auto advertised = settings::parseEndpoint(settings.node.advertise, 0);
+    shown.host = advertised->host;
+    if (advertised->port != 0) shown.port = advertised->port;
+  }
+  return settings::toString(shown);
+}
+
+void Daemon::Impl::build(const std::string& address) {
+  std::map<std::string, std::string> offered;
+  for (const auto& type : types.all()) offered.emplace(type->name(), type->version());
+  lease = std::make_unique<executor::NodeLease>(
+      toLeaseSettings(settings.node, facts, address, offered), store->nodeTable(), clock, reactor, ctl
+  );
+  const auto executor_settings = toExecutorSettings(settings);
+  task_pool = std::make_unique<runtime::ThreadPool>("task", static_cast<std::size_t>(executor_settings.slots), 0, logJobFailure);
+  manager = std::make_unique<executor::Manager>(
+      executor_settings, executor::ManagerParts{store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease}
+  );
+  nudges = std::make_unique<Nudges>(store->nodeTable(), store->schedulerTable(), clock, ctl);
+  manager->node().on_queue_dry = [this](proto::TaskId) { wakeOwner(); };
+  planner = std::make_unique<planning::PlanningService>(
+      toPlanningSettings(settings),
+      planning::PlanningParts{
+          store->planTable(), store->nodeTable(), store->taskTable(), types, clock, reactor, ctl, plan_pool, [this] { announcePlan(); }
+      }
+  );
+  scheduler = std::make_unique<scheduler::SchedulerService>(
+      scheduler::SchedulerDeps{
+          store->nodeTable(),
+          store->schedulerTable(),
+          clock,
+          reactor,
+          ctl,
+          settings.node.id,
+          [this] { return lastRenewal(); },
+          [this](const std::vector<proto::ExecId>& nodes) { nudges->wakeNodes(nodes); },
+      },
+      toSchedulerSettings(settings)
+  );
+}
+
+void Daemon::Impl::announcePlan() {
+  if (!working.load()) return;
+  wakeOwner();
+  manager->nudge();
+  nudges->wakeAllNodes();
+}
+
+void Daemon::Impl::wakeOwner() {
+  if (!working.load()) return;
+  if (scheduler->isOwner()) {
+    scheduler->nudge();
+  } else {
+    nudges->wakeOwner();
+  }
+}
+
+std::optional<runtime::TimePoint> Daemon::Impl::lastRenewal() const {
+  const auto left = lease->validFor();
+  if (left <= runtime::Duration::zero()) return std::nullopt;
+  return clock.now() + left - runtime::Duration(settings.node.lease);
+}
+
+void Daemon::Impl::work() {
+  executor::LeaseHooks hooks;
+  hooks.num_live_runs = [this] { return manager->numLiveRuns(); };
+  hooks.progress = [this] { return manager->numPolls(); };
+  hooks.on_at_risk = [this] { manager->interruptRuns(runtime::CancelCause::kLeaseLost); };
+  hooks.on_evicted = hooks.on_at_risk;
+  hooks.on_expired = [] { leave(kExitRunStuck); };
+  lease->start(std::move(hooks));
+  manager->start();
+  planner->start();
+  scheduler->start();
+  working.store(true);
+  notifyReady(status());
+  observability::log(Level::kInfo, "ready", {{"exec_id", settings.node.id}, {"life", lease->node().life}});
+  runtime::Wakeup pause(clock);
+  while (pause.waitFor(stop_source.token(), kStatusEvery) != runtime::WakeReason::kCancelled) notifyStatus(status());
+}
+
+int Daemon::Impl::stop() {
+  const Patience patience(reactor, "stopping: waiting for runs to return");
+  working.store(false);
+  scheduler->stop();
+  planner->stop();
+  const auto stuck = manager->stop();
+  if (stuck > 0) {
+    // The rows of these runs stay ours until the lease ends: somebody who took them now would run beside them.
+    observability::log(Level::kError, "runs did not return, leaving without them; their rows move when the lease has ended", {{"runs", stuck}});
+    leave(kExitRunStuck);
+  }
+  lease->release();
+  reactor.stop();
+  ctl.releaseAndWait();
+  observability::log(Level::kInfo, "stopped");
+  return kExitClean;
+}
+
+void Daemon::Impl::takeNudge(std::string_view text) {
+  if (!working.load() || text != Nudges::textOf(lease->node().nudge_token)) return;
+  manager->nudge();
+  planner->nudge();
+  scheduler->nudge();
+}
+
+std::string Daemon::Impl::status() const {
+  const auto& slots = manager->node().slots;
+  auto text = fmt::format(
+      "{}/{} slots, {} tasks, {} runs", slots.capacity() - slots.available(), slots.capacity(), manager->tasks().size(), manager->numLiveRuns()
+  );
+  if (scheduler->isOwner()) text += ", owner of the scheduler role";
+  const auto silent = runtime::Duration(settings.node.lease) - lease->validFor();
+  if (silent > runtime::Duration(settings.node.lease) / 2) {
+    text += fmt::format(", no confirmed lease renewal for {} s", std::chrono::duration_cast<seconds>(silent).count());
+  }
+  return text;
+}
+
+}  // namespace disttask::app

@@ -1,0 +1,48 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "disttask/proto/node.hpp"
+#include "disttask/runtime/clock.hpp"
+#include "disttask/runtime/pool.hpp"
+#include "disttask/storage/node_table.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+
+namespace disttask::app {
+
+/// Sends and takes the hints of design rule 21: one datagram "nudge:TOKEN" with the token of the target's present life. A hint that is lost costs
+/// a poll interval, so failures are not even logged. Addresses are read from the store on the pool and kept for two seconds. Any thread.
+class Nudges {
+ public:
+  Nudges(storage::NodeTable& nodes, storage::SchedulerTable& scheduler, runtime::Clock& clock, runtime::Pool& pool);
+
+  /// Wakes these nodes soon. Returns at once.
+  void wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept;
+  /// Wakes all live nodes soon: new subtasks are spread over them. Returns at once.
+  void wakeAllNodes() noexcept;
+  /// Wakes the owner of the scheduler role soon. Returns at once.
+  void wakeOwner() noexcept;
+
+  /// Returns what must come back in a datagram for this token.
+  [[nodiscard]] static std::string textOf(std::int64_t token);
+
+ private:
+  /// Nothing: to all.
+  void sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes);
+  void sendToOwner();
+
+  storage::NodeTable& nodes_;
+  storage::SchedulerTable& scheduler_;
+  runtime::Clock& clock_;
+  runtime::Pool& pool_;
+  std::mutex mutex_;
+  std::map<proto::ExecId, proto::Node> known_;  // guarded by mutex_
+  runtime::TimePoint known_at_{};               // guarded by mutex_
+  bool owner_asked_ = false;                    // guarded by mutex_: a job for the owner is on its way
+};
+
+}  // namespace disttask::app

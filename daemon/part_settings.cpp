@@ -1,0 +1,76 @@
+#include "part_settings.hpp"
+
+#include <algorithm>
+
+namespace disttask::app {
+
+observability::Level toLevel(settings::LogLevel level) {
+  switch (level) {
+    case settings::LogLevel::kDebug:
+      return observability::Level::kDebug;
+    case settings::LogLevel::kWarn:
+      return observability::Level::kWarn;
+    case settings::LogLevel::kError:
+      return observability::Level::kError;
+    case settings::LogLevel::kInfo:
+      break;
+  }
+  return observability::Level::kInfo;
+}
+
+executor::LeaseSettings toLeaseSettings(
+    const settings::NodeSettings& node,
+    const settings::HostFacts& facts,
+    const std::string& address,
+    const std::map<std::string, std::string>& types
+) {
+  executor::LeaseSettings to;
+  to.exec_id = node.id;
+  to.scope = node.scope;
+  to.slots = node.slots;
+  to.state_dir = node.state_dir;
+  to.host = facts.host_name;
+  to.address = address;
+  to.types = types;
+  to.version = DISTTASK_VERSION;
+  to.lease = node.lease;
+  to.renew_every = node.lease / 3;
+  // Between the cancel at two thirds of the lease and its end, also when the lease is short.
+  to.exit_margin = std::min<runtime::Duration>(to.exit_margin, node.lease / 6);
+  to.call_timeout = std::min<runtime::Duration>(to.call_timeout, node.lease / 3);
+  return to;
+}
+
+executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings) {
+  executor::ExecutorSettings to;
+  to.exec_id = settings.node.id;
+  to.scope = settings.node.scope;
+  to.slots = settings.node.slots;
+  to.memory_bytes = settings.node.memory_bytes;
+  to.task_check_interval = settings.polling.task_interval;
+  to.subtask_check_interval = settings.polling.subtask_interval;
+  to.max_check_interval = settings.polling.max_interval;
+  to.stop_deadline = settings.node.stop_timeout;
+  // Beside a live TiDB other nodes may know types that we do not.
+  to.fail_unknown_types = settings.store.schema != "mysql";
+  return to;
+}
+
+planning::PlanningSettings toPlanningSettings(const settings::Settings& settings) {
+  planning::PlanningSettings to;
+  to.exec_id = settings.node.id;
+  to.check_interval = settings.polling.task_interval;
+  to.max_interval = settings.polling.max_interval;
+  return to;
+}
+
+scheduler::SchedulerSettings toSchedulerSettings(const settings::Settings& settings) {
+  scheduler::SchedulerSettings to;
+  to.enabled = settings.scheduler.enabled;
+  to.max_tasks_at_once = settings.scheduler.max_tasks;
+  to.lease = settings.node.lease;
+  to.renew_interval = settings.node.lease / 3;
+  return to;
+}
+
+}  // namespace disttask::app

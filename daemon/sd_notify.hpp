@@ -1,0 +1,18 @@
+#pragma once
+#include <chrono>
+#include <string>
+
+namespace disttask::app {
+
+// What the service manager is told (Type=notify). Without NOTIFY_SOCKET nothing happens. Any thread; never throws, never waits.
+
+/// READY=1: the node is registered and works.
+void notifyReady(const std::string& status) noexcept;
+/// STOPPING=1: a stop was asked for.
+void notifyStopping(const std::string& status) noexcept;
+/// STATUS=…: one line for whoever asks how it goes.
+void notifyStatus(const std::string& status) noexcept;
+/// EXTEND_TIMEOUT_USEC=…: starting or stopping goes on; be patient for this long from now.
+void notifyExtendTimeout(std::chrono::microseconds duration, const std::string& status) noexcept;
+
+}  // namespace disttask::app

@@ -1,0 +1,88 @@
+#include "store_settings.hpp"
+
+#include "disttask/settings/password.hpp"
+#include "disttask/sqlclient/dsn.hpp"
+#include "environment.hpp"
+
+namespace disttask::app {
+namespace {
+
+sqlclient::Endpoint toEndpoint(const settings::Endpoint& from) {
+  sqlclient::Endpoint to;
+  to.host = from.host;
+  to.port = from.port;
+  to.socket = from.socket;
+  return to;
+}
+
+sqlclient::TlsSettings toTls(const settings::Tls& from) {
+  sqlclient::TlsSettings to;
+  to.mode = from.mode == settings::TlsMode::kVerify ? sqlclient::TlsMode::kVerify : sqlclient::TlsMode::kOff;
+  to.ca = from.ca;
+  to.cert = from.cert;
+  to.key = from.key;
+  return to;
+}
+
+std::function<std::string()> toPassword(const settings::PasswordSource& source, const settings::HostFacts& facts) {
+  return [source, directory = facts.credentials_directory] { return settings::readPassword(source, directory); };
+}
+
+std::chrono::seconds atLeastOneSecond(std::chrono::milliseconds value) {
+  return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(value));
+}
+
+}  // namespace
+
+settings::HostFacts hostFacts() {
+  auto facts = settings::detectHostFacts();
+  facts.plugin_dir = installedPluginDir();
+  facts.credentials_directory = environmentValue("CREDENTIALS_DIRECTORY").value_or("");
+  return facts;
+}
+
+storage::mysql::StoreSettings toStoreSettings(
+    const settings::StoreSettings& store, const settings::HostFacts& facts, std::chrono::milliseconds lease
+) {
+  storage::mysql::StoreSettings to;
+  for (const auto& endpoint : store.endpoints) to.connect.endpoints.push_back(toEndpoint(endpoint));
+  to.connect.user = store.user;
+  to.connect.password = toPassword(store.password, facts);
+  to.connect.tls = toTls(store.tls);
+  to.connect.connect_timeout = atLeastOneSecond(store.connect_timeout);
+  to.connect.read_timeout = atLeastOneSecond(store.read_timeout);
+  to.connect.write_timeout = to.connect.read_timeout;
+  to.schema = store.schema;
+  to.pool_size = static_cast<std::size_t>(store.pool.max_connections);
+  to.lease = lease;
+  return to;
+}
+
+sqlclient::ConnectSettings toConnectSettings(const settings::ConnectionSettings& connection, const settings::HostFacts& facts) {
+  sqlclient::ConnectSettings to;
+  to.endpoints = {toEndpoint(connection.endpoint)};
+  to.user = connection.user;
+  to.password = toPassword(connection.password, facts);
+  to.tls = toTls(connection.tls);
+  return to;
+}
+
+settings::StoreSettings storeFromDsn(const std::string& text) {
+  const auto dsn = sqlclient::parseDsn(text);
+  settings::StoreSettings store;
+  settings::Endpoint endpoint;
+  endpoint.host = dsn.endpoint.host;
+  endpoint.port = dsn.endpoint.port;
+  endpoint.socket = dsn.endpoint.socket;
+  store.endpoints = {endpoint};
+  store.user = dsn.user;
+  store.password.value = dsn.password.value_or("");
+  if (!dsn.schema.empty()) store.schema = dsn.schema;
+  store.tls.mode = dsn.tls.mode == sqlclient::TlsMode::kVerify ? settings::TlsMode::kVerify : settings::TlsMode::kOff;
+  store.tls.ca = dsn.tls.ca;
+  store.tls.cert = dsn.tls.cert;
+  store.tls.key = dsn.tls.key;
+  return store;
+}
+
+}  // namespace disttask::app
