@@ -1,0 +1,539 @@
+#include "disttask/base/failpoint.hpp"
+#include "disttask/observability/log_capture.hpp"
+#include "scheduler_fixture.hpp"
+
+#include "support/wait.hpp"
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+
+using namespace disttask;
+using namespace disttask::test;
+using namespace std::chrono_literals;
+using proto::Step;
+using proto::TaskState;
+using storage::PlanKind;
+
+namespace {
+
+/// A whole cluster in one test: the store, one led scheduler, and nodes whose planning and running is done by hand.
+/// Type `demo` has steps 1 and 2.
+class Cluster : public SchedulerFixture {
+ public:
+  explicit Cluster(std::vector<std::string> names, scheduler::SchedulerSettings settings = {})
+      : alive(std::move(names)), owner(*this, "owner", settings) {
+    for (const auto& name : alive) addNode(name);
+  }
+
+  /// One round of everybody: nodes renew and plan, the scheduler acts.
+  void turn() {
+    for (const auto& name : alive) renew(name);
+    owner.round();
+    if (plans_go_on) {
+      for (const auto& name : alive) planOn(name);
+    }
+  }
+  /// Turns until the task is in this state; false when it never gets there.
+  bool turnUntil(proto::TaskId id, TaskState state, int limit = 60) {
+    for (int i = 0; i < limit; ++i) {
+      if (task(id).state == state) return true;
+      turn();
+    }
+    return task(id).state == state;
+  }
+  template <typename F>
+  bool turnUntil(F done, int limit = 60) {
+    for (int i = 0; i < limit; ++i) {
+      if (done()) return true;
+      turn();
+    }
+    return false;
+  }
+
+  void planOn(const std::string& name) {
+    for (auto plan : plans().getPlansOf(call(), name)) {
+      planners.insert(name);
+      if (plan.kind == PlanKind::kRevert) {
+        reverts.push_back(text("select count(*) from tidb_background_subtask where state in ('pending','running')"));
+        REQUIRE(plans().complete(call(), plan) == storage::PlanWrite::kApplied);
+        continue;
+      }
+      if (!plan.step) {
+        plan.step = plan.after_step == proto::kStepInit ? Step(1)
+                    : plan.after_step == Step(1)        ? Step(2)
+                                                        : proto::kStepDone;
+        REQUIRE(plans().setStep(call(), plan, *plan.step) == storage::PlanWrite::kApplied);
+        if (*plan.step == proto::kStepDone) continue;
+      }
+      const auto whole = task(plan.task_id);
+      const bool last = plan.next_ordinal > rows_per_step / 2;
+      const auto batch = makeBatch(
+          plan.next_ordinal,
+          rows_per_step / 2,
+          std::to_string(plan.next_ordinal),
+          last,
+          placed_on.empty() ? alive : placed_on
+      );
+      REQUIRE(plans().writeBatch(call(), whole, plan, batch) == storage::PlanWrite::kApplied);
+    }
+  }
+  /// All pending rows of a node, or with `limit` that many, end in this state.
+  std::int64_t run(const std::string& name, const std::string& state = "succeed", int limit = 1'000'000) {
+    return store().execute(
+        "update tidb_background_subtask set state='" + state +
+        "', start_time=unix_timestamp(), end_time=now(), error=" +
+        (state == "failed" ? std::string("'{\"class\":0,\"code\":0,\"message\":\"line 7\",\"rfccode\":\"\"}'") : "null"
+        ) +
+        " where exec_id='" + name + "' and state='pending' order by id limit " + std::to_string(limit)
+    );
+  }
+  std::int64_t begin(const std::string& name, int limit) {
+    return store().execute(
+        "update tidb_background_subtask set state='running', ddl_physical_tid=77 where exec_id='" + name +
+        "' and state='pending' "
+        "order by id limit " +
+        std::to_string(limit)
+    );
+  }
+  std::map<std::string, int> countBy(proto::TaskId id, const std::string& state) {
+    std::map<std::string, int> counts;
+    for (const auto& row : rows(id)) {
+      if (row.state == state) ++counts[row.exec_id];
+    }
+    return counts;
+  }
+  void handBack(const std::string& name, const std::vector<std::string>& by) {
+    std::string json;
+    for (const auto& id : by) json += (json.empty() ? "[\"" : ",\"") + id + "\"";
+    store().execute(
+        "insert into disttask_attempt (subtask_id, task_id, handed_back, last_error) select id, cast(task_key as "
+        "signed), '" +
+        json + "]', 'no such file' from tidb_background_subtask where exec_id='" + name +
+        "' and state='pending' on duplicate key update handed_back=values(handed_back)"
+    );
+  }
+
+  std::vector<std::string> alive;
+  LedScheduler owner;
+  bool plans_go_on = true;
+  int rows_per_step = 8;
+  std::vector<std::string> placed_on;  ///< where planners place rows; empty = on all
+  std::set<std::string> planners;
+  std::vector<std::string> reverts;  ///< active rows at each run of the revert hook
+};
+
+using Counts = std::map<std::string, int>;
+
+}  // namespace
+
+TEST_CASE("A task goes through its steps and succeeds", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.task(id).step == Step(1); }));
+  CHECK(cluster.task(id).state == TaskState::kRunning);
+  CHECK(cluster.owner.service().isOwner());
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.run("a");
+  for (int i = 0; i < 5; ++i) cluster.turn();
+  CHECK(cluster.task(id).step == Step(1));  // b has rows left
+  cluster.run("b");
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 16; }));
+  CHECK(cluster.task(id).step == Step(2));
+  cluster.run("a");
+  cluster.run("b");
+  REQUIRE(cluster.turnUntil(id, TaskState::kSucceed));
+  const auto task = cluster.task(id);
+  CHECK(task.step == proto::kStepDone);
+  CHECK(task.error.empty());
+  CHECK(cluster.reverts.empty());
+  CHECK(cluster.text("select count(*) from disttask_plan where complete=1") == "3");
+  CHECK(std::count(cluster.owner.nudges.begin(), cluster.owner.nudges.end(), std::vector<std::string>{"a"}) > 0);
+}
+
+TEST_CASE("A step does not end while its plan goes on", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 4; }));
+  cluster.plans_go_on = false;
+  cluster.run("a");
+  for (int i = 0; i < 10; ++i) cluster.turn();
+  CHECK(cluster.task(id).step == Step(1));
+  CHECK(cluster.text("select count(*) from disttask_plan") == "1");
+  cluster.plans_go_on = true;
+  REQUIRE(cluster.turnUntil([&] { return cluster.run("a") > 0; }));
+  CHECK(cluster.turnUntil([&] { return cluster.task(id).step == Step(2); }));
+}
+
+TEST_CASE("A failed subtask reverts its task with its error", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.begin("b", 1);
+  cluster.run("a", "failed", 1);
+  REQUIRE(cluster.turnUntil(id, TaskState::kReverting));
+  for (int i = 0; i < 5; ++i) cluster.turn();
+  CHECK(cluster.reverts.empty());  // one still runs
+  CHECK(cluster.countBy(id, "canceled") == Counts{{"a", 3}, {"b", 3}});
+  cluster.store().execute("update tidb_background_subtask set state='canceled' where state='running'");
+  REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+  CHECK(cluster.task(id).error == "line 7");
+  CHECK(cluster.task(id).step == Step(1));
+  CHECK(cluster.reverts == std::vector<std::string>{"0"});  // once, when nothing was active
+}
+
+TEST_CASE("A cancelled task reverts, from each unfinished state", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  const auto id = cluster.addTask("t").id;
+  SECTION("before it was planned") {}
+  SECTION("while it is planned") {
+    REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 4; }));
+  }
+  SECTION("while it runs") {
+    REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  }
+  const bool has_entered = !cluster.rows(id).empty();
+  cluster.store().execute("update tidb_global_task set state='cancelling'");
+  REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+  CHECK(cluster.task(id).error == "cancelled by user");
+  CHECK(cluster.reverts.size() == (has_entered ? 1 : 0));
+  CHECK(cluster.text("select count(*) from tidb_background_subtask where state<>'canceled'") == "0");
+}
+
+TEST_CASE("A failed plan reverts its task", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  const auto id = cluster.addTask("t").id;
+  cluster.plans_go_on = false;
+  REQUIRE(cluster.turnUntil([&] { return !cluster.plans().getPlansOf(Cluster::call(), "a").empty(); }));
+  const auto plan = cluster.plans().getPlansOf(Cluster::call(), "a")[0];
+  REQUIRE(
+      cluster.plans().setError(Cluster::call(), plan, "no such file: /x", true, {}) == storage::PlanWrite::kApplied
+  );
+  REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+  CHECK(cluster.task(id).error == "no such file: /x");
+}
+
+TEST_CASE("A task without steps succeeds", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  const auto id = cluster.addTask("t").id;
+  cluster.plans_go_on = false;
+  REQUIRE(cluster.turnUntil([&] { return !cluster.plans().getPlansOf(Cluster::call(), "a").empty(); }));
+  const auto plan = cluster.plans().getPlansOf(Cluster::call(), "a")[0];
+  REQUIRE(cluster.plans().setStep(Cluster::call(), plan, proto::kStepDone) == storage::PlanWrite::kApplied);
+  REQUIRE(cluster.turnUntil(id, TaskState::kSucceed));
+  CHECK(cluster.task(id).start_time > 0);
+}
+
+TEST_CASE("The rows of a dead node move to live ones and finish there", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b", "c"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  const auto of_b = cluster.countBy(id, "pending")["b"];
+  REQUIRE(of_b >= 2);
+  cluster.begin("b", 1);
+  std::erase(cluster.alive, "b");
+  const auto died = cluster.owner.clock.now();
+  REQUIRE(cluster.turnUntil(
+      [&] { return cluster.countBy(id, "pending")["b"] + cluster.countBy(id, "running")["b"] == 0; }, 200
+  ));
+  CHECK(cluster.owner.clock.now() - died >= 30s);
+  CHECK(cluster.owner.clock.now() - died <= 40s);
+  CHECK(cluster.nodes().getNode(Cluster::call(), "b")->life == proto::Life());
+  CHECK(cluster.nodes().getNode(Cluster::call(), "a")->life != proto::Life());
+  const auto now = cluster.countBy(id, "pending");
+  CHECK(now.at("a") == 4);
+  CHECK(now.at("c") == 4);
+  CHECK(cluster.text("select count(*) from disttask_attempt where abnormal_ends=1") == "1");
+
+  REQUIRE(cluster.turnUntil([&] {
+    cluster.run("a");
+    cluster.run("c");
+    return cluster.task(id).state == TaskState::kSucceed;
+  }));
+}
+
+TEST_CASE("An eviction that a former owner left half done is finished", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  const auto dead = cluster.addNode("dead");
+  const auto id = cluster.addTask("t", "running", 1).id;
+  const auto subtask = cluster.addSubtask(id, 1, 1, "dead", "running", 77);
+  REQUIRE(cluster.nodes().evict(Cluster::call(), "dead", dead.life, 0));
+  cluster.plans_go_on = false;
+  cluster.turn();
+  CHECK(cluster.row(subtask).state == "pending");
+  CHECK(cluster.row(subtask).exec_id == "a");
+}
+
+TEST_CASE("Rows wait when no node is left, and go on when one comes", "[db][scheduler][flow]") {
+  observability::LogCapture log;
+  Cluster cluster({});
+  const auto id = cluster.addTask("t", "running", 1).id;
+  const auto subtask = cluster.addSubtask(id, 1, 1, "gone", "pending");
+  for (int i = 0; i < 10; ++i) cluster.turn();
+  CHECK(cluster.row(subtask).exec_id == "gone");
+  CHECK(cluster.row(subtask).state == "pending");
+  CHECK(log.count("pending subtasks wait for a node") == 1);
+  cluster.addNode("new");
+  cluster.turn();
+  CHECK(cluster.row(subtask).exec_id == "new");
+}
+
+TEST_CASE("Draining empties pending rows, cordoning leaves them", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.begin("a", 1);
+  cluster.begin("b", 1);
+  cluster.store().execute("update disttask_node set wanted='cordoned' where exec_id='a'");
+  for (int i = 0; i < 3; ++i) cluster.turn();
+  CHECK(cluster.countBy(id, "pending") == Counts{{"a", 3}, {"b", 3}});
+  cluster.store().execute("update disttask_node set wanted='draining' where exec_id='a'");
+  for (int i = 0; i < 3; ++i) cluster.turn();
+  CHECK(cluster.countBy(id, "pending") == Counts{{"b", 6}});
+  CHECK(cluster.countBy(id, "running") == Counts{{"a", 1}, {"b", 1}});
+}
+
+TEST_CASE("A node that ran dry gets half of what another has", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  cluster.rows_per_step = 16;
+  cluster.placed_on = {"a"};
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 16 && cluster.countBy(id, "pending")["b"] == 4; }));
+  for (int i = 0; i < 5; ++i) cluster.turn();
+  CHECK(cluster.countBy(id, "pending") == Counts{{"a", 12}, {"b", 4}});  // half of the 8 of the first batch; b has work
+  cluster.run("b");
+  cluster.owner.service().nudge();
+  cluster.turn();
+  CHECK(cluster.countBy(id, "pending") == Counts{{"a", 6}, {"b", 6}});
+  std::set<std::int64_t> of_b;
+  for (const auto& row : cluster.rows(id)) {
+    if (row.state == "pending" && row.exec_id == "b") of_b.insert(row.ordinal);
+  }
+  CHECK(*of_b.begin() == 11);  // the last ones: a comes to them last
+}
+
+TEST_CASE("A subtask that its node hands back goes to one that has not", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b", "c"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.run("a");
+  cluster.run("c");
+  const auto of_b = cluster.countBy(id, "pending")["b"];
+  REQUIRE(of_b > 0);
+  SECTION("another node takes it") {
+    cluster.handBack("b", {"b"});
+    cluster.turn();
+    CHECK(cluster.countBy(id, "pending")["b"] == 0);
+    CHECK(cluster.countBy(id, "pending")["a"] + cluster.countBy(id, "pending")["c"] == of_b);
+  }
+  SECTION("the one that is left takes it") {
+    cluster.handBack("b", {"a", "b"});
+    cluster.turn();
+    CHECK(cluster.countBy(id, "pending") == Counts{{"c", of_b}});
+  }
+  SECTION("none is left: the task fails with what the last one said") {
+    cluster.handBack("b", {"a", "c", "b"});
+    REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+    CHECK(cluster.task(id).error == "no node could run it: no such file");
+  }
+}
+
+TEST_CASE("The plan of a dead planner goes on elsewhere from its cursor", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 4; }));
+  REQUIRE(cluster.planners == std::set<std::string>{"a"});
+  cluster.nodes().release(Cluster::call(), "a", cluster.nodes().getNode(Cluster::call(), "a")->life);
+  std::erase(cluster.alive, "a");
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  CHECK(cluster.planners == std::set<std::string>{"a", "b"});
+  CHECK(cluster.text("select max(ordinal) from tidb_background_subtask") == "8");
+}
+
+TEST_CASE("Tasks that wait for a type take no place, others beyond the limit wait", "[db][scheduler][flow]") {
+  observability::LogCapture log;
+  scheduler::SchedulerSettings settings;
+  settings.max_tasks_at_once = 1;
+  Cluster cluster({"a"}, settings);
+  const auto other = cluster.addTask("other").id;
+  cluster.store().execute("update tidb_global_task set type='other', priority=1");
+  const auto first = cluster.addTask("first").id;
+  const auto second = cluster.addTask("second").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(first).size() == 8; }));
+  for (int i = 0; i < 5; ++i) cluster.turn();
+  CHECK(cluster.task(other).state == TaskState::kPending);
+  CHECK(cluster.task(second).state == TaskState::kPending);
+  CHECK(cluster.text("select count(*) from disttask_plan where task_id=" + std::to_string(second.value())) == "0");
+  const auto waits = log.records("task waits");
+  REQUIRE(waits.size() == 2);  // each once
+  CHECK(waits[0].value("reason") == "no live node offers type 'other'");
+  CHECK(waits[1].value("reason") == "the tasks at once are all of higher rank");
+
+  cluster.store().execute("update tidb_global_task set state='cancelling' where task_key='second'");
+  CHECK(cluster.turnUntil(second, TaskState::kReverted));  // cancelling needs no place
+  REQUIRE(cluster.turnUntil([&] {
+    cluster.run("a");
+    return cluster.task(first).state == TaskState::kSucceed;
+  }));
+}
+
+TEST_CASE("One task's error does not stop the others", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  cluster.addTask("bad");
+  const auto good = cluster.addTask("good").id;
+  int passes = 0;
+  Failpoints::arm("scheduler.task", [&] {
+    if (passes++ % 2 == 0) throw Exception(ErrorCode::kInternal, "broken");  // the first of two in each round
+  });
+  const auto planned = cluster.turnUntil([&] { return cluster.rows(good).size() == 8; });
+  Failpoints::disarm("scheduler.task");
+  CHECK(planned);
+}
+
+TEST_CASE("Another node takes the role when its holder stops renewing", "[db][scheduler][flow]") {
+  SchedulerFixture fixture;
+  LedScheduler first(fixture, "a");
+  LedScheduler second(fixture, "b");
+  first.round();
+  REQUIRE(first.service().isOwner());
+  const auto followFor = [&](runtime::Duration time, bool first_lives) {
+    const auto end = second.clock.now() + time;
+    while (second.clock.now() < end && !second.service().isOwner()) {
+      if (first_lives) first.round();
+      second.round();
+    }
+  };
+
+  SECTION("not while it renews") {
+    // The first one's rounds are shorter, so it renews less often than the second one's time would ask.
+    const auto end = second.clock.now() + 90s;
+    while (second.clock.now() < end) {
+      while (first.clock.now() < second.clock.now()) first.round();
+      second.round();
+      REQUIRE_FALSE(second.service().isOwner());
+    }
+    CHECK(first.service().isOwner());
+  }
+  SECTION("after the lease and a second") {
+    const auto begin = second.clock.now();
+    followFor(60s, false);
+    REQUIRE(second.service().isOwner());
+    CHECK(second.clock.now() - begin >= 31s);
+    first.clock.advance(25s);
+    CHECK_FALSE(first.service().isOwner());  // by its own clock, before it has seen the new owner
+    first.round();
+    CHECK_FALSE(first.service().isOwner());
+  }
+  SECTION("not while its own writes are not confirmed") {
+    second.renews = false;
+    followFor(120s, false);
+    CHECK_FALSE(second.service().isOwner());
+  }
+  SECTION("at once when it is given up") {
+    fixture.addNode("b");
+    first.round();
+    first.nudges.clear();
+    first.service().stop();
+    CHECK(first.nudges == std::vector<std::vector<std::string>>{{"b"}});
+    CHECK_FALSE(first.service().isOwner());
+    second.round();
+    CHECK(second.service().isOwner());
+  }
+  SECTION("at once by the next process of the same node, when it lives") {
+    LedScheduler next(fixture, "a");
+    next.renews = false;
+    next.round();
+    CHECK_FALSE(next.service().isOwner());  // somebody else may live under this id
+    next.renews = true;
+    next.round();
+    CHECK(next.service().isOwner());
+    first.clock.advance(12s);
+    first.round();
+    CHECK_FALSE(first.service().isOwner());
+  }
+}
+
+TEST_CASE("A node that dies with the role is evicted as soon as the next owner is there", "[db][scheduler][flow]") {
+  SchedulerFixture fixture;
+  for (const auto* name : {"a", "b"}) fixture.addNode(name);
+  LedScheduler first(fixture, "a");
+  LedScheduler second(fixture, "b");
+  first.round();
+  for (int i = 0; i < 10; ++i) {
+    for (const auto* name : {"a", "b"}) fixture.renew(name);
+    while (first.clock.now() < second.clock.now()) first.round();
+    second.round();
+  }
+  REQUIRE(first.service().isOwner());
+  const auto died = second.clock.now();
+  const auto isEvicted = [&] { return fixture.nodes().getNode(SchedulerFixture::call(), "a")->life == proto::Life(); };
+  for (int i = 0; i < 100 && !isEvicted(); ++i) {
+    fixture.renew("b");
+    second.round();
+  }
+  REQUIRE(isEvicted());
+  CHECK(second.service().isOwner());
+  CHECK(second.clock.now() - died >= 20s);
+  CHECK(second.clock.now() - died <= 50s);
+  CHECK(fixture.nodes().getNode(SchedulerFixture::call(), "b")->life != proto::Life());
+}
+
+TEST_CASE(
+    "The holder's own clock ends the role at two thirds of the lease, a renewal revives it", "[db][scheduler][flow]"
+) {
+  SchedulerFixture fixture;
+  LedScheduler owner(fixture, "a");
+  owner.round();
+  REQUIRE(owner.service().isOwner());
+  owner.clock.advance(21s);
+  CHECK_FALSE(owner.service().isOwner());
+  owner.round();
+  CHECK(owner.service().isOwner());
+}
+
+TEST_CASE("The service runs by itself and stops cleanly", "[db][scheduler][flow]") {
+  SchedulerFixture fixture;
+  runtime::Reactor reactor;
+  reactor.start();
+  runtime::ThreadPool pool("ctl", 2, 0, [](const Error&) {});
+  fixture.addNode("a");
+  const auto id = fixture.addTask("t", "cancelling").id;
+  scheduler::SchedulerService service(
+      {fixture.nodes(),
+       fixture.scheduler(),
+       runtime::systemClock(),
+       reactor,
+       pool,
+       "a",
+       [] { return runtime::systemClock().now(); },
+       nullptr},
+      {}
+  );
+  service.start();
+  CHECK(eventually([&] { return fixture.task(id).state == TaskState::kReverted; }));
+  CHECK(service.isOwner());
+  const auto rounds = service.numRounds();
+  service.nudge();
+  CHECK(eventually([&] { return service.numRounds() > rounds; }));
+  service.stop();
+  service.stop();
+  CHECK_FALSE(service.isOwner());
+  CHECK(fixture.scheduler().getOwner(SchedulerFixture::call()).life == proto::Life());
+  reactor.stop();
+}
+
+TEST_CASE("A service that is not enabled does nothing", "[db][scheduler][flow]") {
+  SchedulerFixture fixture;
+  FakeClock clock;
+  FakeTimers timers(clock);
+  runtime::ThreadPool pool("ctl", 1, 0, [](const Error&) {});
+  scheduler::SchedulerSettings settings;
+  settings.enabled = false;
+  scheduler::SchedulerService service(
+      {fixture.nodes(), fixture.scheduler(), clock, timers, pool, "a", nullptr, nullptr}, settings
+  );
+  service.start();
+  clock.advance(60s);
+  service.stop();
+  CHECK(service.numRounds() == 0);
+}

@@ -1,0 +1,190 @@
+#include "disttask/runtime/thread_group.hpp"
+#include "scheduler_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <functional>
+
+using namespace disttask;
+using namespace disttask::test;
+using proto::Life;
+using proto::TaskState;
+
+namespace {
+
+ErrorCode codeOf(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Exception& e) {
+    return e.error().code();
+  }
+  return ErrorCode::kInternal;
+}
+
+}  // namespace
+
+TEST_CASE("The role is taken where nobody has it, once", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  fixture.addNode("a");
+  auto& table = fixture.scheduler();
+  const auto call = SchedulerFixture::call();
+  const auto nobody = table.getOwner(call);
+  REQUIRE(nobody.life == Life());
+
+  const auto life = table.takeOwnership(call, "a", nobody);
+  REQUIRE(life);
+  CHECK_FALSE(table.takeOwnership(call, "b", nobody));  // observed before
+  const auto owner = table.getOwner(call);
+  CHECK(owner.life == *life);
+  CHECK(owner.exec_id == "a");
+  CHECK(owner.renewals == 0);
+  CHECK(owner.term == nobody.term + 1);
+  CHECK(owner.address == "127.0.0.1:1");
+}
+
+TEST_CASE("A holder that renews keeps the role", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  auto& table = fixture.scheduler();
+  const auto call = SchedulerFixture::call();
+  const auto life = fixture.takeRole("a");
+  const auto observed = table.getOwner(call);
+  REQUIRE(table.renewOwnership(call, life));
+  CHECK_FALSE(table.takeOwnership(call, "b", observed));  // renewals are read again under the lock
+  CHECK(table.getOwner(call).life == life);
+  CHECK(table.getOwner(call).renewals == 1);
+
+  const auto next = table.takeOwnership(call, "b", table.getOwner(call));
+  REQUIRE(next);
+  CHECK(*next != life);
+  CHECK_FALSE(table.renewOwnership(call, life));
+  CHECK_FALSE(table.releaseOwnership(call, life));
+  CHECK(table.renewOwnership(call, *next));
+}
+
+TEST_CASE("A role that was given up is free", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto life = fixture.takeRole("a");
+  REQUIRE(fixture.scheduler().releaseOwnership(call, life));
+  CHECK(fixture.scheduler().getOwner(call).life == Life());
+  CHECK_FALSE(fixture.scheduler().renewOwnership(call, life));
+  CHECK(fixture.takeRole("b") != Life());
+}
+
+TEST_CASE("Of many that take the role at once one gets it", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  const auto observed = fixture.scheduler().getOwner(SchedulerFixture::call());
+  std::atomic<int> winners{0};
+  {
+    runtime::ThreadGroup threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.spawn("taker", [&, i] {
+        const auto id = "node-" + std::to_string(i);
+        if (fixture.scheduler().takeOwnership(SchedulerFixture::call(), id, observed)) ++winners;
+      });
+    }
+  }
+  CHECK(winners == 1);
+}
+
+TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  auto& table = fixture.scheduler();
+  const auto call = SchedulerFixture::call();
+  fixture.addNode("a");
+  const auto running = fixture.addTask("running", "running", 1);
+  const auto reverting = fixture.addTask("reverting", "reverting", 1);
+  const proto::SubtaskId pending(fixture.addSubtask(running.id, 1, 1, "a", "pending"));
+  fixture.addSubtask(running.id, 1, 2, "gone", "running", 3);
+  fixture.addSubtask(reverting.id, 1, 1, "a", "pending");
+
+  const auto old = fixture.takeRole("a");
+  const auto plan = makePlan(fixture, old, running, std::nullopt);
+  REQUIRE(table.takeOwnership(call, "b", table.getOwner(call)));
+
+  const auto everything = [&] {
+    return fixture.text("select group_concat(concat_ws(',', id, state, step, error) order by id) from tidb_global_task"
+           ) +
+           " | " +
+           fixture.text(
+               "select group_concat(concat_ws(',', id, state, exec_id, error) order by id) from tidb_background_subtask"
+           ) +
+           " | " +
+           fixture.text("select group_concat(concat_ws(',', task_id, kind, planner, token)) from disttask_plan") +
+           " | " + fixture.text("select count(*) from disttask_attempt") + " | " +
+           fixture.text("select seq from disttask_owner");
+  };
+  const auto before = everything();
+  storage::Plan other;
+  other.task_id = reverting.id;
+  other.kind = storage::PlanKind::kRevert;
+  other.planner = "a";
+  const std::vector<std::function<void()>> writes{
+      [&] { table.createPlan(call, old, other); },
+      [&] { table.assignPlan(call, old, plan, "b"); },
+      [&] { table.changeTaskState(call, old, running.id, TaskState::kRunning, TaskState::kReverting, "text"); },
+      [&] { table.succeedTask(call, old, running.id); },
+      [&] { table.cancelPendingSubtasks(call, old, reverting.id, 100); },
+      [&] { table.resumePausedSubtasks(call, old, running.id, 100); },
+      [&] { table.releaseRowsOfDeadNode(call, old, "gone", 3, 100); },
+      [&] { table.failPendingSubtask(call, old, pending, "text"); },
+      [&] {
+        table.movePendingSubtasks(call, old, {{pending, "a", "b"}});
+      },
+  };
+  for (const auto& write : writes) CHECK(codeOf(write) == ErrorCode::kLost);
+  CHECK(everything() == before);
+}
+
+TEST_CASE("Task states change by compare-and-set, and doing it twice is the same as once", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  auto& table = fixture.scheduler();
+  const auto call = SchedulerFixture::call();
+  const auto life = fixture.takeRole();
+  const auto id = fixture.addTask("t", "running", 1).id;
+
+  CHECK_FALSE(table.changeTaskState(call, life, id, TaskState::kCancelling, TaskState::kReverting, "no"));
+  CHECK(table.changeTaskState(call, life, id, TaskState::kRunning, TaskState::kReverting, "line 7 is bad"));
+  CHECK(table.changeTaskState(call, life, id, TaskState::kRunning, TaskState::kReverting, "line 7 is bad"));
+  auto task = fixture.task(id);
+  CHECK(task.state == TaskState::kReverting);
+  CHECK(task.error == "line 7 is bad");
+  CHECK(task.end_time == 0);
+  CHECK_FALSE(table.succeedTask(call, life, id));
+
+  CHECK(table.changeTaskState(call, life, id, TaskState::kReverting, TaskState::kReverted, std::nullopt));
+  task = fixture.task(id);
+  CHECK(task.state == TaskState::kReverted);
+  CHECK(task.error == "line 7 is bad");
+  CHECK(task.step == proto::Step(1));
+  CHECK(task.end_time > 0);
+
+  const auto good = fixture.addTask("good", "running", 1).id;
+  CHECK(table.succeedTask(call, life, good));
+  CHECK(table.succeedTask(call, life, good));
+  CHECK(fixture.task(good).step == proto::kStepDone);
+  CHECK(fixture.task(good).end_time > 0);
+}
+
+TEST_CASE("Unfinished tasks come in rank order", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  for (const auto* state :
+       {"pending",
+        "running",
+        "succeed",
+        "reverted",
+        "failed",
+        "paused",
+        "awaiting-resolution",
+        "cancelling",
+        "pausing"}) {
+    fixture.addTask(state, state);
+  }
+  fixture.store().execute("update tidb_global_task set priority=1 where task_key='cancelling'");
+  std::vector<std::string> keys;
+  for (const auto& task : fixture.scheduler().getUnfinishedTasks(SchedulerFixture::call(), 100))
+    keys.push_back(task.key);
+  CHECK(keys == std::vector<std::string>{"cancelling", "pending", "running", "pausing"});
+  CHECK(fixture.scheduler().getUnfinishedTasks(SchedulerFixture::call(), 2).size() == 2);
+}

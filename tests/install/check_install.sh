@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs the build into a folder, looks at what an operator and a plugin author find there, and builds the first plugin of the guide against it.
+#   check_install.sh BUILD SOURCE
+set -euo pipefail
+build=$1
+source=$2
+work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-install.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+cmake --install "$build" --prefix "$prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
+
+expect() {
+  local found
+  found=$(find "$prefix" -path "*/$1" -print -quit)
+  [ -n "$found" ] || { echo "the installed tree has no $1"; (cd "$prefix" && find . -type f | sort | head -n 200); exit 1; }
+}
+for file in bin/disttaskd bin/disttaskctl include/disttask_plugin.h include/disttask_plugin.hpp include/disttask/executor/manager.hpp \
+  cmake/disttask/disttaskConfig.cmake disttask/plugins/csv_import.so disttask/plugins/example.so disttaskd.service disttask.yaml libdisttask_executor.a; do
+  expect "$file"
+done
+
+"$prefix/bin/disttaskd" --version
+"$prefix/bin/disttaskctl" --version
+cmake -S "$source/docs/examples/hello_plugin" -B "$work/hello" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/hello.log" 2>&1 || { cat "$work/hello.log"; exit 1; }
+cmake --build "$work/hello" >"$work/hello.log" 2>&1 || { cat "$work/hello.log"; exit 1; }
+plugin=$(find "$work/hello" -name '*.so' -print -quit)
+chmod 755 "$plugin"
+"$prefix/bin/disttaskctl" plugin check "$plugin"

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, starts a private MariaDB, runs the tests by ctest, cleans up.
+#   tests/run.sh [--sanitize address|thread] [ctest argument…]      for example: tests/run.sh -L unit
+# --sanitize builds the libraries at -O1 with that sanitizer and runs the tests labelled unit and plugin.
+# DISTTASK_TEST_DSN=mysql://USER:PASSWORD@HOST:PORT/ makes the store tests use that server instead of a private one.
+# DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+sanitize=
+if [ "${1:-}" = --sanitize ]; then
+  case ${2:-} in
+    address | thread) sanitize=$2 ;;
+    *) echo "tests/run.sh: --sanitize takes address or thread, not '${2:-}'" >&2; exit 2 ;;
+  esac
+  shift 2
+fi
+
+deploy/packages.sh install build test
+
+build=${DISTTASK_BUILD_DIR:-build}
+if [ -n "$sanitize" ]; then
+  build=$build/$sanitize
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1" -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_WERROR=ON \
+    -DDISTTASK_SANITIZE="$sanitize" >/dev/null
+  cmake --build "$build" --target disttask_sanitizer_tests
+  # No server: only tests that need none.
+  exec ctest --test-dir "$build" --output-on-failure --no-tests=error -L '^(unit|plugin)$' -LE '^lint$' -j "$(nproc)" "$@"
+fi
+
+cmake -S . -B "$build/test" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_WERROR=ON >/dev/null
+cmake --build "$build/test"
+
+if [ -z "${DISTTASK_TEST_DSN:-}" ]; then
+  server=$(mktemp -d "${TMPDIR:-/tmp}/disttask-test.XXXXXX")
+  trap 'deploy/private-mariadb.sh remove "$server"' EXIT
+  trap 'exit 130' INT TERM
+  deploy/private-mariadb.sh start "$server"
+  export DISTTASK_TEST_DSN="mysql://root@localhost/?socket=$server/s.sock"
+fi
+ctest --test-dir "$build/test" --output-on-failure --no-tests=error -j "$(nproc)" "$@"

@@ -1,0 +1,26 @@
+#pragma once
+#include <string>
+
+#include "system_cluster.hpp"
+
+namespace disttask::test {
+
+/// A CSV file, a table for it without a primary key, and nodes that may load the one into the other. Test's thread only.
+class CsvScene {
+ public:
+  /// Installs the schema, the table and the ledger, and writes a file of `records` records, some with line breaks inside quotes.
+  CsvScene(SystemCluster& cluster, int records);
+  /// Returns what a node needs to run the import.
+  [[nodiscard]] NodeOptions node(const std::string& id) const;
+  /// Returns the task's meta.
+  [[nodiscard]] std::string meta() const;
+  /// Checks the table, and what `task show` says of the verification.
+  void checkLoaded(const Json& shown) const;
+
+ private:
+  SystemCluster& cluster_;
+  const int records_;
+  std::string file_;
+};
+
+}  // namespace disttask::test

@@ -1,0 +1,66 @@
+#include <catch2/catch.hpp>
+#include <csignal>
+
+#include "csv_scene.hpp"
+
+using namespace disttask;
+using namespace disttask::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A server of its own that a test may stop; data and server are gone at the end.
+class PrivateServer {
+ public:
+  PrivateServer() { run("start"); }
+  ~PrivateServer() { (void)runProgram({PRIVATE_MARIADB, "remove", path()}); }
+  void start() const { run("start"); }
+  void stop() const { run("stop"); }
+  [[nodiscard]] std::string socket() const { return path() + "/s.sock"; }
+
+ private:
+  [[nodiscard]] std::string path() const { return (folder_ / "db").string(); }
+  void run(const std::string& command) const {
+    const auto result = runProgram({PRIVATE_MARIADB, command, path()});
+    if (result.exit_code != 0) FAIL(command << ": " << result.err);
+  }
+  TempDir folder_;
+};
+
+}  // namespace
+
+TEST_CASE("Daemons wait for a store that is not there at start; when it is away for 20 s on the way they stay alive and the import is finished and verified") {
+  const PrivateServer server;
+  SystemCluster cluster(server.socket());
+  CsvScene scene(cluster, 100'000);
+  server.stop();
+
+  auto options = scene.node("node-a");
+  options.lease = "30s";
+  const auto reached = (cluster.folder() / "reached").string();
+  options.failpoints = "csv_import.before_commit=touch:" + reached;
+  auto a = cluster.start(options);
+  options = scene.node("node-b");
+  options.lease = "30s";
+  auto b = cluster.start(options);
+  REQUIRE(a.notify->waitFor("EXTEND_TIMEOUT_USEC="));
+  REQUIRE(a.notify->waitFor("STATUS=waiting for the store"));
+  CHECK(a.process->isRunning());
+  server.start();
+  REQUIRE(a.waitReady());
+  REQUIRE(b.waitReady());
+
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta()}).exit_code == 0);
+  REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
+  server.stop();
+  std::filesystem::remove(reached);
+  // Time itself is what is tested here: nothing happens that could be waited for.
+  CHECK_FALSE(eventually(20s, [&] { return !a.process->isRunning() || !b.process->isRunning(); }));
+  server.start();
+  const auto result = cluster.ctl({"task", "wait", "import", "--timeout", "90s", "-o", "json"});
+  INFO(result.err << a.process->errors() << b.process->errors());
+  REQUIRE(result.exit_code == 0);
+  scene.checkLoaded(result.json());
+  CHECK(a.stop() == 0);
+  CHECK(b.stop() == 0);
+}

@@ -1,0 +1,106 @@
+#include <catch2/catch.hpp>
+#include <csignal>
+
+#include "system_cluster.hpp"
+
+using namespace disttask;
+using namespace disttask::test;
+
+TEST_CASE("disttaskd tells the service manager when it is ready and when it stops, and ends with 0") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha"});
+  CHECK(node.notify->has("STATUS=0/2 slots, 0 tasks, 0 runs"));
+  const auto nodes = cluster.ctl({"node", "ls", "-o", "json"}).json().asArray();
+  REQUIRE(nodes.size() == 1);
+  CHECK(nodes[0].find("node")->asString() == "alpha");
+  CHECK(nodes[0].find("state")->asString() == "live");
+  CHECK(nodes[0].find("slots")->asInt() == 2);
+  CHECK(nodes[0].find("types")->find("example") != nullptr);
+  CHECK(nodes[0].find("pid")->asInt() == node.process->pid());
+  CHECK_FALSE(node.notify->has("STOPPING=1"));
+  CHECK(node.stop() == 0);
+  CHECK(node.notify->has("STOPPING=1"));
+  CHECK(cluster.scalar("select life from disttask_node") == "0");
+  CHECK(cluster.scalar("select life from disttask_owner") == "0");
+}
+
+TEST_CASE("disttaskd lists everything that is wrong with its settings and ends with 78") {
+  const TempDir folder;
+  const auto file = folder.write("bad.yaml", "node: {id: n, slots: many}\nstore: {socket: /s, poool: 3}\nlog: {level: loud}\n").string();
+  for (const auto& arguments : {std::vector<std::string>{DISTTASKD, "--config", file}, {DISTTASKD, "--config", file, "--check-config"}}) {
+    const auto result = runProgram(arguments);
+    CHECK(result.exit_code == 78);
+    CHECK_THAT(result.err, Catch::Contains(file + ":1: node.slots:") && Catch::Contains(file + ":2: store.poool: unknown key, did you mean 'pool'?") &&
+                               Catch::Contains(file + ":3: log.level:"));
+    CHECK(result.out.empty());
+  }
+  CHECK(runProgram({DISTTASKD, "--config", "/nowhere.yaml"}).exit_code == 78);
+  CHECK(runProgram({DISTTASKD, "--nonsense"}).exit_code == 2);
+}
+
+TEST_CASE("disttaskd --check-config needs no store, shows the settings with defaults, and ends with 0") {
+  const TempDir folder;
+  const auto file = folder.write("good.yaml", "node: {id: n}\nstore: {socket: /nowhere.sock}\n").string();
+  const auto result = runProgram({DISTTASKD, "--config", file, "--check-config"});
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.out, Catch::Contains("state_dir: \"/var/lib/disttask\"") && Catch::Contains("lease: 30s"));
+  CHECK_THAT(runProgram({DISTTASKD, "--version"}).out, Catch::StartsWith("disttaskd "));
+}
+
+TEST_CASE("The example settings that are shipped are right, apart from the files that they name") {
+  for (const auto* name : {"/disttask.yaml", "/disttask.minimal.yaml"}) {
+    REQUIRE(std::filesystem::exists(std::string(EXAMPLE_CONFIG_DIR) + name));
+    const auto result = runProgram({DISTTASKD, "--config", std::string(EXAMPLE_CONFIG_DIR) + name, "--check-config"});
+    std::string line;
+    for (const char c : result.err) {
+      if (c != '\n') {
+        line.push_back(c);
+        continue;
+      }
+      INFO(line);
+      const bool names_a_file = line.find("No such file") != std::string::npos || line.find("expected a file that can be read") != std::string::npos;
+      const bool is_about_the_host = line.find("this host calls itself") != std::string::npos;
+      CHECK((names_a_file || is_about_the_host || line.find(": ok") != std::string::npos));
+      line.clear();
+    }
+  }
+}
+
+TEST_CASE("disttaskd ends with 76 when the schema is missing, and says what to run") {
+  SystemCluster cluster;
+  auto node = cluster.start({});
+  const auto end = node.process->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 76);
+  CHECK_THAT(node.process->errors(), Catch::Contains("disttaskctl schema install"));
+}
+
+TEST_CASE("disttaskd ends with 77 when the store refuses the login") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  const auto config = cluster.writeConfig({});
+  auto text = readFile(config);
+  const auto user = text.find("  user: ");
+  text.replace(user, text.find('\n', user) - user, "  user: nobody_of_this_name");
+  const auto file = cluster.folder().write("other.yaml", text);
+  const auto result = runProgram({DISTTASKD, "--config", file.string()});
+  CHECK(result.exit_code == 77);
+  CHECK_THAT(result.err, Catch::Contains("Access denied"));
+}
+
+TEST_CASE("disttaskd leaves at once, with 130, at a second signal while a run is waited for") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  const auto reached = (cluster.folder() / "reached").string();
+  auto node = cluster.startReady({.failpoints = "executor.after_start=touch:" + reached});
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k"}).exit_code == 0);
+  REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
+  node.process->kill(SIGTERM);
+  REQUIRE(node.notify->waitFor("STOPPING=1"));
+  CHECK(node.process->isRunning());
+  node.process->kill(SIGINT);
+  const auto end = node.process->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 130);
+}

@@ -1,0 +1,182 @@
+#include "system_cluster.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+
+#include "disttask/base/random.hpp"
+#include "support/test_store.hpp"
+
+namespace disttask::test {
+namespace {
+
+constexpr const char* kIndentStore = "  ";
+
+std::string hexName() { return fmt::format("dt_sys_{:x}", static_cast<unsigned long long>(randomToken())); }
+
+}  // namespace
+
+NotifySocket::NotifySocket(std::filesystem::path path) : path_(path.string()) {
+  socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_ < 0 || path_.size() >= sizeof address.sun_path) throw std::runtime_error("no notify socket at " + path_);
+  std::memcpy(address.sun_path, path_.c_str(), path_.size());
+  ::unlink(path_.c_str());
+  const auto* raw = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  if (::bind(socket_, raw, sizeof address) != 0) throw std::runtime_error("cannot bind " + path_);
+}
+
+NotifySocket::~NotifySocket() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+const std::string& NotifySocket::all() {
+  std::array<char, 4096> buffer{};
+  ssize_t size = 0;
+  while ((size = ::recv(socket_, buffer.data(), buffer.size(), 0)) > 0) received_.append(buffer.data(), static_cast<std::size_t>(size)).push_back('\n');
+  return received_;
+}
+
+bool NotifySocket::has(const std::string& text) { return all().find(text) != std::string::npos; }
+
+bool NotifySocket::waitFor(const std::string& text, std::chrono::nanoseconds limit) {
+  return eventually(limit, [&] { return has(text); });
+}
+
+int NodeProcess::stop() const {
+  process->kill(SIGTERM);
+  const auto end = process->wait(std::chrono::seconds(40));
+  return end ? end->exit_code : -1;
+}
+
+SystemCluster::SystemCluster(const std::string& socket) : socket_(socket), schema_(hexName()) {}
+
+SystemCluster::~SystemCluster() {
+  try {
+    auto settings = connectSettings();
+    settings.schema.clear();
+    sqlclient::Connection::open(settings)->execute("drop database if exists `" + schema_ + "`");
+  } catch (const std::exception&) {
+    return;  // a private server may be gone by now, and its data with it
+  }
+}
+
+sqlclient::ConnectSettings SystemCluster::connectSettings() const {
+  sqlclient::ConnectSettings settings;
+  if (socket_.empty()) {
+    settings = testConnectSettings();
+  } else {
+    sqlclient::Endpoint endpoint;
+    endpoint.socket = socket_;
+    settings.endpoints = {endpoint};
+    settings.user = "root";
+  }
+  return settings;
+}
+
+std::string SystemCluster::serverYaml(const std::string& indent, const std::string& key) const {
+  const auto settings = connectSettings();
+  const auto& endpoint = settings.endpoints.front();
+  std::string yaml = endpoint.socket.empty() ? fmt::format("{}{}: \"{}:{}\"\n{}tls: {{mode: off}}\n", indent, key, endpoint.host, endpoint.port, indent)
+                                             : fmt::format("{}socket: {}\n", indent, endpoint.socket);
+  yaml += fmt::format("{}user: {}\n", indent, settings.user);
+  const auto password = settings.password ? settings.password() : std::string();
+  if (!password.empty()) {
+    const auto file = folder_.write("password", password + "\n");
+    std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    yaml += fmt::format("{}password_file: {}\n", indent, file.string());
+  }
+  return yaml;
+}
+
+std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) const {
+  const auto state = options.state_dir.empty() ? (folder_ / ("state-" + options.id)).string() : options.state_dir;
+  const auto yaml = fmt::format(
+      "node:\n  id: {}\n  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  level: debug\n{}",
+      options.id, options.slots, options.lease, state, serverYaml(kIndentStore, "endpoints"), schema_, options.more
+  );
+  const auto plugins = options.more.find("plugins:") == std::string::npos
+                           ? fmt::format("plugins:\n  list: [{}]\n", EXAMPLE_PLUGIN)
+                           : std::string();
+  return folder_.write(options.id + ".yaml", yaml + plugins);
+}
+
+NodeProcess SystemCluster::start(const NodeOptions& options) {
+  NodeProcess node;
+  const auto config = writeConfig(options);
+  node.notify = std::make_unique<NotifySocket>(folder_ / fmt::format("notify-{}", ++num_started_));
+  node.process = std::make_unique<ChildProcess>(
+      std::vector<std::string>{DISTTASKD, "--config", config.string()},
+      std::map<std::string, std::string>{{"NOTIFY_SOCKET", node.notify->path()}, {"DISTTASK_FAILPOINTS", options.failpoints}, {"JOURNAL_STREAM", ""}}
+  );
+  return node;
+}
+
+NodeProcess SystemCluster::startReady(const NodeOptions& options) {
+  auto node = start(options);
+  const bool ready = eventually([&] { return node.notify->has("READY=1") || !node.process->isRunning(); }) && node.notify->has("READY=1");
+  if (!ready) FAIL("node " << options.id << " is not ready: " << node.notify->all() << node.process->errors());
+  return node;
+}
+
+std::map<std::string, std::string> SystemCluster::ctlEnvironment() const {
+  const auto settings = connectSettings();
+  const auto& endpoint = settings.endpoints.front();
+  auto dsn = fmt::format("mysql://{}@{}:{}/{}", settings.user, endpoint.host.empty() ? "localhost" : endpoint.host, endpoint.port, schema_);
+  if (!endpoint.socket.empty()) dsn += "?socket=" + endpoint.socket;
+  return {{"DISTTASK_STORE", dsn}, {"DISTTASK_PASSWORD", settings.password ? settings.password() : std::string()}, {"DISTTASK_FAILPOINTS", ""}};
+}
+
+CtlResult SystemCluster::ctl(const std::vector<std::string>& arguments, std::chrono::nanoseconds limit) const {
+  std::vector<std::string> words{DISTTASKCTL};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return runProgram(words, ctlEnvironment(), limit);
+}
+
+std::unique_ptr<ChildProcess> SystemCluster::startCtl(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> words{DISTTASKCTL};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return std::make_unique<ChildProcess>(words, ctlEnvironment());
+}
+
+void SystemCluster::installSchema() {
+  const auto result = ctl({"schema", "install"});
+  if (result.exit_code != 0) FAIL("schema install: " << result.err);
+}
+
+std::string SystemCluster::scalar(const std::string& sql) const {
+  auto settings = connectSettings();
+  settings.schema = schema_;
+  auto connection = sqlclient::Connection::open(settings);
+  auto rows = connection->queryDynamic("test", sql, {});
+  return rows.next() ? rows.getString(1) : "";
+}
+
+void SystemCluster::execute(const std::string& sql) const {
+  auto settings = connectSettings();
+  settings.schema = schema_;
+  sqlclient::Connection::open(settings)->execute(sql);
+}
+
+CtlResult runProgram(
+    const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment, std::chrono::nanoseconds limit
+) {
+  ChildProcess process(arguments, environment);
+  const auto end = process.wait(limit);
+  CtlResult result;
+  if (end) result.exit_code = end->exit_code;
+  result.out = process.output();
+  result.err = process.errors();
+  return result;
+}
+
+}  // namespace disttask::test

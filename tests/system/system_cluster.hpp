@@ -1,0 +1,111 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "disttask/base/json.hpp"
+#include "disttask/sqlclient/connection.hpp"
+#include "support/child_process.hpp"
+#include "support/temp_dir.hpp"
+#include "support/wait.hpp"
+
+namespace disttask::test {
+
+/// A unix datagram socket that plays the service manager: keeps what daemons tell it.
+class NotifySocket {
+ public:
+  explicit NotifySocket(std::filesystem::path path);
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+  ~NotifySocket();
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Waits until some message held `text`.
+  [[nodiscard]] bool waitFor(const std::string& text, std::chrono::nanoseconds limit = kSoon);
+  [[nodiscard]] bool has(const std::string& text);
+  /// Returns all messages so far.
+  [[nodiscard]] const std::string& all();
+
+ private:
+  std::string path_;
+  int socket_ = -1;
+  std::string received_;
+};
+
+/// What a node is told beside the defaults of the test.
+struct NodeOptions {
+  std::string id = "node-1";
+  std::string state_dir = {};  ///< empty: one of its own by its id
+  std::string lease = "3s";
+  int slots = 2;
+  std::string failpoints = {};     ///< DISTTASK_FAILPOINTS
+  std::string more = {};           ///< further YAML at top level
+};
+
+/// A daemon under test.
+struct NodeProcess {
+  std::unique_ptr<NotifySocket> notify;
+  std::unique_ptr<ChildProcess> process;
+  [[nodiscard]] bool waitReady(std::chrono::nanoseconds limit = kSoon) const { return notify->waitFor("READY=1", limit); }
+  /// Stops it gracefully; returns the exit code, -1 when it did not end.
+  [[nodiscard]] int stop() const;
+};
+
+/// What a run of disttaskctl gave.
+struct CtlResult {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+  [[nodiscard]] Json json() const { return Json::parse(out); }
+};
+
+/// A schema of its own, the programs, and a folder. The schema is dropped at the end, the daemons are killed. Test's thread only.
+class SystemCluster {
+ public:
+  /// Uses the server of DISTTASK_TEST_DSN, or, with a socket, that private one (root without password).
+  explicit SystemCluster(const std::string& socket = "");
+  SystemCluster(const SystemCluster&) = delete;
+  SystemCluster& operator=(const SystemCluster&) = delete;
+  ~SystemCluster();
+
+  void installSchema();
+  /// Writes a node's settings and returns the file.
+  std::filesystem::path writeConfig(const NodeOptions& options) const;
+  /// Starts a daemon; does not wait for it.
+  NodeProcess start(const NodeOptions& options);
+  /// Starts a daemon and waits until it is ready; fails the test when it does not get there.
+  NodeProcess startReady(const NodeOptions& options);
+  /// Runs disttaskctl on this store. It must end within `limit`.
+  CtlResult ctl(const std::vector<std::string>& arguments, std::chrono::nanoseconds limit = std::chrono::seconds(100)) const;
+  /// The same in the background.
+  std::unique_ptr<ChildProcess> startCtl(const std::vector<std::string>& arguments) const;
+  /// Returns one value of a query on the schema, as text.
+  [[nodiscard]] std::string scalar(const std::string& sql) const;
+  /// Runs a statement on the schema.
+  void execute(const std::string& sql) const;
+
+  [[nodiscard]] const std::string& schema() const noexcept { return schema_; }
+  [[nodiscard]] const TempDir& folder() const noexcept { return folder_; }
+  /// Returns the lines of YAML that say where the server is, for a store or a connection, each after `indent`.
+  [[nodiscard]] std::string serverYaml(const std::string& indent, const std::string& key) const;
+
+ private:
+  [[nodiscard]] sqlclient::ConnectSettings connectSettings() const;
+  [[nodiscard]] std::map<std::string, std::string> ctlEnvironment() const;
+
+  TempDir folder_;
+  const std::string socket_;
+  std::string schema_;
+  int num_started_ = 0;
+};
+
+/// Runs a program to its end and returns what it gave.
+[[nodiscard]] CtlResult runProgram(
+    const std::vector<std::string>& arguments,
+    const std::map<std::string, std::string>& environment = {},
+    std::chrono::nanoseconds limit = std::chrono::seconds(60)
+);
+
+}  // namespace disttask::test

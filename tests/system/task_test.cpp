@@ -1,0 +1,95 @@
+#include <catch2/catch.hpp>
+
+#include "system_cluster.hpp"
+
+using namespace disttask;
+using namespace disttask::test;
+
+TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did what") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "node-a"});
+  auto b = cluster.startReady({.id = "node-b"});
+  const auto submitted = cluster.ctl(
+      {"task", "submit", "--type", "example", "--key", "two-steps", "--meta", R"({"subtasks": 6, "steps": 2, "sleep_ms": 50})", "--parallel", "2", "--wait"}
+  );
+  INFO(submitted.err << a.process->errors() << b.process->errors());
+  REQUIRE(submitted.exit_code == 0);
+  CHECK_THAT(submitted.err, Catch::Contains("submitted: task 'two-steps'") && Catch::Contains("succeed"));
+  const auto shown = cluster.ctl({"task", "show", "two-steps", "-o", "json"}).json();
+  CHECK(shown.find("state")->asString() == "succeed");
+  const auto& steps = shown.find("steps")->asArray();
+  REQUIRE(steps.size() == 2);
+  for (const auto& step : steps) {
+    CHECK(step.find("subtasks")->find("succeed")->asInt() == 6);
+    CHECK(step.find("plan_complete")->asBool());
+    CHECK(step.find("nodes")->asObject().size() == 2);
+  }
+  CHECK(shown.find("results")->asArray().size() == 6);
+  const auto subtasks = cluster.ctl({"task", "subtasks", "two-steps", "-o", "json"}).json();
+  CHECK(subtasks.asArray().size() == 12);
+  CHECK(cluster.ctl({"plugin", "ls", "-o", "json"}).json().asArray().at(0).find("nodes")->asArray().size() == 2);
+  CHECK_THAT(cluster.ctl({"task", "ls", "--all"}).out, Catch::Contains("two-steps") && Catch::Contains("succeed"));
+
+  // A key is used once, for ever, whether its task is live or in history.
+  const auto again = cluster.ctl({"task", "submit", "--type", "example", "--key", "two-steps"});
+  CHECK(again.exit_code == 5);
+  CHECK_THAT(again.err, Catch::Contains("id:" + std::to_string(shown.find("id")->asInt())));
+  const auto absent = cluster.ctl({"task", "submit", "--type", "example", "--key", "two-steps", "--if-absent"});
+  CHECK(absent.exit_code == 0);
+  CHECK(absent.out == "id:" + std::to_string(shown.find("id")->asInt()) + "\n");
+  CHECK(a.stop() == 0);
+  CHECK(b.stop() == 0);
+}
+
+TEST_CASE("--wait ends with 1 and the reason when the task fails") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({});
+  const auto failed = cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3, "fail_at": 2})", "--wait"});
+  CHECK(failed.exit_code == 1);
+  CHECK_THAT(failed.out, Catch::Contains("this subtask was told to fail"));
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("--wait ends with 4 at its time limit and with 6 when the task was cancelled") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({});
+  const auto limit = cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 60000})", "--wait", "--timeout", "1s"});
+  CHECK(limit.exit_code == 4);
+  REQUIRE(eventually([&] { return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1"; }));
+  const auto cancelled = cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "60s"});
+  INFO(cancelled.err << node.process->errors());
+  CHECK(cancelled.exit_code == 6);
+  CHECK(cluster.ctl({"task", "cancel", "k"}).exit_code == 5);
+  CHECK(cluster.ctl({"task", "show", "nobody"}).exit_code == 3);
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("A graceful stop gives the running subtask back and another node goes on with it") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto leaving = cluster.startReady({.id = "leaving", .lease = "10m"});
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 3000})"}).exit_code == 0);
+  REQUIRE(eventually([&] { return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1"; }));
+  auto staying = cluster.startReady({.id = "staying", .lease = "10m"});
+  CHECK(leaving.stop() == 0);
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s", "-o", "json"});
+  INFO(staying.process->errors());
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.json().find("steps")->asArray().at(0).find("nodes")->find("staying") != nullptr);
+  CHECK(staying.stop() == 0);
+}
+
+TEST_CASE("disttaskctl plugin check says what a plugin offers, or why it is refused") {
+  const auto good = runProgram({DISTTASKCTL, "plugin", "check", EXAMPLE_PLUGIN, "-o", "json"});
+  CHECK(good.exit_code == 0);
+  CHECK(good.json().find("accepted")->asBool());
+  CHECK(good.json().find("types")->asArray().at(0).find("type")->asString() == "example");
+  const TempDir folder;
+  const auto bad = runProgram({DISTTASKCTL, "plugin", "check", folder.write("bad.so", "no plugin").string()});
+  CHECK(bad.exit_code == 5);
+  CHECK_THAT(bad.err, Catch::StartsWith("refused: "));
+  CHECK(runProgram({DISTTASKCTL, "plugin", "check", "/nowhere.so"}).exit_code == 3);
+}

@@ -1,0 +1,48 @@
+#include "statements.hpp"
+
+#include "target_table.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask::csv_import;
+
+namespace {
+
+TargetTable target() {
+  TargetTable table{"s", "t`x", {}, "id"};
+  ColumnFacts facts;
+  facts.name = "id";
+  facts.data_type = facts.column_type = "bigint";
+  table.columns.push_back(makeColumn(facts));
+  facts.name = "na`me";
+  facts.data_type = "varchar";
+  facts.charset = "latin1";
+  table.columns.push_back(makeColumn(facts));
+  facts.name = "born";
+  facts.data_type = "date";
+  table.columns.push_back(makeColumn(facts));
+  return table;
+}
+
+}  // namespace
+
+TEST_CASE("Inserts bind every value and quote every name") {
+  const std::string rows = "into `s`.`t``x` (`id`, `na``me`, `born`) values (?,?,?),(?,?,?)";
+  CHECK(statements::insertRows(target(), OnDuplicate::kError, 2) == "insert " + rows);
+  CHECK(statements::insertRows(target(), OnDuplicate::kReplace, 2) == "replace " + rows);
+  CHECK(
+      statements::insertRows(target(), OnDuplicate::kIgnore, 2) ==
+      "insert " + rows + " on duplicate key update `id` = `id`"
+  );
+}
+
+TEST_CASE("The checksum takes integers and texts in canonical form and leaves other columns out") {
+  CHECK(
+      statements::checksum(target(), "5", std::nullopt) ==
+      "select count(*), cast(coalesce(sum(cast(crc32(concat_ws(0x1f, ifnull((`id` + 0), 0x001d00), "
+      "ifnull(convert(`na``me` using utf8mb4), 0x001d00))) as unsigned) * cast(crc32(concat_ws(0x1e, "
+      "ifnull(convert(`na``me` using utf8mb4), 0x001d00), ifnull((`id` + 0), 0x001d00))) as unsigned)), 0) as char) "
+      "from `s`.`t``x` where `id` >= 5"
+  );
+  CHECK(target().columnsLeftOut() == std::vector<std::string>{"born"});
+}

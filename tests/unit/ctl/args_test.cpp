@@ -1,0 +1,83 @@
+#include "args.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask::ctl;
+using Words = std::vector<std::string>;
+
+namespace {
+
+template <typename T>
+T parseAs(const Words& words) {
+  auto parsed = parseArguments(words);
+  if (const auto* end = std::get_if<EarlyEnd>(&parsed)) FAIL(end->text);
+  return std::get<T>(std::get<Arguments>(parsed).command);
+}
+
+EarlyEnd endOf(const Words& words) {
+  auto parsed = parseArguments(words);
+  REQUIRE(std::holds_alternative<EarlyEnd>(parsed));
+  return std::get<EarlyEnd>(parsed);
+}
+
+}  // namespace
+
+TEST_CASE("task submit reads all of its options") {
+  const auto submit = parseAs<TaskSubmit>(
+      {"task", "submit", "--type", "csv_import", "--key", "k", "--if-absent", "--meta", "{}", "--slots", "2", "--parallel", "auto", "--priority", "7",
+       "--max-nodes", "3", "--scope", "s", "--wait", "--timeout", "90s"}
+  );
+  CHECK(submit.type == "csv_import");
+  CHECK(submit.key == "k");
+  CHECK(submit.if_absent);
+  CHECK(submit.slots == 2);
+  CHECK(submit.parallel == 0);
+  CHECK(submit.priority == 7);
+  CHECK(submit.max_nodes == 3);
+  CHECK(submit.scope == "s");
+  CHECK(submit.wait.wait);
+  CHECK(submit.wait.timeout == std::chrono::seconds(90));
+  CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t", "--parallel", "4"}).parallel == 4);
+  CHECK_FALSE(parseAs<TaskSubmit>({"task", "submit", "--type", "t"}).parallel);
+  CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t"}).scope == "disttask");
+}
+
+TEST_CASE("Common options are taken before and after the command") {
+  for (const auto& words : {Words{"--store", "mysql://u@h/", "-o", "json", "node", "ls"}, Words{"node", "ls", "-o", "json", "--store", "mysql://u@h/"}}) {
+    const auto arguments = std::get<Arguments>(parseArguments(words));
+    CHECK(arguments.common.store == "mysql://u@h/");
+    CHECK(arguments.common.output == Output::kJson);
+    CHECK(std::holds_alternative<NodeLs>(arguments.command));
+  }
+}
+
+TEST_CASE("Every command is reached by its noun and verb") {
+  CHECK(parseAs<SchemaInstall>({"schema", "install", "--connection", "c"}).connection == "c");
+  (void)parseAs<SchemaStatus>({"schema", "status"});
+  (void)parseAs<SchemaDump>({"schema", "dump"});
+  CHECK(parseAs<TaskLs>({"task", "ls", "--state", "running", "--state", "pending", "-a"}).states.size() == 2);
+  CHECK(parseAs<TaskShow>({"task", "show", "id:42"}).name == "id:42");
+  CHECK(parseAs<TaskWait>({"task", "wait", "k", "--timeout", "1m"}).wait.timeout == std::chrono::minutes(1));
+  CHECK(parseAs<TaskCancel>({"task", "cancel", "k", "--wait"}).wait.wait);
+  CHECK(parseAs<TaskSubtasks>({"task", "subtasks", "k", "--step", "2"}).step == 2);
+  (void)parseAs<PluginLs>({"plugin", "ls"});
+  CHECK(parseAs<PluginCheck>({"plugin", "check", "x.so"}).file == "x.so");
+}
+
+TEST_CASE("Wrong use ends with code 2 and says what is wrong") {
+  CHECK(endOf({}).exit_code == 2);
+  CHECK(endOf({"task"}).exit_code == 2);
+  CHECK(endOf({"task", "submit"}).exit_code == 2);
+  CHECK(endOf({"task", "dance"}).exit_code == 2);
+  CHECK(endOf({"node", "ls", "-o", "xml"}).exit_code == 2);
+  CHECK_THAT(endOf({"task", "ls", "--state", "running!"}).text, Catch::Contains("is no state of a task"));
+  CHECK_THAT(endOf({"task", "wait", "k", "--timeout", "30"}).text, Catch::Contains("needs a unit"));
+  CHECK_THAT(endOf({"task", "submit", "--type", "t", "--parallel", "lots"}).text, Catch::Contains("expected auto or a number"));
+}
+
+TEST_CASE("Help and version go to stdout with code 0") {
+  CHECK(endOf({"--help"}).exit_code == 0);
+  CHECK_THAT(endOf({"--help"}).text, Catch::Contains("Exit codes:") && Catch::Contains("never on the command line", Catch::CaseSensitive::No));
+  CHECK_THAT(endOf({"--version"}).text, Catch::StartsWith("disttaskctl "));
+  CHECK_THAT(endOf({"task", "submit", "--help"}).text, Catch::Contains("--if-absent"));
+}

@@ -1,0 +1,63 @@
+#include "output/progress.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask::ctl;
+using namespace std::chrono_literals;
+using disttask::runtime::TimePoint;
+
+namespace {
+const TimePoint kStart{1h};
+
+Snapshot running(std::int64_t done, std::int64_t rows) {
+  return {.state = "running", .step = 1, .done = done, .planned = 40, .failed = 0, .rows = rows, .plan_complete = true};
+}
+}  // namespace
+
+TEST_CASE("A terminal gets one line that is rewritten, with percent, subtasks, rate and time left") {
+  Progress progress(true, 120);
+  CHECK(progress.update(running(0, 0), kStart) == "\rrunning, step 1 [------------------------]   0% 0/40 subtasks\x1b[K");
+  CHECK(progress.update(running(10, 50'000), kStart + 5s) ==
+        "\rrunning, step 1 [######------------------]  25% 10/40 subtasks, 10.0k rows/s, about 15 s left\x1b[K");
+  CHECK(progress.update(running(10, 50'000), kStart + 5s).empty());
+  CHECK(progress.finish() == "\n");
+}
+
+TEST_CASE("A line never exceeds the terminal") {
+  Progress progress(true, 30);
+  CHECK(progress.update(running(20, 0), kStart).size() <= 30 + std::string("\r\x1b[K").size());
+}
+
+TEST_CASE("The rate is that of the last ten seconds") {
+  Progress progress(true, 120);
+  (void)progress.update(running(0, 0), kStart);
+  for (int second = 1; second <= 20; ++second) (void)progress.update(running(1, 1000 * second), kStart + second * 1s);
+  std::string line;
+  for (int second = 21; second <= 40; ++second) line = progress.update(running(1, 20'000 + 5000 * (second - 20)), kStart + second * 1s);
+  CHECK_THAT(line, Catch::Contains("5.0k rows/s"));
+}
+
+TEST_CASE("While planning goes on there is no percent and the number of subtasks is open") {
+  Progress progress(false, 0);
+  auto snapshot = running(3, 0);
+  snapshot.plan_complete = false;
+  CHECK(progress.update(snapshot, kStart) == "running, step 1: 3/40+ subtasks\n");
+}
+
+TEST_CASE("Elsewhere plain lines come at each change of state or step, else every five seconds if something moved") {
+  Progress progress(false, 0);
+  CHECK(progress.update({.state = "pending"}, kStart) == "pending\n");
+  CHECK(progress.update({.state = "pending"}, kStart + 20s).empty());
+  CHECK(progress.update(running(0, 0), kStart + 21s) == "running, step 1:   0% 0/40 subtasks\n");
+  CHECK(progress.update(running(4, 0), kStart + 23s).empty());
+  CHECK_THAT(progress.update(running(8, 0), kStart + 27s), Catch::StartsWith("running, step 1:  20% 8/40 subtasks"));
+  CHECK(progress.update({.state = "succeed", .step = -2}, kStart + 28s) == "succeed\n");
+  CHECK(progress.finish().empty());
+}
+
+TEST_CASE("Failed subtasks are shown") {
+  Progress progress(false, 0);
+  auto snapshot = running(3, 0);
+  snapshot.failed = 2;
+  CHECK_THAT(progress.update(snapshot, kStart), Catch::Contains("3/40 subtasks, 2 failed"));
+}

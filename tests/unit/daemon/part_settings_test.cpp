@@ -1,0 +1,44 @@
+#include "part_settings.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using namespace disttask::app;
+using namespace std::chrono_literals;
+
+namespace {
+settings::Settings minimal() {
+  settings::HostFacts facts;
+  facts.host_name = "h";
+  facts.cpu_count = 3;
+  facts.memory_bytes = 1 << 30;
+  return settings::parseSettings("store: {socket: /s}\npolling: {task_interval: 100ms, max_interval: 5s}\nscheduler: {max_tasks: 4}\n", "f", facts).value();
+}
+}  // namespace
+
+TEST_CASE("Settings reach the executor and the scheduler") {
+  const auto executor = toExecutorSettings(minimal());
+  CHECK(executor.exec_id == "h");
+  CHECK(executor.slots == 3);
+  CHECK(executor.memory_bytes == 1 << 30);
+  CHECK(executor.task_check_interval == 100ms);
+  CHECK(executor.subtask_check_interval == 300ms);
+  CHECK(executor.max_check_interval == 5s);
+  CHECK(executor.fail_unknown_types);
+  CHECK(toSchedulerSettings(minimal()).max_tasks_at_once == 4);
+  auto shared = minimal();
+  shared.store.schema = "mysql";
+  CHECK_FALSE(toExecutorSettings(shared).fail_unknown_types);
+}
+
+TEST_CASE("Runs are cancelled before the process is ended, however short the lease is") {
+  for (const auto lease : {3s, 6s, 30s, 600s}) {
+    auto settings = minimal();
+    settings.node.lease = lease;
+    const auto to = toLeaseSettings(settings.node, {}, "127.0.0.1:7", {{"t", "1"}});
+    CHECK(to.renew_every == lease / 3);
+    CHECK(to.lease - to.exit_margin > to.lease * 2 / 3);
+    CHECK(to.exit_margin <= 2s);
+    CHECK(to.address == "127.0.0.1:7");
+  }
+}

@@ -1,0 +1,406 @@
+// Who is alive (design rules 1-5): identity, take-over, refusal, renewal, loss.
+#include "disttask/executor/node_lease.hpp"
+
+#include "disttask/executor/instance_lock.hpp"
+#include "executor_fixture.hpp"
+
+#include "support/temp_dir.hpp"
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace disttask;
+using namespace disttask::test;
+using Catch::Matchers::Contains;
+using executor::InstanceLock;
+using executor::NodeLease;
+
+namespace {
+
+/// The side table of nodes in memory.
+class FakeNodes final : public storage::NodeTable {
+ public:
+  using Call = runtime::Call;
+  std::optional<proto::Node> getNode(const Call&, const proto::ExecId& exec_id) override {
+    ++num_looks;
+    const std::lock_guard lock(mutex_);
+    failIfAway();
+    const auto at = nodes_.find(exec_id);
+    return at == nodes_.end() ? std::nullopt : std::optional(at->second);
+  }
+  std::vector<proto::Node> getAllNodes(const Call&) override { return {}; }
+  bool registerNode(const Call&, const proto::Node& node, const std::optional<proto::Life>& expected) override {
+    const std::lock_guard lock(mutex_);
+    failIfAway();
+    const auto at = nodes_.find(node.exec_id);
+    if (expected ? at == nodes_.end() || at->second.life != *expected : at != nodes_.end()) return false;
+    nodes_[node.exec_id] = node;
+    return true;
+  }
+  bool renew(const Call&, const proto::Node& node) override {
+    const std::lock_guard lock(mutex_);
+    failIfAway();
+    const auto at = nodes_.find(node.exec_id);
+    if (at == nodes_.end() || at->second.life != node.life) return false;
+    ++at->second.renewals;
+    return true;
+  }
+  bool release(const Call&, const proto::ExecId& exec_id, proto::Life life) override { return end(exec_id, life); }
+  bool evict(const Call&, const proto::ExecId& exec_id, proto::Life life, std::int64_t renewals) override {
+    if (get(exec_id).renewals != renewals) return false;
+    return end(exec_id, life);
+  }
+  bool forget(const Call&, const proto::ExecId&, proto::Life) override { return false; }
+
+  proto::Node get(const proto::ExecId& exec_id = kNode) {
+    const std::lock_guard lock(mutex_);
+    return nodes_[exec_id];
+  }
+  void put(const proto::Node& node) {
+    const std::lock_guard lock(mutex_);
+    nodes_[node.exec_id] = node;
+  }
+  std::atomic<bool> away{false};
+  std::atomic<int> num_looks{0};
+
+ private:
+  void failIfAway() const {
+    if (away) throw Exception(ErrorCode::kStoreUnavailable, "the store is gone");
+  }
+  bool end(const proto::ExecId& exec_id, proto::Life life) {
+    const std::lock_guard lock(mutex_);
+    failIfAway();
+    auto& node = nodes_[exec_id];
+    if (node.life != life) return false;
+    node.life = proto::Life();
+    return true;
+  }
+  std::mutex mutex_;
+  std::map<proto::ExecId, proto::Node> nodes_;
+};
+
+/// Knows whether jobs are on their way, so that the test does not let the time run ahead of them.
+class CountedPool final : public runtime::Pool {
+ public:
+  Expected<std::monostate> run(runtime::Job job) override {
+    ++pending;
+    auto counted = [this, job = std::move(job)]() mutable {
+      job();
+      --pending;
+    };
+    auto started = pool_.run(std::move(counted));
+    if (!started) --pending;
+    return started;
+  }
+  Expected<std::monostate> runWithConcurrency(runtime::JobChannel& channel, std::uint32_t concurrency) override {
+    return pool_.runWithConcurrency(channel, concurrency);
+  }
+  void releaseAndWait() override { pool_.releaseAndWait(); }
+  std::atomic<int> pending{0};
+
+ private:
+  runtime::ThreadPool pool_{"ctl", 2, 8, {}};
+};
+
+struct Leases {
+  World world;  // for its clock and timers
+  TempDir dir;
+  FakeNodes nodes;
+  CountedPool ctl;
+  executor::LeaseSettings settings;
+  std::atomic<std::int64_t> live_runs{0};
+  std::atomic<std::uint64_t> polls{0};
+  std::atomic<bool> polls_move{true};
+  std::atomic<int> at_risk{0};
+  std::atomic<int> expired{0};
+  std::atomic<int> evicted{0};
+
+  Leases() {
+    settings.exec_id = kNode;
+    settings.state_dir = dir / "state";
+    settings.host = "here";
+    settings.types = {{"t", "1"}};
+  }
+  std::unique_ptr<NodeLease> make() {
+    return std::make_unique<NodeLease>(settings, nodes, world.clock, world.timers, ctl);
+  }
+  void start(NodeLease& lease) {
+    lease.start({
+        [this] { return live_runs.load(); },
+        [this] { return polls_move ? ++polls : polls.load(); },
+        [this] { ++at_risk; },
+        [this] { ++expired; },
+        [this] { ++evicted; },
+    });
+  }
+  /// Runs acquire on a thread until it is done, or `time` has passed; returns its error's text, or "" or "waiting".
+  std::string acquire(NodeLease& lease, runtime::Duration time) {
+    runtime::ThreadGroup threads;
+    runtime::CancelSource source;
+    std::atomic<bool> done{false};
+    std::string text;
+    threads.spawn("acquire", [&] {
+      try {
+        lease.acquire(source.token());
+      } catch (const Exception& e) {
+        text = e.error().code() == ErrorCode::kCancelled ? "waiting" : e.error().message();
+      }
+      done = true;
+    });
+    const auto begin = world.clock.now();
+    while (!done && world.clock.now() - begin <= time) {
+      // One look, then the time to the next one; a look that began late is waited for only a little.
+      const auto looks = nodes.num_looks.load();
+      world.clock.advance(500ms);
+      static_cast<void>(eventually(20ms, [&] { return done || nodes.num_looks > looks; }));
+    }
+    source.cancel(runtime::CancelCause::kShutdown);
+    threads.join();
+    return text;
+  }
+  bool runUntil(const std::function<bool()>& done, runtime::Duration step = 250ms) {
+    return eventually([&] {
+      for (int i = 0; i < 10 && !done(); ++i) {
+        if (!eventually([&] { return ctl.pending == 0; })) return false;
+        world.clock.advance(step);
+      }
+      return done();
+    });
+  }
+  bool pass(runtime::Duration time) {
+    const auto begin = world.clock.now();
+    return runUntil([&] { return world.clock.now() - begin > time; });
+  }
+  /// Makes the row that a process elsewhere would have made.
+  proto::Node elsewhere() {
+    proto::Node node;
+    node.exec_id = kNode;
+    node.life = proto::Life(4711);
+    node.instance_uuid = "somebody-else";
+    node.host = "there";
+    node.pid = 99;
+    nodes.put(node);
+    return node;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A new node registers all that others need to know", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  CHECK_FALSE(lease->mayStart());
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  CHECK(lease->mayStart());
+  const auto row = leases.nodes.get();
+  CHECK(row.life.value() > 0);
+  CHECK(row.life == lease->node().life);
+  CHECK(row.nudge_token > 0);
+  CHECK(row.pid == ::getpid());
+  CHECK(row.role == "disttask");
+  CHECK(row.types.at("t") == "1");
+  CHECK(row.instance_uuid.size() == 36);
+  CHECK_FALSE(row.boot_id.empty());
+  CHECK_THAT(row.lock_file_id, Contains(":"));
+}
+
+TEST_CASE("The same instance takes its row over at once after its process was killed", "[executor][lease]") {
+  Leases leases;
+  auto first = leases.make();
+  REQUIRE(leases.acquire(*first, 5s) == "");
+  const auto old = leases.nodes.get();
+  first.reset();  // without release: as after kill -9
+  const auto second = leases.make();
+  REQUIRE(leases.acquire(*second, 400ms) == "");
+  CHECK(leases.nodes.get().life != old.life);
+  CHECK(leases.nodes.get().instance_uuid == old.instance_uuid);
+  CHECK(leases.world.log.count("node took its row over") == 1);
+}
+
+TEST_CASE("A second process on this machine is refused and the message names the first", "[executor][lease]") {
+  Leases leases;
+  const auto first = leases.make();
+  CHECK_THROWS_WITH(leases.make(), Contains("process " + std::to_string(::getpid())));
+}
+
+TEST_CASE("A second life elsewhere waits, says who holds the id, and gives up after its timeout", "[executor][lease]") {
+  Leases leases;
+  auto holder = leases.elsewhere();
+  leases.settings.acquire_timeout = 60s;
+  const auto lease = leases.make();
+  // The holder lives: it renews every few seconds.
+  std::atomic<bool> stop{false};
+  std::function<void()> renew = [&] {
+    ++holder.renewals;
+    leases.nodes.put(holder);
+    if (!stop) leases.world.timers.after(5s, renew);
+  };
+  leases.world.timers.after(5s, renew);
+  const auto text = leases.acquire(*lease, 90s);
+  stop = true;
+  CHECK_THAT(text, Contains("process 99") && Contains("'there'") && Contains("4711"));
+  CHECK(leases.nodes.get().life == proto::Life(4711));
+  CHECK_FALSE(lease->mayStart());
+  const auto lines = leases.world.log.records("this node's id is held by another life, waiting for its lease to end");
+  REQUIRE_FALSE(lines.empty());
+  CHECK(lines.front().value("pid") == "99");
+  CHECK(lines.front().value("host") == "there");
+}
+
+TEST_CASE("A silent life elsewhere is evicted after its lease and a second, not before", "[executor][lease]") {
+  Leases leases;
+  leases.elsewhere();
+  const auto lease = leases.make();
+  CHECK(leases.acquire(*lease, 28s) == "waiting");
+  const auto begin = leases.world.clock.now();
+  REQUIRE(leases.acquire(*lease, 60s) == "");  // another call watches anew
+  CHECK(leases.world.clock.now() - begin >= 31s);
+  CHECK(leases.nodes.get().instance_uuid == lease->node().instance_uuid);
+}
+
+TEST_CASE("A copied state directory, another boot or a lost UUID is another instance", "[executor][lease]") {
+  Leases leases;
+  {
+    const auto first = leases.make();
+    REQUIRE(leases.acquire(*first, 5s) == "");
+  }
+  SECTION("another boot") {
+    leases.settings.boot_id_file = leases.dir.write("boot", "other-boot\n");
+  }
+  SECTION("copied directory") {
+    leases.settings.state_dir = leases.dir / "copy";
+    std::filesystem::copy(leases.dir / "state", leases.dir / "copy");
+  }
+  SECTION("lost UUID") {
+    std::filesystem::remove(leases.dir / "state" / "instance");
+  }
+  const auto second = leases.make();
+  CHECK(leases.acquire(*second, 10s) == "waiting");
+}
+
+TEST_CASE("A released id is taken by the next one at once", "[executor][lease]") {
+  Leases leases;
+  {
+    const auto first = leases.make();
+    REQUIRE(leases.acquire(*first, 5s) == "");
+    leases.start(*first);
+    first->release();
+    first->release();
+    CHECK_FALSE(first->mayStart());
+    CHECK(leases.nodes.get().life.value() == 0);
+  }
+  leases.settings.state_dir = leases.dir / "another";
+  const auto second = leases.make();
+  CHECK(leases.acquire(*second, 2s) == "");
+}
+
+TEST_CASE("Acquire waits while the store is away", "[executor][lease]") {
+  Leases leases;
+  leases.nodes.away = true;
+  const auto lease = leases.make();
+  CHECK(leases.acquire(*lease, 20s) == "waiting");
+  leases.nodes.away = false;
+  CHECK(leases.acquire(*lease, 5s) == "");
+}
+
+TEST_CASE("A lease is renewed every ten seconds and stays valid", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.pass(120s));
+  CHECK(leases.nodes.get().renewals >= 11);
+  CHECK(leases.nodes.get().renewals <= 14);
+  CHECK(lease->mayStart());
+  CHECK(lease->validFor() > 15s);
+  CHECK(leases.at_risk == 0);
+}
+
+TEST_CASE(
+    "Two thirds into a lease without a renewal runs are cancelled, before its end the process must go",
+    "[executor][lease]"
+) {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.runUntil([&] { return leases.nodes.get().renewals >= 1; }));
+  leases.nodes.away = true;
+  leases.live_runs = GENERATE(0, 1);
+  const auto begin = leases.world.clock.now();
+  REQUIRE(leases.runUntil([&] { return leases.at_risk == 1; }));
+  CHECK(leases.world.clock.now() - begin >= 18s);
+  CHECK(leases.world.clock.now() - begin <= 22s);
+  CHECK_FALSE(lease->mayStart());
+  CHECK(leases.expired == 0);
+  REQUIRE(leases.pass(9s));
+  CHECK(leases.expired == (leases.live_runs > 0 ? 1 : 0));
+  // A later matched renewal revives the lease.
+  leases.nodes.away = false;
+  CHECK(leases.runUntil([&] { return lease->mayStart(); }));
+  CHECK(leases.at_risk == 1);
+}
+
+TEST_CASE("A process that was stopped beyond its lease knows it at once", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.world.clock.advance(31s);  // nothing ran meanwhile
+  CHECK_FALSE(lease->mayStart());
+  CHECK(lease->validFor() == 0s);
+}
+
+TEST_CASE("An evicted life cancels its runs, waits for them, and begins a new life", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  const auto old = leases.nodes.get().life;
+  leases.live_runs = 1;
+  leases.start(*lease);
+  REQUIRE(leases.nodes.evict({}, kNode, old, leases.nodes.get().renewals));
+  REQUIRE(leases.runUntil([&] { return leases.evicted == 1; }));
+  CHECK_FALSE(lease->mayStart());
+  CHECK(lease->validFor() == 0s);
+  REQUIRE(leases.pass(5s));
+  CHECK(leases.nodes.get().life.value() == 0);  // a run has not returned
+  leases.live_runs = 0;
+  REQUIRE(leases.runUntil([&] { return lease->mayStart(); }));
+  CHECK(leases.nodes.get().life != old);
+  CHECK(leases.nodes.get().life.value() > 0);
+}
+
+TEST_CASE("A node whose poll loop stands still does not renew", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.pass(25s));
+  leases.polls_move = false;
+  REQUIRE(leases.pass(25s));
+  const auto renewals = leases.nodes.get().renewals;
+  REQUIRE(leases.pass(20s));
+  CHECK(leases.nodes.get().renewals == renewals);
+  CHECK(leases.at_risk == 1);
+  leases.polls_move = true;
+  CHECK(leases.runUntil([&] { return lease->mayStart(); }));
+}
+
+TEST_CASE("A state directory that cannot be used is an error that names it", "[executor][lease]") {
+  TempDir dir;
+  const auto file = dir.write("file", "x");
+  CHECK_THROWS_WITH(InstanceLock::acquire(file / "state"), Contains("state directory") && Contains("file/state"));
+  CHECK_THROWS_WITH(InstanceLock::acquire(dir / "state", dir / "no-boot-id"), Contains("no-boot-id"));
+}
+
+TEST_CASE("The lock of a state directory is inherited by children", "[executor][lease]") {
+  TempDir dir;
+  const auto lock = InstanceLock::acquire(dir / "state");
+  bool found = false;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    if (std::filesystem::read_symlink(entry.path(), error) != dir / "state" / "lock") continue;
+    found = true;
+    CHECK((::fcntl(std::stoi(entry.path().filename()), F_GETFD) & FD_CLOEXEC) == 0);
+  }
+  CHECK(found);
+}
