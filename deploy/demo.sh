@@ -35,10 +35,10 @@ deploy/private-mariadb.sh start "$work/db"
 sql() { mariadb --no-defaults --socket="$work/db/s.sock" --user=root "$@"; }
 sql -N -e "select concat('MariaDB ', version(), ' in $work/db')"
 sql -e "create database demo character set utf8mb4;
-  create table demo.oui (registry varchar(16) not null, assignment varchar(16) not null, organization varchar(255) not null, address varchar(500) not null,
+  create table demo.oui (registry varchar(16) not null, assignment varchar(16) not null, organization varchar(255) not null, address varchar(500),
     key (assignment));
   create table demo.million (id bigint not null auto_increment primary key, registry varchar(16) not null, assignment varchar(16) not null,
-    organization varchar(255) not null, address varchar(500) not null)"
+    organization varchar(255) not null, address varchar(500))"
 
 mkdir -p "$work/files" "$work/plugins"
 cp "$(find "$build" -name csv_import.so -print -quit)" "$work/plugins/"
@@ -88,7 +88,7 @@ declare -A node_pid
 start_node 1
 start_node 2
 for _ in $(seq 100); do
-  [ "$(ctl node ls -o json 2>/dev/null | grep -o '"state": *"live"' | wc -l)" -lt 2 ] || break
+  [ "$(ctl node ls -o json 2>/dev/null | grep -o '"live"' | wc -l)" -lt 2 ] || break
   kill -0 "${node_pid[1]}" 2>/dev/null && kill -0 "${node_pid[2]}" 2>/dev/null || { cat "$work"/node-*.log >&2; exit 1; }
   sleep 0.1
 done
