@@ -1,16 +1,15 @@
 #include "disttask/sqlclient/connection.hpp"
 
-#include <cppconn/connection.h>
-#include <cppconn/resultset.h>
-#include <cppconn/statement.h>
-
-#include <map>
-#include <optional>
-
 #include "connector.hpp"
 #include "result_impl.hpp"
 #include "session.hpp"
 #include "statement_cache.hpp"
+
+#include <cppconn/connection.h>
+#include <cppconn/resultset.h>
+#include <cppconn/statement.h>
+
+#include <optional>
 
 namespace disttask::sqlclient {
 
@@ -22,9 +21,12 @@ std::string Endpoint::toString() const {
 
 std::string_view toString(Flavour flavour) noexcept {
   switch (flavour) {
-    case Flavour::kMariaDb: return "MariaDB";
-    case Flavour::kMySql: return "MySQL";
-    case Flavour::kTiDb: return "TiDB";
+    case Flavour::kMariaDb:
+      return "MariaDB";
+    case Flavour::kMySql:
+      return "MySQL";
+    case Flavour::kTiDb:
+      return "TiDB";
   }
   return "unknown";
 }
@@ -32,7 +34,7 @@ std::string_view toString(Flavour flavour) noexcept {
 struct Connection::Impl {
   std::unique_ptr<sql::Connection> driver;
   std::unique_ptr<sql::Statement> text;
-  std::optional<StatementCache> statements;  // after `driver`: prepared statements and their rows go before their connection
+  std::optional<StatementCache> statements;  // after `driver`: statements and their rows go before their connection
   SessionFacts facts;
   Endpoint endpoint;
   bool leave_when_read_only = false;  // another endpoint may take writes
@@ -97,7 +99,9 @@ class Refusals {
   std::string text_;
 };
 
-std::string readPassword(const ConnectSettings& settings) { return settings.password ? settings.password() : ""; }
+std::string readPassword(const ConnectSettings& settings) {
+  return settings.password ? settings.password() : "";
+}
 
 /// A TLS failure while connecting is a matter of configuration, not of a lost statement.
 Error connectError(const ConnectSettings& settings) {
@@ -177,7 +181,8 @@ void Connection::commit() {
     impl_->execute("commit", "commit");
     impl_->in_transaction = false;
   } catch (const Exception& e) {
-    // A conflict (also a refused certification) and a read-only server rolled the transaction back; any other failure tells nothing.
+    // A conflict (also a refused certification) and a read-only server rolled the transaction back; any other failure
+    // tells nothing.
     const auto code = e.error().code();
     if (code == ErrorCode::kStoreConflict || code == ErrorCode::kStoreReadOnly) {
       rollback();
@@ -198,9 +203,15 @@ void Connection::rollback() noexcept {
   impl_->in_transaction = false;
 }
 
-bool Connection::isInTransaction() const noexcept { return impl_->in_transaction; }
-bool Connection::isBroken() const noexcept { return impl_->broken; }
-void Connection::markBroken() noexcept { impl_->broken = true; }
+bool Connection::isInTransaction() const noexcept {
+  return impl_->in_transaction;
+}
+bool Connection::isBroken() const noexcept {
+  return impl_->broken;
+}
+void Connection::markBroken() noexcept {
+  impl_->broken = true;
+}
 
 bool Connection::ping() noexcept {
   if (impl_->broken) return false;
@@ -212,9 +223,17 @@ bool Connection::ping() noexcept {
   return !impl_->broken;
 }
 
-Flavour Connection::flavour() const noexcept { return impl_->facts.flavour; }
-const std::string& Connection::serverVersion() const noexcept { return impl_->facts.version; }
-std::int64_t Connection::connectionId() const noexcept { return impl_->facts.connection_id; }
-const Endpoint& Connection::endpoint() const noexcept { return impl_->endpoint; }
+Flavour Connection::flavour() const noexcept {
+  return impl_->facts.flavour;
+}
+const std::string& Connection::serverVersion() const noexcept {
+  return impl_->facts.version;
+}
+std::int64_t Connection::connectionId() const noexcept {
+  return impl_->facts.connection_id;
+}
+const Endpoint& Connection::endpoint() const noexcept {
+  return impl_->endpoint;
+}
 
 }  // namespace disttask::sqlclient

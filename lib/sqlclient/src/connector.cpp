@@ -1,13 +1,13 @@
 #include "connector.hpp"
 
+#include "disttask/sqlclient/sql_error.hpp"
+
 #include <cppconn/exception.h>
 #include <mysql_driver.h>
 
 #include <algorithm>
 #include <limits>
 #include <set>
-
-#include "disttask/sqlclient/sql_error.hpp"
 
 namespace disttask::sqlclient {
 
@@ -23,9 +23,9 @@ int toSeconds(std::chrono::seconds duration) {
   return static_cast<int>(std::clamp<std::int64_t>(duration.count(), 1, kMax));
 }
 
-/// The connector ignores a name that it does not know, and a value of another type is an exception at best; so names and types stand in this one
-/// place. Not here on purpose: OPT_RECONNECT (a new session in silence), OPT_SSL_MODE and sslEnforce (no effect), OPT_MAX_ALLOWED_PACKET and
-/// OPT_NET_BUFFER_LENGTH (misread by the client library).
+/// The connector ignores a name that it does not know, and a value of another type is an exception at best; so names
+/// and types stand in this one place. Not here on purpose: OPT_RECONNECT (a new session in silence), OPT_SSL_MODE and
+/// sslEnforce (no effect), OPT_MAX_ALLOWED_PACKET and OPT_NET_BUFFER_LENGTH (misread by the client library).
 class Options {
  public:
   Options& set(const char* name, const std::string& value) {
@@ -54,7 +54,9 @@ std::string urlOf(const Endpoint& endpoint) {
 
 }  // namespace
 
-void initializeDriver() { static_cast<void>(driver()); }
+void initializeDriver() {
+  static_cast<void>(driver());
+}
 
 std::unique_ptr<sql::Connection> connectDriver(
     const ConnectSettings& settings, const Endpoint& endpoint, const std::string& password
@@ -87,8 +89,9 @@ Error currentSqlError(std::string_view statement_name) noexcept {
     return {ErrorCode::kInternal, std::string(statement_name) + ": the connector refuses an argument: " + e.what()};
   } catch (const sql::SQLException& e) {  // last of the connector's: the others derive from it
     return makeSqlError(e.getErrorCode(), e.getSQLState(), statement_name, e.what());
-  } catch (const std::exception& e) {
-    return {ErrorCode::kInternal, std::string(statement_name) + ": " + e.what()};
+  } catch (...) {  // not the connector's: out of memory and the like
+    auto error = currentError();
+    return error.addContext(statement_name);
   }
 }
 

@@ -1,10 +1,10 @@
 #pragma once
+#include "disttask/sqlclient/connection.hpp"
+
 #include <cppconn/connection.h>
 
 #include <memory>
 #include <string_view>
-
-#include "disttask/sqlclient/connection.hpp"
 
 namespace disttask::sqlclient {
 

@@ -14,7 +14,7 @@ constexpr std::chrono::milliseconds kTrustedIdle{1000};
 ConnectSettings withDeadline(ConnectSettings settings, const runtime::Deadline& deadline) {
   if (deadline.isNever()) return settings;
   const auto left = std::chrono::ceil<std::chrono::seconds>(deadline.left());
-  settings.connect_timeout = std::clamp(left, std::chrono::seconds(1), settings.connect_timeout);
+  settings.connect_timeout = std::min(std::max(left, std::chrono::seconds(1)), settings.connect_timeout);
   return settings;
 }
 
@@ -44,7 +44,8 @@ ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call) {
       auto idle = std::move(idle_.back());  // the one used last: the others may grow old and go
       idle_.pop_back();
       lock.unlock();
-      if (clock_.now() - idle.since < kTrustedIdle || idle.connection->ping()) return {*this, std::move(idle.connection)};
+      const bool trusted = clock_.now() - idle.since < kTrustedIdle;
+      if (trusted || idle.connection->ping()) return {*this, std::move(idle.connection)};
       giveBack(std::move(idle.connection));
       lock.lock();
       continue;

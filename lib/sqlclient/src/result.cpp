@@ -1,7 +1,7 @@
-#include <cppconn/resultset_metadata.h>
-
 #include "connector.hpp"
 #include "result_impl.hpp"
+
+#include <cppconn/resultset_metadata.h>
 
 namespace disttask::sqlclient {
 

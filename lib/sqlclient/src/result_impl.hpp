@@ -1,10 +1,10 @@
 #pragma once
+#include "disttask/sqlclient/connection.hpp"
+#include "statement_cache.hpp"
+
 #include <memory>
 #include <string>
 #include <utility>
-
-#include "disttask/sqlclient/connection.hpp"
-#include "statement_cache.hpp"
 
 namespace disttask::sqlclient {
 

@@ -1,12 +1,12 @@
 #include "session.hpp"
 
+#include "disttask/base/error.hpp"
+
 #include <cppconn/resultset.h>
 #include <cppconn/statement.h>
 
 #include <map>
 #include <memory>
-
-#include "disttask/base/error.hpp"
 
 namespace disttask::sqlclient {
 
@@ -33,7 +33,9 @@ std::string valueOf(const Variables& variables, std::string_view name) {
   return it == variables.end() ? std::string() : it->second;
 }
 
-[[noreturn]] void unfit(const std::string& why) { throw Exception(ErrorCode::kStoreSessionUnfit, why); }
+[[noreturn]] void unfit(const std::string& why) {
+  throw Exception(ErrorCode::kStoreSessionUnfit, why);
+}
 
 void assertTls(sql::Statement& statement, const ConnectSettings& settings) {
   if (settings.tls.mode != TlsMode::kVerify) return;
@@ -59,7 +61,8 @@ void verifySettings(const Variables& variables, Flavour flavour) {
   // MySQL 8 has one name, MariaDB 10 the other.
   auto isolation = valueOf(variables, "transaction_isolation");
   if (isolation.empty()) isolation = valueOf(variables, "tx_isolation");
-  if (isolation != "READ-COMMITTED") unfit("READ COMMITTED is not in force: the isolation level is '" + isolation + "'");
+  if (isolation != "READ-COMMITTED")
+    unfit("READ COMMITTED is not in force: the isolation level is '" + isolation + "'");
   if (flavour == Flavour::kTiDb && valueOf(variables, "tidb_txn_mode") != "pessimistic") {
     unfit("pessimistic transactions are not in force (tidb_txn_mode)");
   }
@@ -71,7 +74,9 @@ void verifySettings(const Variables& variables, Flavour flavour) {
   }
 }
 
-bool isOn(const std::string& value) { return !value.empty() && value != "OFF" && value != "0" && value != "NO_LOCK"; }
+bool isOn(const std::string& value) {
+  return !value.empty() && value != "OFF" && value != "0" && value != "NO_LOCK";
+}
 
 }  // namespace
 
@@ -89,7 +94,8 @@ SessionFacts prepareSession(sql::Connection& connection, const ConnectSettings& 
   sendSettings(*statement, settings, facts.flavour);
   const auto variables = readPairs(
       *statement,
-      "show session variables where variable_name in ('transaction_isolation', 'tx_isolation', 'binlog_format', 'log_bin', "
+      "show session variables where variable_name in ('transaction_isolation', 'tx_isolation', 'binlog_format', "
+      "'log_bin', "
       "'read_only', 'tidb_txn_mode')"
   );
   verifySettings(variables, facts.flavour);

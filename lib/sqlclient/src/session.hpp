@@ -1,10 +1,10 @@
 #pragma once
+#include "disttask/sqlclient/connection.hpp"
+
 #include <cppconn/connection.h>
 
 #include <cstdint>
 #include <string>
-
-#include "disttask/sqlclient/connection.hpp"
 
 namespace disttask::sqlclient {
 
@@ -16,8 +16,8 @@ struct SessionFacts {
   bool read_only = false;
 };
 
-/// Makes a fresh connection fit for work: asserts TLS where asked for, sets READ COMMITTED and the session statements, and verifies that they are in
-/// force. Throws kStoreSessionUnfit with what is wrong, or what the connector throws.
+/// Makes a fresh connection fit for work: asserts TLS where asked for, sets READ COMMITTED and the session statements,
+/// and verifies that they are in force. Throws kStoreSessionUnfit with what is wrong, or what the connector throws.
 SessionFacts prepareSession(sql::Connection& connection, const ConnectSettings& settings);
 
 }  // namespace disttask::sqlclient

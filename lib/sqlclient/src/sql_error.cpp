@@ -106,7 +106,9 @@ static_assert(std::is_sorted(kTable.begin(), kTable.end(), [](const Entry& a, co
   return a.number < b.number;
 }));
 
-bool contains(std::string_view text, std::string_view word) { return text.find(word) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view word) {
+  return text.find(word) != std::string_view::npos;
+}
 
 /// Numbers that mean several things are told apart by the server's text.
 SqlErrorMeaning meaningWithText(int number, std::string_view sql_state, std::string_view text) {
@@ -124,9 +126,9 @@ SqlErrorMeaning meaningOf(int number, std::string_view sql_state) noexcept {
   const auto* const it =
       std::lower_bound(kTable.begin(), kTable.end(), number, [](const Entry& e, int n) { return e.number < n; });
   if (it != kTable.end() && it->number == number) return it->meaning;
-  if (sql_state.substr(0, 2) == "08") return kGone;          // connection exceptions
-  if (sql_state.substr(0, 2) == "40") return kConflict;      // transaction rolled back
-  if (sql_state.substr(0, 2) == "22") return kContent;       // data exceptions
+  if (sql_state.substr(0, 2) == "08") return kGone;      // connection exceptions
+  if (sql_state.substr(0, 2) == "40") return kConflict;  // transaction rolled back
+  if (sql_state.substr(0, 2) == "22") return kContent;   // data exceptions
   return {ErrorCode::kInternal, false};
 }
 

@@ -30,15 +30,27 @@ void PreparedText::bind(std::string_view name, const Values& values) {
   }
 }
 
+void PreparedText::dropLargeValues(const Values& values) {
+  constexpr std::size_t kWorthKeeping = 64 << 10;
+  std::size_t size = 0;
+  for (const auto& value : values) {
+    if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
+  }
+  if (size > kWorthKeeping) statement_->clearParameters();
+}
+
 std::int64_t PreparedText::update(std::string_view name, const Values& values) {
   bind(name, values);
-  return statement_->executeUpdate();
+  const std::int64_t count = statement_->executeUpdate();
+  dropLargeValues(values);
+  return count;
 }
 
 std::shared_ptr<OpenRows> PreparedText::query(std::string_view name, const Values& values) {
   bind(name, values);
   auto open = std::make_shared<OpenRows>();
   open->rows.reset(statement_->executeQuery());
+  dropLargeValues(values);
   open_ = open;
   return open;
 }

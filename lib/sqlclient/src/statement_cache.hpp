@@ -1,4 +1,6 @@
 #pragma once
+#include "disttask/sqlclient/connection.hpp"
+
 #include <cppconn/connection.h>
 #include <cppconn/prepared_statement.h>
 #include <cppconn/resultset.h>
@@ -9,17 +11,16 @@
 #include <string>
 #include <unordered_map>
 
-#include "disttask/sqlclient/connection.hpp"
-
 namespace disttask::sqlclient {
 
-/// The rows of a query while somebody reads them. Shared by the Result and its statement, so that whichever goes first, the rows are closed while
-/// the connection is still there (the connector crashes otherwise).
+/// The rows of a query while somebody reads them. Shared by the Result and its statement, so that whichever goes first,
+/// the rows are closed while the connection is still there (the connector crashes otherwise).
 struct OpenRows {
   std::unique_ptr<sql::ResultSet> rows;  ///< empty: the connection is gone
 };
 
-/// A prepared statement. Two results of one statement share buffers in the connector, so only one may be open at a time.
+/// A prepared statement. Two results of one statement share buffers in the connector, so only one may be open at a
+/// time.
 class PreparedText {
  public:
   PreparedText(sql::Connection& connection, const std::string& text);
@@ -32,6 +33,9 @@ class PreparedText {
 
  private:
   void bind(std::string_view name, const Values& values);
+  /// The connector keeps copies of what was bound until the next time; over many statements of a megabyte each that
+  /// adds up.
+  void dropLargeValues(const Values& values);
   std::unique_ptr<sql::PreparedStatement> statement_;
   std::weak_ptr<OpenRows> open_;
 };

@@ -14,10 +14,11 @@ template <typename Result, typename... Args>
 class UniqueFunction<Result(Args...)> {
  public:
   UniqueFunction() noexcept = default;
+  // Implicit by design; the constraint keeps it off copies and moves, which clang-tidy 14 does not see.
   template <typename F>
   requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_r_v<Result, std::decay_t<F>&, Args...>)
-      UniqueFunction(F&& f)
-      : impl_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(f))) {}  // NOLINT: implicit
+      UniqueFunction(F&& f)  // NOLINT
+      : impl_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(f))) {}
 
   explicit operator bool() const noexcept { return impl_ != nullptr; }
   Result operator()(Args... args) { return impl_->call(std::forward<Args>(args)...); }

@@ -12,11 +12,13 @@ namespace disttask::runtime {
 /// CLOCK_BOOTTIME: goes on while the host is suspended, so a lease counted on it never looks younger than it is (design
 /// rule 4).
 struct BootClock {
+  // NOLINTBEGIN(readability-identifier-naming): the standard's names
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;
   using period = duration::period;
   using time_point = std::chrono::time_point<BootClock>;
   static constexpr bool is_steady = true;
+  // NOLINTEND(readability-identifier-naming)
   [[nodiscard]] static time_point now() noexcept;
 };
 

@@ -1,58 +1,19 @@
 #pragma once
+#include "disttask/base/error.hpp"
+#include "disttask/sqlclient/connect_settings.hpp"
+
 #include <cstdint>
-#include <functional>
-#include <initializer_list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-#include "disttask/base/error.hpp"
-#include "disttask/runtime/clock.hpp"
-
 namespace disttask::sqlclient {
 
-/// Initialises the connector's driver. The first call in a process is not thread-safe: make it in main, before any thread and before any plugin.
+/// Initialises the connector's driver. The first call in a process is not thread-safe: make it in main, before any
+/// thread and before any plugin.
 void initializeDriver();
-
-/// How a connection is protected. There is no "TLS if offered": the connector would send the password in clear to whoever does not offer it.
-enum class TlsMode : std::uint8_t {
-  kOff,     ///< plain; for sockets and loopback
-  kVerify,  ///< TLS with a verified chain and host name, or no connection at all
-};
-
-struct TlsSettings {
-  TlsMode mode = TlsMode::kOff;
-  std::string ca;    ///< PEM file; required for kVerify
-  std::string cert;  ///< client certificate, with key; optional
-  std::string key;
-};
-
-/// Where a server is: host and port, or a unix socket.
-struct Endpoint {
-  std::string host;
-  std::uint16_t port = 3306;
-  std::string socket;  ///< path; when set, host and port do not matter
-  [[nodiscard]] std::string toString() const;
-};
-
-struct ConnectSettings {
-  std::vector<Endpoint> endpoints;          ///< tried in order
-  std::string user;
-  std::function<std::string()> password;    ///< read anew at each connect; empty function = no password
-  std::string schema;                       ///< empty = none selected
-  TlsSettings tls;
-  std::chrono::seconds connect_timeout{5};
-  std::chrono::seconds read_timeout{10};    ///< the only bound of a hung call; the connection is dead afterwards
-  std::chrono::seconds write_timeout{10};
-  bool found_rows = true;                   ///< CLIENT_FOUND_ROWS: counts are matched rows, not changed ones
-  std::vector<std::string> session;         ///< statements sent after each connect, such as "set session innodb_lock_wait_timeout=3"
-  /// The server ends the session when a transaction stands idle for longer, by the variable that its flavour has (design rule 14; MySQL has only
-  /// wait_timeout, which ends any idle session: keep pooled ones shorter). 0 = not set.
-  std::chrono::seconds idle_transaction_limit{0};
-};
 
 enum class Flavour : std::uint8_t { kMariaDb, kMySql, kTiDb };
 [[nodiscard]] std::string_view toString(Flavour flavour) noexcept;
@@ -67,7 +28,8 @@ struct Sql {
 using Value = std::variant<std::nullptr_t, std::int64_t, double, std::string>;
 using Values = std::vector<Value>;
 
-/// Rows of one query, read forward. Must be gone before the same statement runs again and before its connection; columns count from 1.
+/// Rows of one query, read forward. Must be gone before the same statement runs again and before its connection;
+/// columns count from 1.
 class Result {
  public:
   Result(Result&&) noexcept;
@@ -76,9 +38,9 @@ class Result {
   /// Goes to the next row; false after the last.
   bool next();
   [[nodiscard]] bool isNull(std::uint32_t column) const;
-  [[nodiscard]] std::int64_t getInt(std::uint32_t column) const;     ///< 0 for NULL
+  [[nodiscard]] std::int64_t getInt(std::uint32_t column) const;  ///< 0 for NULL
   [[nodiscard]] double getDouble(std::uint32_t column) const;
-  [[nodiscard]] std::string getString(std::uint32_t column) const;   ///< "" for NULL; bytes are exact
+  [[nodiscard]] std::string getString(std::uint32_t column) const;  ///< "" for NULL; bytes are exact
   [[nodiscard]] std::uint32_t numColumns() const;
   [[nodiscard]] std::string columnName(std::uint32_t column) const;
 
@@ -89,17 +51,20 @@ class Result {
   std::unique_ptr<Impl> impl_;
 };
 
-/// One session: autocommit, READ COMMITTED (design rule 14; open() verifies it). One thread at a time. Every failure is an Exception by the table of sql_error.hpp, with the statement's name, never its values;
-/// after one whose connection is gone isBroken() is true and every further call throws kStoreUnavailable: make a new one.
+/// One session: autocommit, READ COMMITTED (design rule 14; open() verifies it). One thread at a time. Every failure is
+/// an Exception by the table of sql_error.hpp, with the statement's name, never its values; after one whose connection
+/// is gone isBroken() is true and every further call throws kStoreUnavailable: make a new one.
 class Connection {
  public:
-  /// Connects to the first endpoint that answers, asserts TLS where asked for, sends the session statements. Throws kStoreUnavailable when none
-  /// answers (with each one's reason), kStoreNoPrivilege for a refused login, kStoreSessionUnfit when TLS or READ COMMITTED is not in force. A
-  /// read-only server is taken only when no other endpoint answers.
+  /// Connects to the first endpoint that answers, asserts TLS where asked for, sends the session statements. Throws
+  /// kStoreUnavailable when none answers (with each one's reason), kStoreNoPrivilege for a refused login,
+  /// kStoreSessionUnfit when TLS or READ COMMITTED is not in force. A read-only server is taken only when no other
+  /// endpoint answers.
   static std::unique_ptr<Connection> open(const ConnectSettings& settings);
   ~Connection();
 
-  /// Runs a prepared statement (prepared once per connection) that changes rows; returns matched rows (changed ones without found_rows).
+  /// Runs a prepared statement (prepared once per connection) that changes rows; returns matched rows (changed ones
+  /// without found_rows).
   std::int64_t update(const Sql& sql, const Values& values);
   /// Runs a prepared query.
   Result query(const Sql& sql, const Values& values);
@@ -109,8 +74,9 @@ class Connection {
   /// Runs one statement as text without binds and throws its rows away, if any: set, DDL; returns how many it changed.
   std::int64_t execute(const std::string& text);
 
-  /// begin / commit / rollback as statements; the connector's own methods hide errors. A commit that failed for another reason than a conflict or a
-  /// read-only store throws kStoreUnavailable (outcome unknown) and breaks the connection. rollback never throws: a failed one breaks the connection.
+  /// begin / commit / rollback as statements; the connector's own methods hide errors. A commit that failed for another
+  /// reason than a conflict or a read-only store throws kStoreUnavailable (outcome unknown) and breaks the connection.
+  /// rollback never throws: a failed one breaks the connection.
   void begin();
   void commit();
   void rollback() noexcept;
@@ -133,7 +99,8 @@ class Connection {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A transaction that rolls back unless committed. The first statement after an exception is the rollback; a broken connection needs none.
+/// A transaction that rolls back unless committed. The first statement after an exception is the rollback; a broken
+/// connection needs none.
 class Transaction {
  public:
   explicit Transaction(Connection& connection) : connection_(connection) { connection_.begin(); }

@@ -1,10 +1,11 @@
 #pragma once
+#include "disttask/runtime/clock.hpp"
+#include "disttask/sqlclient/connection.hpp"
+
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <vector>
-
-#include "disttask/sqlclient/connection.hpp"
 
 namespace disttask::sqlclient {
 
@@ -13,7 +14,8 @@ struct PoolSettings {
   std::chrono::seconds max_idle{30};  ///< an idle connection older than this is closed, not handed out
 };
 
-/// A bounded set of connections. Any thread. A broken connection is never handed out again; connecting happens outside the lock.
+/// A bounded set of connections. Any thread. A broken connection is never handed out again; connecting happens outside
+/// the lock.
 class ConnectionPool {
  public:
   ConnectionPool(ConnectSettings connect, PoolSettings settings, runtime::Clock& clock);
@@ -30,12 +32,14 @@ class ConnectionPool {
 
    private:
     friend class ConnectionPool;
-    Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
     ConnectionPool* pool_;
     std::unique_ptr<Connection> connection_;
   };
 
-  /// Returns a connection, made if needed. Throws kTimedOut when none is free by the call's deadline, kCancelled, or what Connection::open throws.
+  /// Returns a connection, made if needed. Throws kTimedOut when none is free by the call's deadline, kCancelled, or
+  /// what Connection::open throws.
   Lease acquire(const runtime::Call& call);
   /// Returns how many connections exist (idle and borrowed).
   [[nodiscard]] std::size_t numOpen() const;
