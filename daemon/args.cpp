@@ -1,13 +1,16 @@
 #include "args.hpp"
 
+#include "exit_codes.hpp"
+
 #include <CLI/CLI.hpp>
 
-#include "exit_codes.hpp"
+#include <sstream>
 
 namespace disttask::app {
 namespace {
 
-constexpr const char* kFooter = R"(Signals: SIGTERM or SIGINT stops gracefully (running work is given back), a second one at once.
+constexpr const char* kFooter =
+    R"(Signals: SIGTERM or SIGINT stops gracefully (running work is given back), a second one at once.
 
 Exit codes:
   0    stopped as asked
@@ -28,7 +31,11 @@ std::variant<DaemonArguments, DaemonEarlyEnd> parseDaemonArguments(const std::ve
   app.footer(kFooter);
   app.set_version_flag("--version", std::string("disttaskd ") + DISTTASK_VERSION);
   app.add_option("--config", parsed.config, "Settings (YAML)")->capture_default_str();
-  app.add_flag("--check-config", parsed.check_config, "Check the settings without the store, show them with their defaults, and end with 0 or 78");
+  app.add_flag(
+      "--check-config",
+      parsed.check_config,
+      "Check the settings without the store, show them with their defaults, and end with 0 or 78"
+  );
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& end) {

@@ -17,6 +17,8 @@ struct DaemonEarlyEnd {
 };
 
 /// Reads the command line of disttaskd. The only source of it that sees CLI11.
-[[nodiscard]] std::variant<DaemonArguments, DaemonEarlyEnd> parseDaemonArguments(const std::vector<std::string>& arguments);
+[[nodiscard]] std::variant<DaemonArguments, DaemonEarlyEnd> parseDaemonArguments(
+    const std::vector<std::string>& arguments
+);
 
 }  // namespace disttask::app

@@ -1,12 +1,5 @@
 #include "daemon.hpp"
 
-#include <fmt/format.h>
-#include <malloc.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <csignal>
-
 #include "disttask/executor/manager.hpp"
 #include "disttask/executor/node_lease.hpp"
 #include "disttask/observability/log.hpp"
@@ -17,14 +10,20 @@
 #include "disttask/scheduler/scheduler_service.hpp"
 #include "disttask/settings/endpoint_text.hpp"
 #include "disttask/storage/mysql/store.hpp"
-#include "environment.hpp"
 #include "exit_codes.hpp"
 #include "named_connections.hpp"
 #include "nudges.hpp"
 #include "part_settings.hpp"
 #include "patience.hpp"
+#include "process_setup.hpp"
 #include "sd_notify.hpp"
 #include "store_settings.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
 
 namespace disttask::app {
 namespace {
@@ -38,25 +37,13 @@ constexpr std::size_t kCtlQueue = 64;
 constexpr std::size_t kPlanThreads = 4;
 
 /// Ends the process at once: destructors would wait for what must not be waited for.
-[[noreturn]] void leave(int code) { ::_exit(code); }
-
-/// Few arenas and early give-back: a node that waits for work should be small.
-void keepMemorySmall() {
-  mallopt(M_ARENA_MAX, 2);
-  mallopt(M_TRIM_THRESHOLD, 128 * 1024);
-  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+[[noreturn]] void leave(int code) {
+  ::_exit(code);
 }
 
-void configureLog(const settings::LogSettings& settings) {
-  observability::LogSettings to;
-  to.level = toLevel(settings.level);
-  to.format = settings.format == settings::LogFormat::kJson ? observability::Format::kJson : observability::Format::kText;
-  const auto stream = environmentValue("JOURNAL_STREAM");
-  to.to_journal = settings.format == settings::LogFormat::kAuto && observability::isStderrJournal(stream ? stream->c_str() : nullptr);
-  observability::configureLog(to);
+void logJobFailure(const Error& error) {
+  observability::log(Level::kError, "a job of the daemon failed", error);
 }
-
-void logJobFailure(const Error& error) { observability::log(Level::kError, "a job of the daemon failed", error); }
 
 /// Failures that time may heal; login, schema and settings do not heal by waiting.
 bool healsByWaiting(const Error& error) {
@@ -69,15 +56,17 @@ bool healsByWaiting(const Error& error) {
     default:
       break;
   }
-  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff || error.reaction() == Reaction::kReconnect ||
-         error.code() == ErrorCode::kTimedOut;
+  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
+         error.reaction() == Reaction::kReconnect || error.code() == ErrorCode::kTimedOut;
 }
 
 }  // namespace
 
 struct Daemon::Impl {
   Impl(settings::Settings settings_in, settings::HostFacts facts_in)
-      : settings(std::move(settings_in)), facts(std::move(facts_in)), connections(settings.connections, facts.credentials_directory) {}
+      : settings(std::move(settings_in)),
+        facts(std::move(facts_in)),
+        connections(settings.connections, facts.credentials_directory) {}
 
   int run();
   void loadPlugins();
@@ -92,7 +81,9 @@ struct Daemon::Impl {
   void wakeOwner();
   [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
   [[nodiscard]] std::string status() const;
-  [[nodiscard]] runtime::Call call(runtime::Duration limit) const { return {stop_source.token(), runtime::Deadline(clock, limit)}; }
+  [[nodiscard]] runtime::Call call(runtime::Duration limit) const {
+    return {stop_source.token(), runtime::Deadline(clock, limit)};
+  }
 
   const settings::Settings settings;
   const settings::HostFacts facts;
@@ -116,16 +107,23 @@ struct Daemon::Impl {
   std::atomic<bool> working{false};  // the objects above are all there and not being stopped
 };
 
-Daemon::Daemon(settings::Settings settings, settings::HostFacts facts) : impl_(std::make_unique<Impl>(std::move(settings), std::move(facts))) {}
+Daemon::Daemon(settings::Settings settings, settings::HostFacts facts)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(facts))) {}
 Daemon::~Daemon() = default;
-int Daemon::run() { return impl_->run(); }
+int Daemon::run() {
+  return impl_->run();
+}
 
 int Daemon::Impl::run() {
   keepMemorySmall();
   configureLog(settings.log);
   // Before any plugin and any thread: the driver's first call is not thread-safe.
   sqlclient::initializeDriver();
-  observability::log(Level::kInfo, "starting", {{"version", DISTTASK_VERSION}, {"exec_id", settings.node.id}, {"scope", settings.node.scope}});
+  observability::log(
+      Level::kInfo,
+      "starting",
+      {{"version", DISTTASK_VERSION}, {"exec_id", settings.node.id}, {"scope", settings.node.scope}}
+  );
   loadPlugins();
   watchSignals();
   try {
@@ -134,7 +132,9 @@ int Daemon::Impl::run() {
     openStore(patience);
     const auto address = listenForNudges();
     build(address);
-    patience.setStatus("registering; while another process holds the id '" + settings.node.id + "', waiting for its lease to end");
+    patience.setStatus(
+        "registering; while another process holds the id '" + settings.node.id + "', waiting for its lease to end"
+    );
     lease->acquire(stop_source.token());
   } catch (const Exception& failure) {
     reactor.stop();
@@ -161,7 +161,11 @@ void Daemon::Impl::loadPlugins() {
   }
   for (const auto& type : types.all()) {
     executor::registerPluginType(registry, type);
-    observability::log(Level::kInfo, "task type", {{"type", type->name()}, {"type_version", type->version()}, {"origin", type->origin()}});
+    observability::log(
+        Level::kInfo,
+        "task type",
+        {{"type", type->name()}, {"type_version", type->version()}, {"origin", type->origin()}}
+    );
   }
 }
 
@@ -193,7 +197,9 @@ void Daemon::Impl::openStore(Patience& patience) {
     } catch (const Exception& failure) {
       if (!healsByWaiting(failure.error())) throw;
       patience.setStatus(std::string("waiting for the store: ") + failure.what());
-      sampled.log(Level::kWarn, "waiting for the store", {{"error", failure.what()}, {"code", toString(failure.error().code())}});
+      sampled.log(
+          Level::kWarn, "waiting for the store", {{"error", failure.what()}, {"code", toString(failure.error().code())}}
+      );
     }
     pause.waitFor(stop_source.token(), runtime::backoffDelay(policy, attempt, 0.5));
   }
@@ -218,7 +224,9 @@ void Daemon::Impl::build(const std::string& address) {
       toLeaseSettings(settings.node, facts, address, offered), store->nodeTable(), clock, reactor, ctl
   );
   const auto executor_settings = toExecutorSettings(settings);
-  task_pool = std::make_unique<runtime::ThreadPool>("task", static_cast<std::size_t>(executor_settings.slots), 0, logJobFailure);
+  task_pool = std::make_unique<runtime::ThreadPool>(
+      "task", static_cast<std::size_t>(executor_settings.slots), 0, logJobFailure
+  );
   manager = std::make_unique<executor::Manager>(
       executor_settings, executor::ManagerParts{store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease}
   );
@@ -227,8 +235,15 @@ void Daemon::Impl::build(const std::string& address) {
   planner = std::make_unique<planning::PlanningService>(
       toPlanningSettings(settings),
       planning::PlanningParts{
-          store->planTable(), store->nodeTable(), store->taskTable(), types, clock, reactor, ctl, plan_pool, [this] { announcePlan(); }
-      }
+          store->planTable(),
+          store->nodeTable(),
+          store->taskTable(),
+          types,
+          clock,
+          reactor,
+          ctl,
+          plan_pool,
+          [this] { announcePlan(); }}
   );
   scheduler = std::make_unique<scheduler::SchedulerService>(
       scheduler::SchedulerDeps{
@@ -293,7 +308,11 @@ int Daemon::Impl::stop() {
   const auto stuck = manager->stop();
   if (stuck > 0) {
     // The rows of these runs stay ours until the lease ends: somebody who took them now would run beside them.
-    observability::log(Level::kError, "runs did not return, leaving without them; their rows move when the lease has ended", {{"runs", stuck}});
+    observability::log(
+        Level::kError,
+        "runs did not return, leaving without them; their rows move when the lease has ended",
+        {{"runs", stuck}}
+    );
     leave(kExitRunStuck);
   }
   lease->release();
@@ -313,7 +332,11 @@ void Daemon::Impl::takeNudge(std::string_view text) {
 std::string Daemon::Impl::status() const {
   const auto& slots = manager->node().slots;
   auto text = fmt::format(
-      "{}/{} slots, {} tasks, {} runs", slots.capacity() - slots.available(), slots.capacity(), manager->tasks().size(), manager->numLiveRuns()
+      "{}/{} slots, {} tasks, {} runs",
+      slots.capacity() - slots.available(),
+      slots.capacity(),
+      manager->tasks().size(),
+      manager->numLiveRuns()
   );
   if (scheduler->isOwner()) text += ", owner of the scheduler role";
   const auto silent = runtime::Duration(settings.node.lease) - lease->validFor();

@@ -1,12 +1,12 @@
 #pragma once
-#include <memory>
-
 #include "disttask/settings/loader.hpp"
+
+#include <memory>
 
 namespace disttask::app {
 
-/// The composition root of disttaskd: builds every object in order, waits for the stop request, takes them down in reverse order. One instance a
-/// process, on the main thread.
+/// The composition root of disttaskd: builds every object in order, waits for the stop request, takes them down in
+/// reverse order. One instance a process, on the main thread.
 class Daemon {
  public:
   Daemon(settings::Settings settings, settings::HostFacts facts);
@@ -14,8 +14,9 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
 
-  /// Runs until a signal asks to stop; returns the exit code. Throws what makes a start impossible: settings, login, schema (exitCodeOf gives the
-  /// code). Ends the process by itself, with a documented code, at a second signal and when the lease ends under a run.
+  /// Runs until a signal asks to stop; returns the exit code. Throws what makes a start impossible: settings, login,
+  /// schema (exitCodeOf gives the code). Ends the process by itself, with a documented code, at a second signal and
+  /// when the lease ends under a run.
   [[nodiscard]] int run();
 
  private:

@@ -3,16 +3,18 @@
 
 namespace disttask::app {
 
-// Exit codes of disttaskd (docs/operations.md explains them; deploy/systemd uses them). sysexits.h where it has a fitting one.
+// Exit codes of disttaskd (docs/operations.md explains them; deploy/systemd uses them). sysexits.h where it has a
+// fitting one.
 inline constexpr int kExitClean = 0;
-inline constexpr int kExitInternal = 1;      ///< something broke that has no code of its own; the last log line says what
-inline constexpr int kExitUsage = 2;         ///< wrong command line
-inline constexpr int kExitStateDir = 73;     ///< node.state_dir is locked by another process of this host
-inline constexpr int kExitRunStuck = 75;     ///< a run did not return before the lease ended, or at a stop: the process left without it
-inline constexpr int kExitSchema = 76;       ///< the store's schema is missing or of another version
-inline constexpr int kExitLogin = 77;        ///< the store refused the login or a right
-inline constexpr int kExitConfig = 78;       ///< settings or plugins are wrong
-inline constexpr int kExitSecondSignal = 130;///< a second SIGTERM or SIGINT: left at once, without giving work back
+inline constexpr int kExitInternal = 1;   ///< something broke that has no code of its own; the last log line says what
+inline constexpr int kExitUsage = 2;      ///< wrong command line
+inline constexpr int kExitStateDir = 73;  ///< node.state_dir is locked by another process of this host
+inline constexpr int kExitRunStuck =
+    75;  ///< a run did not return before the lease ended, or at a stop: the process left without it
+inline constexpr int kExitSchema = 76;         ///< the store's schema is missing or of another version
+inline constexpr int kExitLogin = 77;          ///< the store refused the login or a right
+inline constexpr int kExitConfig = 78;         ///< settings or plugins are wrong
+inline constexpr int kExitSecondSignal = 130;  ///< a second SIGTERM or SIGINT: left at once, without giving work back
 
 /// Returns the exit code of a daemon that ends with this error.
 [[nodiscard]] constexpr int exitCodeOf(ErrorCode code) noexcept {

@@ -1,9 +1,9 @@
-#include <iostream>
-
 #include "args.hpp"
 #include "daemon.hpp"
 #include "exit_codes.hpp"
 #include "store_settings.hpp"
+
+#include <iostream>
 
 int main(int argc, char** argv) {
   using namespace disttask;

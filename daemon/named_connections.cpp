@@ -1,13 +1,15 @@
 #include "named_connections.hpp"
 
-#include <algorithm>
-
 #include "disttask/base/json.hpp"
 #include "disttask/settings/password.hpp"
 
+#include <algorithm>
+
 namespace disttask::app {
 
-NamedConnections::NamedConnections(std::map<std::string, settings::ConnectionSettings> connections, std::string credentials_directory)
+NamedConnections::NamedConnections(
+    std::map<std::string, settings::ConnectionSettings> connections, std::string credentials_directory
+)
     : connections_(std::move(connections)), credentials_directory_(std::move(credentials_directory)) {}
 
 void NamedConnections::setStoreId(std::string store_id) {
@@ -15,16 +17,22 @@ void NamedConnections::setStoreId(std::string store_id) {
   store_id_ = std::move(store_id);
 }
 
-Expected<const settings::ConnectionSettings*> NamedConnections::find(const std::string& name, const std::string& task_type) const {
+Expected<const settings::ConnectionSettings*> NamedConnections::find(
+    const std::string& name, const std::string& task_type
+) const {
   const auto at = connections_.find(name);
   if (at == connections_.end()) {
-    return Error(ErrorCode::kNotFound, "no connection '" + name + "': the settings of this node name none under connections." + name);
+    return Error(
+        ErrorCode::kNotFound,
+        "no connection '" + name + "': the settings of this node name none under connections." + name
+    );
   }
   const auto& types = at->second.types;
   if (std::find(types.begin(), types.end(), task_type) == types.end()) {
     return Error(
         ErrorCode::kPrecondition,
-        "connection '" + name + "' is not for task type '" + task_type + "' (connections." + name + ".types in the settings of this node)"
+        "connection '" + name + "' is not for task type '" + task_type + "' (connections." + name +
+            ".types in the settings of this node)"
     );
   }
   return &at->second;
@@ -48,7 +56,11 @@ Expected<std::string> NamedConnections::get(const std::string& name, const std::
     return Error(ErrorCode::kInvalidConfig, "connection '" + name + "': " + failure.what());
   }
   const bool verify = connection.tls.mode == settings::TlsMode::kVerify;
-  json["tls"] = Json::Object{{"mode", verify ? "verify" : "off"}, {"ca", connection.tls.ca}, {"cert", connection.tls.cert}, {"key", connection.tls.key}};
+  json["tls"] = Json::Object{
+      {"mode", verify ? "verify" : "off"},
+      {"ca", connection.tls.ca},
+      {"cert", connection.tls.cert},
+      {"key", connection.tls.key}};
   json["schemas"] = Json::Array(connection.schemas.begin(), connection.schemas.end());
   json["max_connections"] = std::int64_t{connection.max_connections};
   json["ledger"] = connection.ledger;
@@ -57,7 +69,9 @@ Expected<std::string> NamedConnections::get(const std::string& name, const std::
   return json.dump();
 }
 
-void NamedConnections::acquire(const std::string& name, const std::string& task_type, const runtime::CancelToken& token) {
+void NamedConnections::acquire(
+    const std::string& name, const std::string& task_type, const runtime::CancelToken& token
+) {
   const auto places = find(name, task_type).value()->max_connections;
   std::unique_lock lock(mutex_);
   given_back_.wait(lock, token.stopToken(), [&] { return used_[name] < places; });

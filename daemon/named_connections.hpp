@@ -1,16 +1,16 @@
 #pragma once
+#include "disttask/plugin/connection_source.hpp"
+#include "disttask/settings/loader.hpp"
+
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
 
-#include "disttask/plugin/connection_source.hpp"
-#include "disttask/settings/loader.hpp"
-
 namespace disttask::app {
 
-/// The connections of the settings, as plugins get them: only by task types that a connection allows, the password read at each call, never
-/// more places at a time than max_connections. Any thread.
+/// The connections of the settings, as plugins get them: only by task types that a connection allows, the password read
+/// at each call, never more places at a time than max_connections. Any thread.
 class NamedConnections final : public plugin::ConnectionSource {
  public:
   NamedConnections(std::map<std::string, settings::ConnectionSettings> connections, std::string credentials_directory);
@@ -23,7 +23,9 @@ class NamedConnections final : public plugin::ConnectionSource {
   void release(const std::string& name, const std::string& task_type) noexcept override;
 
  private:
-  [[nodiscard]] Expected<const settings::ConnectionSettings*> find(const std::string& name, const std::string& task_type) const;
+  [[nodiscard]] Expected<const settings::ConnectionSettings*> find(
+      const std::string& name, const std::string& task_type
+  ) const;
 
   const std::map<std::string, settings::ConnectionSettings> connections_;
   const std::string credentials_directory_;

@@ -1,8 +1,8 @@
 #include "nudges.hpp"
 
-#include <algorithm>
-
 #include "disttask/runtime/timers.hpp"
+
+#include <algorithm>
 
 namespace disttask::app {
 namespace {
@@ -10,10 +10,14 @@ constexpr auto kKeepFor = std::chrono::seconds(2);
 constexpr auto kCallLimit = std::chrono::seconds(2);
 }  // namespace
 
-Nudges::Nudges(storage::NodeTable& nodes, storage::SchedulerTable& scheduler, runtime::Clock& clock, runtime::Pool& pool)
+Nudges::Nudges(
+    storage::NodeTable& nodes, storage::SchedulerTable& scheduler, runtime::Clock& clock, runtime::Pool& pool
+)
     : nodes_(nodes), scheduler_(scheduler), clock_(clock), pool_(pool) {}
 
-std::string Nudges::textOf(std::int64_t token) { return "nudge:" + std::to_string(token); }
+std::string Nudges::textOf(std::int64_t token) {
+  return "nudge:" + std::to_string(token);
+}
 
 void Nudges::wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept {
   try {
@@ -56,7 +60,8 @@ void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes)
     }
     if (stale) {
       std::map<proto::ExecId, proto::Node> fresh;
-      for (auto& node : nodes_.getAllNodes({{}, runtime::Deadline(clock_, kCallLimit)})) fresh.emplace(node.exec_id, std::move(node));
+      for (auto& node : nodes_.getAllNodes({{}, runtime::Deadline(clock_, kCallLimit)}))
+        fresh.emplace(node.exec_id, std::move(node));
       const std::lock_guard lock(mutex_);
       known_ = std::move(fresh);
       known_at_ = clock_.now();
@@ -66,7 +71,8 @@ void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes)
       const std::lock_guard lock(mutex_);
       for (const auto& [id, node] : known_) {
         const bool meant = !nodes || std::find(nodes->begin(), nodes->end(), id) != nodes->end();
-        if (meant && node.life != proto::Life() && !node.address.empty()) targets.emplace_back(node.address, node.nudge_token);
+        if (meant && node.life != proto::Life() && !node.address.empty())
+          targets.emplace_back(node.address, node.nudge_token);
       }
     }
     for (const auto& [address, token] : targets) runtime::sendDatagram(address, textOf(token));

@@ -1,4 +1,10 @@
 #pragma once
+#include "disttask/proto/node.hpp"
+#include "disttask/runtime/clock.hpp"
+#include "disttask/runtime/pool.hpp"
+#include "disttask/storage/node_table.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+
 #include <functional>
 #include <map>
 #include <mutex>
@@ -6,16 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "disttask/proto/node.hpp"
-#include "disttask/runtime/clock.hpp"
-#include "disttask/runtime/pool.hpp"
-#include "disttask/storage/node_table.hpp"
-#include "disttask/storage/scheduler_table.hpp"
-
 namespace disttask::app {
 
-/// Sends and takes the hints of design rule 21: one datagram "nudge:TOKEN" with the token of the target's present life. A hint that is lost costs
-/// a poll interval, so failures are not even logged. Addresses are read from the store on the pool and kept for two seconds. Any thread.
+/// Sends and takes the hints of design rule 21: one datagram "nudge:TOKEN" with the token of the target's present life.
+/// A hint that is lost costs a poll interval, so failures are not even logged. Addresses are read from the store on the
+/// pool and kept for two seconds. Any thread.
 class Nudges {
  public:
   Nudges(storage::NodeTable& nodes, storage::SchedulerTable& scheduler, runtime::Clock& clock, runtime::Pool& pool);

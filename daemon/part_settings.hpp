@@ -1,13 +1,13 @@
 #pragma once
-#include <map>
-#include <string>
-
 #include "disttask/executor/node_lease.hpp"
 #include "disttask/executor/settings.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/planning/planning_service.hpp"
 #include "disttask/scheduler/scheduler_settings.hpp"
 #include "disttask/settings/loader.hpp"
+
+#include <map>
+#include <string>
 
 namespace disttask::app {
 

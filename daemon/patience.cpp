@@ -1,9 +1,9 @@
 #include "patience.hpp"
 
+#include "sd_notify.hpp"
+
 #include <mutex>
 #include <optional>
-
-#include "sd_notify.hpp"
 
 namespace disttask::app {
 namespace {
@@ -28,7 +28,10 @@ struct Patience::State : std::enable_shared_from_this<Patience::State> {
   std::optional<runtime::Timers::TimerId> timer;  // guarded by mutex
 };
 
-Patience::Patience(runtime::Timers& timers, std::string status) : state_(std::make_shared<State>(timers, std::move(status))) { state_->tell(); }
+Patience::Patience(runtime::Timers& timers, std::string status)
+    : state_(std::make_shared<State>(timers, std::move(status))) {
+  state_->tell();
+}
 
 Patience::~Patience() {
   const std::lock_guard lock(state_->mutex);

@@ -1,13 +1,13 @@
 #pragma once
+#include "disttask/runtime/timers.hpp"
+
 #include <memory>
 #include <string>
 
-#include "disttask/runtime/timers.hpp"
-
 namespace disttask::app {
 
-/// Tells the service manager, every few seconds while it lives, that a start or stop goes on and why it takes long. Any thread; the timers
-/// outlive it.
+/// Tells the service manager, every few seconds while it lives, that a start or stop goes on and why it takes long. Any
+/// thread; the timers outlive it.
 class Patience {
  public:
   Patience(runtime::Timers& timers, std::string status);

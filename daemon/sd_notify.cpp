@@ -20,9 +20,15 @@ void send(const std::string& text) noexcept {
 
 }  // namespace
 
-void notifyReady(const std::string& status) noexcept { send("READY=1\n" + statusLine(status)); }
-void notifyStopping(const std::string& status) noexcept { send("STOPPING=1\n" + statusLine(status)); }
-void notifyStatus(const std::string& status) noexcept { send(statusLine(status)); }
+void notifyReady(const std::string& status) noexcept {
+  send("READY=1\n" + statusLine(status));
+}
+void notifyStopping(const std::string& status) noexcept {
+  send("STOPPING=1\n" + statusLine(status));
+}
+void notifyStatus(const std::string& status) noexcept {
+  send(statusLine(status));
+}
 void notifyExtendTimeout(std::chrono::microseconds duration, const std::string& status) noexcept {
   send("EXTEND_TIMEOUT_USEC=" + std::to_string(duration.count()) + "\n" + statusLine(status));
 }

@@ -4,7 +4,8 @@
 
 namespace disttask::app {
 
-// What the service manager is told (Type=notify). Without NOTIFY_SOCKET nothing happens. Any thread; never throws, never waits.
+// What the service manager is told (Type=notify). Without NOTIFY_SOCKET nothing happens. Any thread; never throws,
+// never waits.
 
 /// READY=1: the node is registered and works.
 void notifyReady(const std::string& status) noexcept;

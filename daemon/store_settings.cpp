@@ -4,6 +4,8 @@
 #include "disttask/sqlclient/dsn.hpp"
 #include "environment.hpp"
 
+#include <algorithm>
+
 namespace disttask::app {
 namespace {
 
@@ -58,7 +60,9 @@ storage::mysql::StoreSettings toStoreSettings(
   return to;
 }
 
-sqlclient::ConnectSettings toConnectSettings(const settings::ConnectionSettings& connection, const settings::HostFacts& facts) {
+sqlclient::ConnectSettings toConnectSettings(
+    const settings::ConnectionSettings& connection, const settings::HostFacts& facts
+) {
   sqlclient::ConnectSettings to;
   to.endpoints = {toEndpoint(connection.endpoint)};
   to.user = connection.user;

@@ -1,8 +1,8 @@
 #pragma once
-#include <string>
-
 #include "disttask/settings/loader.hpp"
 #include "disttask/storage/mysql/store.hpp"
+
+#include <string>
 
 namespace disttask::app {
 
@@ -14,7 +14,9 @@ namespace disttask::app {
     const settings::StoreSettings& store, const settings::HostFacts& facts, std::chrono::milliseconds lease
 );
 /// Turns a named connection into what the SQL client takes.
-[[nodiscard]] sqlclient::ConnectSettings toConnectSettings(const settings::ConnectionSettings& connection, const settings::HostFacts& facts);
+[[nodiscard]] sqlclient::ConnectSettings toConnectSettings(
+    const settings::ConnectionSettings& connection, const settings::HostFacts& facts
+);
 /// Reads a store address of the form mysql://…; throws kInvalidArgument without ever showing a password.
 [[nodiscard]] settings::StoreSettings storeFromDsn(const std::string& dsn);
 

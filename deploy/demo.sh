@@ -11,7 +11,6 @@ build=$root/${DISTTASK_BUILD_DIR:-build}/demo
 bold=; plain=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m'; plain=$'\e[0m'; fi
 say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
-show() { printf '%s$ %s%s\n' "$bold" "$*" "$plain"; "$@"; }
 
 say "Packages and build (no tests)"
 deploy/packages.sh install build demo
@@ -23,7 +22,10 @@ pids=()
 cleanup() {
   trap '' INT TERM
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do
+    for _ in $(seq 300); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    kill -9 "$pid" 2>/dev/null || true
+  done
   deploy/private-mariadb.sh remove "$work/db" || true
   rm -rf "$work"
 }
@@ -79,17 +81,18 @@ disttaskctl schema install
 disttaskctl schema install --connection demo
 
 say "Two nodes"
-start_node() {
-  "$build/daemon/disttaskd" --config "$work/node-$1.yaml" >>"$work/node-$1.log" 2>&1 &
-  pids+=($!)
-  node_pid[$1]=$!
-}
 declare -A node_pid
+start_node() {
+  # Not a job of this shell, which would announce its violent end by itself.
+  node_pid[$1]=$("$build/daemon/disttaskd" --config "$work/node-$1.yaml" >>"$work/node-$1.log" 2>&1 & echo $!)
+  pids+=("${node_pid[$1]}")
+}
+alive() { kill -0 "${node_pid[$1]}" 2>/dev/null; }
 start_node 1
 start_node 2
 for _ in $(seq 100); do
   [ "$(ctl node ls -o json 2>/dev/null | grep -o '"live"' | wc -l)" -lt 2 ] || break
-  kill -0 "${node_pid[1]}" 2>/dev/null && kill -0 "${node_pid[2]}" 2>/dev/null || { cat "$work"/node-*.log >&2; exit 1; }
+  if ! alive 1 || ! alive 2; then cat "$work"/node-*.log >&2; exit 1; fi
   sleep 0.1
 done
 disttaskctl node ls
@@ -100,7 +103,6 @@ cat >"$work/oui.json" <<JSON
  "columns": ["registry", "assignment", "organization", "address"], "chunk_bytes": 262144}
 JSON
 disttaskctl task submit --type csv_import --key oui --meta "@$work/oui.json" --wait
-disttaskctl task show oui
 disttaskctl task subtasks oui
 say "Who has the most blocks of addresses?"
 sql -t -e "select organization, count(*) as blocks from demo.oui group by organization order by blocks desc limit 5"
@@ -121,11 +123,9 @@ sed -e 's/oui\.csv/million.csv/; s/"table": "oui"/"table": "million"/; s/262144/
   printf '\n%s   node-2 was killed with -9 now; its lease of 6 s must end before node-1 may take its chunks%s\n' "$bold" "$plain"
 ) &
 killer=$!
-pids+=("$killer")
 disttaskctl task submit --type csv_import --key million --meta "@$work/million.json" --wait
 wait "$killer" 2>/dev/null || true
 disttaskctl node ls
-disttaskctl task show million
 say "The table itself"
 sql -t -e "select count(*) as records, count(distinct assignment) as assignments from demo.million"
 

@@ -1,9 +1,12 @@
 #include "args.hpp"
 
-#include <CLI/CLI.hpp>
+#include "disttask/settings/units.hpp"
 
 #include "../exit_codes.hpp"
-#include "disttask/settings/units.hpp"
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <sstream>
 
 namespace disttask::ctl {
 namespace {
@@ -34,8 +37,11 @@ class Parser {
     app_.add_option("--config", common_.config, "Settings of a daemon (YAML): its store, and its connections");
     app_.add_option("--password-file", common_.password_file, "File with the password of --store or DISTTASK_STORE");
     app_.add_option_function<std::string>(
-            "-o,--output", [this](const std::string& form) { common_.output = form == "json" ? Output::kJson : Output::kTable; }, "table or json"
-    )->check(CLI::IsMember({"table", "json"}));
+            "-o,--output",
+            [this](const std::string& form) { common_.output = form == "json" ? Output::kJson : Output::kTable; },
+            "table or json"
+    )
+        ->check(CLI::IsMember({"table", "json"}));
     addSchema();
     addTask();
     addTaskViews();
@@ -72,14 +78,17 @@ class Parser {
     return sub;
   }
 
-  static void addName(CLI::App* sub, std::string& name) { sub->add_option("NAME", name, "Key of the task, or id:NUMBER")->required(); }
+  static void addName(CLI::App* sub, std::string& name) {
+    sub->add_option("NAME", name, "Key of the task, or id:NUMBER")->required();
+  }
 
   static void addWait(CLI::App* sub, WaitOptions& wait, bool flag) {
     if (flag) sub->add_flag("--wait", wait.wait, "Wait until the task has ended; the exit code says how");
     sub->add_option_function<std::string>(
         "--timeout",
         [&wait](const std::string& text) {
-          if (const auto wrong = setDuration(text, wait.timeout); !wrong.empty()) throw CLI::ValidationError("--timeout", wrong);
+          if (const auto wrong = setDuration(text, wait.timeout); !wrong.empty())
+            throw CLI::ValidationError("--timeout", wrong);
         },
         "Stop waiting after this long, such as 30s or 2h; the task goes on"
     );
@@ -88,7 +97,11 @@ class Parser {
   void addSchema() {
     auto* schema = noun("schema", "The tables in the store");
     auto* install = verb(schema, "install", "Make whatever is missing; safe to repeat", schema_install_);
-    install->add_option("--connection", schema_install_.connection, "Make the ledger of csv_import on this connection of --config instead");
+    install->add_option(
+        "--connection",
+        schema_install_.connection,
+        "Make the ledger of csv_import on this connection of --config instead"
+    );
     verb(schema, "status", "Compare the store with what this program needs", schema_status_);
     auto* dump = verb(schema, "dump", "Write the SQL text for a DBA to run by hand", schema_dump_);
     dump->add_option("--connection", schema_dump_.connection, "The ledger of this connection of --config instead");
@@ -98,10 +111,15 @@ class Parser {
     task_ = noun("task", "Tasks and their subtasks");
     auto* submit = verb(task_, "submit", "Submit a task", submit_);
     submit->add_option("--type", submit_.type, "Task type")->required();
-    submit->add_option("--key", submit_.key, "Name of the task, unique for ever; default: made from type, time and chance");
-    submit->add_flag("--if-absent", submit_.if_absent, "When the key was used before: give the old task instead of refusing");
+    submit->add_option(
+        "--key", submit_.key, "Name of the task, unique for ever; default: made from type, time and chance"
+    );
+    submit->add_flag(
+        "--if-absent", submit_.if_absent, "When the key was used before: give the old task instead of refusing"
+    );
     submit->add_option("--meta", submit_.meta, "What the task type is told: JSON, or @FILE (@- = stdin)");
-    submit->add_option("--slots", submit_.slots, "CPU slots of one subtask (DXF: concurrency)")->check(CLI::Range(1, 4096));
+    submit->add_option("--slots", submit_.slots, "CPU slots of one subtask (DXF: concurrency)")
+        ->check(CLI::Range(1, 4096));
     submit->add_option_function<std::string>(
         "--parallel",
         [this](const std::string& text) {
@@ -114,7 +132,8 @@ class Parser {
         "Subtasks of this task at a time on one node: a number, or auto"
     );
     submit->add_option("--priority", submit_.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
-    submit->add_option("--max-nodes", submit_.max_nodes, "Use at most so many nodes; 0 = no limit")->check(CLI::Range(0, 100000));
+    submit->add_option("--max-nodes", submit_.max_nodes, "Use at most so many nodes; 0 = no limit")
+        ->check(CLI::Range(0, 100000));
     submit->add_option("--scope", submit_.scope, "Run on nodes of this scope");
     addWait(submit, submit_.wait, true);
 
@@ -122,7 +141,8 @@ class Parser {
     wait_.wait.wait = true;
     addName(wait, wait_.name);
     addWait(wait, wait_.wait, false);
-    auto* cancel = verb(task_, "cancel", "Cancel a task: its subtasks end, what it did is reverted where its type can", cancel_);
+    auto* cancel =
+        verb(task_, "cancel", "Cancel a task: its subtasks end, what it did is reverted where its type can", cancel_);
     addName(cancel, cancel_.name);
     addWait(cancel, cancel_.wait, true);
   }
@@ -155,7 +175,9 @@ class Parser {
     verb(noun("node", "Nodes"), "ls", "List nodes", node_ls_);
     auto* plugin = noun("plugin", "Task types and their plugins");
     verb(plugin, "ls", "List the task types that nodes offer", plugin_ls_);
-    auto* check = verb(plugin, "check", "Load a plugin as a daemon would, and say what it offers or why it is refused", plugin_check_);
+    auto* check = verb(
+        plugin, "check", "Load a plugin as a daemon would, and say what it offers or why it is refused", plugin_check_
+    );
     check->add_option("FILE", plugin_check_.file, "The shared object")->required();
   }
 
@@ -179,6 +201,8 @@ class Parser {
 
 }  // namespace
 
-std::variant<Arguments, EarlyEnd> parseArguments(const std::vector<std::string>& arguments) { return Parser().parse(arguments); }
+std::variant<Arguments, EarlyEnd> parseArguments(const std::vector<std::string>& arguments) {
+  return Parser().parse(arguments);
+}
 
 }  // namespace disttask::ctl

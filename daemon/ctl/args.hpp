@@ -1,12 +1,12 @@
 #pragma once
+#include "disttask/proto/task_state.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "disttask/proto/task_state.hpp"
 
 namespace disttask::ctl {
 
@@ -34,7 +34,7 @@ struct SchemaDump {
 };
 struct TaskSubmit {
   std::string type;
-  std::string key;   ///< empty = one is made
+  std::string key;  ///< empty = one is made
   bool if_absent = false;
   std::string meta = "{}";  ///< JSON, or @FILE
   std::int32_t slots = 1;
@@ -73,7 +73,18 @@ struct PluginCheck {
 };
 
 using Command = std::variant<
-    SchemaInstall, SchemaStatus, SchemaDump, TaskSubmit, TaskLs, TaskShow, TaskWait, TaskCancel, TaskSubtasks, NodeLs, PluginLs, PluginCheck>;
+    SchemaInstall,
+    SchemaStatus,
+    SchemaDump,
+    TaskSubmit,
+    TaskLs,
+    TaskShow,
+    TaskWait,
+    TaskCancel,
+    TaskSubtasks,
+    NodeLs,
+    PluginLs,
+    PluginCheck>;
 
 struct Arguments {
   CommonOptions common;

@@ -1,10 +1,11 @@
 #include "context.hpp"
 
-#include <ostream>
+#include "disttask/runtime/timers.hpp"
 
 #include "../environment.hpp"
 #include "../store_settings.hpp"
-#include "disttask/runtime/timers.hpp"
+
+#include <ostream>
 
 namespace disttask::ctl {
 namespace {
@@ -23,13 +24,21 @@ Context::Context(CommonOptions options, std::ostream& out, std::ostream& err)
     : options_(std::move(options)), out_(out), err_(err), facts_(app::hostFacts()) {}
 Context::~Context() = default;
 
-void Context::printJson(const Json& json) { out_ << json.dump(2) << '\n'; }
+void Context::printJson(const Json& json) {
+  out_ << json.dump(2) << '\n';
+}
 
-runtime::Call Context::call() const { return {{}, runtime::Deadline(runtime::systemClock(), kCallTimeout)}; }
+runtime::Call Context::call() const {
+  return {{}, runtime::Deadline(runtime::systemClock(), kCallTimeout)};
+}
 
 std::optional<settings::StoreSettings> Context::chooseStore() {
   return chooseStoreFrom(
-      options_, app::environmentValue("DISTTASK_STORE"), app::environmentValue("DISTTASK_PASSWORD"), configHome(), facts_
+      options_,
+      app::environmentValue("DISTTASK_STORE"),
+      app::environmentValue("DISTTASK_PASSWORD"),
+      configHome(),
+      facts_
   );
 }
 
@@ -39,7 +48,8 @@ storage::mysql::Store& Context::store() {
     if (!chosen) {
       throw Exception(
           ErrorCode::kInvalidArgument,
-          "no store is named: give --store mysql://USER@HOST/SCHEMA, set DISTTASK_STORE, give --config, or write ~/.config/disttask/ctl.yaml"
+          "no store is named: give --store mysql://USER@HOST/SCHEMA, set DISTTASK_STORE, give --config, or write "
+          "~/.config/disttask/ctl.yaml"
       );
     }
     auto store_settings = app::toStoreSettings(*chosen, facts_, settings::NodeSettings{}.lease);

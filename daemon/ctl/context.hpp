@@ -1,14 +1,14 @@
 #pragma once
-#include <iosfwd>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "args.hpp"
 #include "disttask/base/json.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/settings/loader.hpp"
 #include "disttask/storage/mysql/store.hpp"
+
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace disttask::ctl {
 
@@ -28,11 +28,13 @@ class Context {
   /// Writes one JSON document to out.
   void printJson(const Json& json);
 
-  /// Returns the store that the options, the environment or a file name. Throws kInvalidConfig or kInvalidArgument when none does.
+  /// Returns the store that the options, the environment or a file name. Throws kInvalidConfig or kInvalidArgument when
+  /// none does.
   [[nodiscard]] storage::mysql::Store& store();
   /// Returns the store's schema name without needing a store: `disttask` when nothing names one.
   [[nodiscard]] std::string schemaName();
-  /// Returns the settings of --config; throws kInvalidArgument when it is not given, kInvalidConfig when they are wrong.
+  /// Returns the settings of --config; throws kInvalidArgument when it is not given, kInvalidConfig when they are
+  /// wrong.
   [[nodiscard]] const settings::Settings& daemonSettings();
   [[nodiscard]] const settings::HostFacts& facts() const noexcept { return facts_; }
   /// Returns a call that gives up after a time that suits a person.
@@ -54,9 +56,10 @@ class Context {
   std::unique_ptr<storage::mysql::Store> store_;
 };
 
-/// Chooses the store of disttaskctl from what was said where; pure but for reading files. `dsn_variable` and `password_variable` are
-/// DISTTASK_STORE and DISTTASK_PASSWORD; `home` is where .config/disttask/ctl.yaml is looked for, empty = nowhere. Nothing: nobody named one.
-/// Throws kInvalidArgument (a password inside --store, say) or kInvalidConfig.
+/// Chooses the store of disttaskctl from what was said where; pure but for reading files. `dsn_variable` and
+/// `password_variable` are DISTTASK_STORE and DISTTASK_PASSWORD; `home` is where .config/disttask/ctl.yaml is looked
+/// for, empty = nowhere. Nothing: nobody named one. Throws kInvalidArgument (a password inside --store, say) or
+/// kInvalidConfig.
 [[nodiscard]] std::optional<settings::StoreSettings> chooseStoreFrom(
     const CommonOptions& options,
     const std::optional<std::string>& dsn_variable,

@@ -1,8 +1,8 @@
-#include <iostream>
-
 #include "args.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "run.hpp"
+
+#include <iostream>
 
 int main(int argc, char** argv) {
   using namespace disttask;

@@ -1,10 +1,11 @@
 #include "run.hpp"
 
-#include <ostream>
+#include "context.hpp"
 
 #include "../exit_codes.hpp"
 #include "commands/commands.hpp"
-#include "context.hpp"
+
+#include <ostream>
 
 namespace disttask::ctl {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
-#include <iosfwd>
-
 #include "args.hpp"
+
+#include <iosfwd>
 
 namespace disttask::ctl {
 

@@ -1,8 +1,9 @@
-#include <filesystem>
-#include <system_error>
+#include "context.hpp"
 
 #include "../store_settings.hpp"
-#include "context.hpp"
+
+#include <filesystem>
+#include <system_error>
 
 namespace disttask::ctl {
 namespace {
@@ -18,7 +19,8 @@ std::optional<settings::StoreSettings> chooseAddress(
     if (!store.password.value.empty()) {
       throw Exception(
           ErrorCode::kInvalidArgument,
-          "--store holds a password, which every user of this host can read in the list of processes; put it into DISTTASK_PASSWORD or "
+          "--store holds a password, which every user of this host can read in the list of processes; put it into "
+          "DISTTASK_PASSWORD or "
           "--password-file"
       );
     }
@@ -28,7 +30,8 @@ std::optional<settings::StoreSettings> chooseAddress(
   if (!options.config.empty()) return settings::loadSettings(options.config, facts).value().store;
   const auto file = config_home + "/disttask/ctl.yaml";
   std::error_code failure;
-  if (!config_home.empty() && std::filesystem::exists(file, failure)) return settings::loadCtlSettings(file, facts).value();
+  if (!config_home.empty() && std::filesystem::exists(file, failure))
+    return settings::loadCtlSettings(file, facts).value();
   return std::nullopt;
 }
 

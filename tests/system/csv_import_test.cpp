@@ -1,9 +1,9 @@
-#include <fmt/format.h>
+#include "csv_scene.hpp"
 
 #include <catch2/catch.hpp>
-#include <csignal>
+#include <fmt/format.h>
 
-#include "csv_scene.hpp"
+#include <csignal>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -13,7 +13,9 @@ TEST_CASE("csv_import loads a file on two nodes and verifies it") {
   CsvScene scene(cluster, 20'000);
   auto a = cluster.startReady(scene.node("node-a"));
   auto b = cluster.startReady(scene.node("node-b"));
-  const auto result = cluster.ctl({"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta(), "--wait", "-o", "json"});
+  const auto result = cluster.ctl(
+      {"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta(), "--wait", "-o", "json"}
+  );
   INFO(result.err << a.process->errors() << b.process->errors());
   REQUIRE(result.exit_code == 0);
   scene.checkLoaded(result.json());
@@ -22,15 +24,19 @@ TEST_CASE("csv_import loads a file on two nodes and verifies it") {
   CHECK(b.stop() == 0);
 }
 
-TEST_CASE("After kill -9 of a node that holds a chunk, before and after its work, the import is finished and verified") {
+TEST_CASE("After kill -9 of a node that holds a chunk, before and after its work, the import is finished and verified"
+) {
   SystemCluster cluster;
   CsvScene scene(cluster, 20'000);
   const auto reached = (cluster.folder() / "reached").string();
   auto options = scene.node("doomed");
-  options.failpoints = GENERATE("csv_import.chunk_taken", "csv_import.before_commit") + std::string("=touch:") + reached;
+  options.failpoints =
+      GENERATE("csv_import.chunk_taken", "csv_import.before_commit") + std::string("=touch:") + reached;
   auto doomed = cluster.startReady(options);
   auto other = cluster.startReady(scene.node("other"));
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta()}).exit_code == 0);
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta()}).exit_code == 0
+  );
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   doomed.process->kill(SIGKILL);
   const auto result = cluster.ctl({"task", "wait", "import", "--timeout", "90s", "-o", "json"});

@@ -1,8 +1,7 @@
 #include "csv_scene.hpp"
 
-#include <fmt/format.h>
-
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 namespace disttask::test {
 
@@ -11,10 +10,13 @@ CsvScene::CsvScene(SystemCluster& cluster, int records) : cluster_(cluster), rec
   cluster_.execute("create table cities (id int not null, name varchar(100) not null, note varchar(200) null)");
   std::string text = "id,name,note\n";
   for (int i = 1; i <= records_; ++i) {
-    text += i % 100 == 0 ? fmt::format("{},\"city {}\nof \"\"two\"\" lines\",ünïcode\n", i, i) : fmt::format("{},city {},note {}\n", i, i, i % 7);
+    text += i % 100 == 0 ? fmt::format("{},\"city {}\nof \"\"two\"\" lines\",ünïcode\n", i, i)
+                         : fmt::format("{},city {},note {}\n", i, i, i % 7);
   }
   file_ = cluster_.folder().write("files/cities.csv", text).string();
-  const auto installed = cluster_.ctl({"schema", "install", "--connection", "target", "--config", cluster_.writeConfig(node("installer")).string()});
+  const auto installed = cluster_.ctl(
+      {"schema", "install", "--connection", "target", "--config", cluster_.writeConfig(node("installer")).string()}
+  );
   if (installed.exit_code != 0) FAIL("ledger: " << installed.err);
 }
 
@@ -23,8 +25,12 @@ NodeOptions CsvScene::node(const std::string& id) const {
   options.id = id;
   options.slots = 2;
   options.more = fmt::format(
-      "plugins:\n  list: [{}]\n  config:\n    csv_import: {{allowed_dirs: [{}]}}\nconnections:\n  target:\n{}    types: [csv_import]\n    schemas: [{}]\n",
-      CSV_IMPORT_PLUGIN, (cluster_.folder() / "files").string(), cluster_.serverYaml("    ", "endpoint"), cluster_.schema()
+      "plugins:\n  list: [{}]\n  config:\n    csv_import: {{allowed_dirs: [{}]}}\nconnections:\n  target:\n{}    "
+      "types: [csv_import]\n    schemas: [{}]\n",
+      CSV_IMPORT_PLUGIN,
+      (cluster_.folder() / "files").string(),
+      cluster_.serverYaml("    ", "endpoint"),
+      cluster_.schema()
   );
   return options;
 }

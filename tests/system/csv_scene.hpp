@@ -1,14 +1,16 @@
 #pragma once
-#include <string>
-
 #include "system_cluster.hpp"
+
+#include <string>
 
 namespace disttask::test {
 
-/// A CSV file, a table for it without a primary key, and nodes that may load the one into the other. Test's thread only.
+/// A CSV file, a table for it without a primary key, and nodes that may load the one into the other. Test's thread
+/// only.
 class CsvScene {
  public:
-  /// Installs the schema, the table and the ledger, and writes a file of `records` records, some with line breaks inside quotes.
+  /// Installs the schema, the table and the ledger, and writes a file of `records` records, some with line breaks
+  /// inside quotes.
   CsvScene(SystemCluster& cluster, int records);
   /// Returns what a node needs to run the import.
   [[nodiscard]] NodeOptions node(const std::string& id) const;

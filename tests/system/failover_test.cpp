@@ -1,7 +1,8 @@
-#include <catch2/catch.hpp>
-#include <csignal>
-
 #include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -11,9 +12,12 @@ namespace {
 
 /// Columns of the subtasks that any write would change.
 constexpr const char* kRows =
-    "select group_concat(concat_ws(':', id, exec_id, state, ddl_physical_tid, start_time, state_update_time, end_time, meta, summary) order by id separator "
-    "';') from (select id, exec_id, state, ddl_physical_tid, start_time, state_update_time, end_time, meta, summary from tidb_background_subtask union "
-    "all select id, exec_id, state, ddl_physical_tid, start_time, state_update_time, end_time, meta, summary from tidb_background_subtask_history) s";
+    "select group_concat(concat_ws(':', id, exec_id, state, ddl_physical_tid, start_time, state_update_time, end_time, "
+    "meta, summary) order by id separator "
+    "';') from (select id, exec_id, state, ddl_physical_tid, start_time, state_update_time, end_time, meta, summary "
+    "from tidb_background_subtask union "
+    "all select id, exec_id, state, ddl_physical_tid, start_time, state_update_time, end_time, meta, summary from "
+    "tidb_background_subtask_history) s";
 
 }  // namespace
 
@@ -23,7 +27,9 @@ TEST_CASE("After kill -9 of a node that holds a subtask the other node finishes 
   const auto reached = (cluster.folder() / "reached").string();
   auto doomed = cluster.startReady({.id = "doomed", .failpoints = "executor.after_start=touch:" + reached});
   auto other = cluster.startReady({.id = "other"});
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8})"}).exit_code == 0);
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8})"}).exit_code == 0
+  );
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   doomed.process->kill(SIGKILL);
   const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s", "-o", "json"});
@@ -37,13 +43,19 @@ TEST_CASE("After kill -9 of a node that holds a subtask the other node finishes 
   CHECK(other.stop() == 0);
 }
 
-TEST_CASE("A process stopped beyond its lease and continued changes no row that was taken from it and starts nothing in that life") {
+TEST_CASE(
+    "A process stopped beyond its lease and continued changes no row that was taken from it and starts nothing in that "
+    "life"
+) {
   SystemCluster cluster;
   cluster.installSchema();
   const auto reached = (cluster.folder() / "reached").string();
-  auto frozen = cluster.startReady({.id = "frozen", .failpoints = "executor.before_finish=touch:" + reached});
+  auto frozen = cluster.startReady({.id = "frozen", .failpoints = "executor.before_finish=1*touch:" + reached});
   auto other = cluster.startReady({.id = "other"});
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8, "sleep_ms": 10})"}).exit_code == 0);
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8, "sleep_ms": 10})"})
+          .exit_code == 0
+  );
   // It has run a subtask and is about to write the finish when it is stopped.
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   const auto life = cluster.scalar("select life from disttask_node where exec_id='frozen'");
@@ -57,9 +69,11 @@ TEST_CASE("A process stopped beyond its lease and continued changes no row that 
 
   std::filesystem::remove(reached);
   frozen.process->kill(SIGCONT);
-  // The old life joins its run (the pending finish matches no row) and only then a new one begins, or the process ends with 75.
+  // The old life joins its run (the pending finish matches no row) and only then a new one begins, or the process ends
+  // with 75.
   const bool over = eventually([&] {
-    return !frozen.process->isRunning() || cluster.scalar("select life from disttask_node where exec_id='frozen'") != "0";
+    return !frozen.process->isRunning() ||
+           cluster.scalar("select life from disttask_node where exec_id='frozen'") != "0";
   });
   INFO(frozen.process->errors());
   CHECK(over);

@@ -1,13 +1,15 @@
-#include <catch2/catch.hpp>
-#include <csignal>
-
 #include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
 
 using namespace disttask;
 using namespace disttask::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("A second life with the same id elsewhere is refused while the first lives, and begins when that has stopped") {
+TEST_CASE("A second life with the same id elsewhere is refused while the first lives, and begins when that has stopped"
+) {
   SystemCluster cluster;
   cluster.installSchema();
   auto first = cluster.startReady({.id = "twin"});
@@ -45,7 +47,9 @@ TEST_CASE("A killed node takes its own rows over at once when it is started agai
   cluster.installSchema();
   const auto reached = (cluster.folder() / "reached").string();
   auto first = cluster.startReady({.lease = "10m", .failpoints = "executor.after_start=touch:" + reached});
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})"}).exit_code == 0);
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})"}).exit_code == 0
+  );
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   first.process->kill(SIGKILL);
   REQUIRE(first.process->wait());

@@ -1,7 +1,8 @@
-#include <catch2/catch.hpp>
-#include <csignal>
-
 #include "csv_scene.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -29,7 +30,10 @@ class PrivateServer {
 
 }  // namespace
 
-TEST_CASE("Daemons wait for a store that is not there at start; when it is away for 20 s on the way they stay alive and the import is finished and verified") {
+TEST_CASE(
+    "Daemons wait for a store that is not there at start; when it is away for 20 s on the way they stay alive and the "
+    "import is finished and verified"
+) {
   const PrivateServer server;
   SystemCluster cluster(server.socket());
   CsvScene scene(cluster, 100'000);
@@ -38,7 +42,7 @@ TEST_CASE("Daemons wait for a store that is not there at start; when it is away 
   auto options = scene.node("node-a");
   options.lease = "30s";
   const auto reached = (cluster.folder() / "reached").string();
-  options.failpoints = "csv_import.before_commit=touch:" + reached;
+  options.failpoints = "csv_import.before_commit=1*touch:" + reached;
   auto a = cluster.start(options);
   options = scene.node("node-b");
   options.lease = "30s";
@@ -50,7 +54,9 @@ TEST_CASE("Daemons wait for a store that is not there at start; when it is away 
   REQUIRE(a.waitReady());
   REQUIRE(b.waitReady());
 
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta()}).exit_code == 0);
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.meta()}).exit_code == 0
+  );
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   server.stop();
   std::filesystem::remove(reached);

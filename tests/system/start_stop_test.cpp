@@ -1,7 +1,8 @@
-#include <catch2/catch.hpp>
-#include <csignal>
-
 #include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -27,12 +28,19 @@ TEST_CASE("disttaskd tells the service manager when it is ready and when it stop
 
 TEST_CASE("disttaskd lists everything that is wrong with its settings and ends with 78") {
   const TempDir folder;
-  const auto file = folder.write("bad.yaml", "node: {id: n, slots: many}\nstore: {socket: /s, poool: 3}\nlog: {level: loud}\n").string();
-  for (const auto& arguments : {std::vector<std::string>{DISTTASKD, "--config", file}, {DISTTASKD, "--config", file, "--check-config"}}) {
+  const auto file =
+      folder.write("bad.yaml", "node: {id: n, slots: many}\nstore: {socket: /s, poool: 3}\nlog: {level: loud}\n")
+          .string();
+  for (const auto& arguments :
+       {std::vector<std::string>{DISTTASKD, "--config", file}, {DISTTASKD, "--config", file, "--check-config"}}) {
     const auto result = runProgram(arguments);
     CHECK(result.exit_code == 78);
-    CHECK_THAT(result.err, Catch::Contains(file + ":1: node.slots:") && Catch::Contains(file + ":2: store.poool: unknown key, did you mean 'pool'?") &&
-                               Catch::Contains(file + ":3: log.level:"));
+    CHECK_THAT(
+        result.err,
+        Catch::Contains(file + ":1: node.slots:") &&
+            Catch::Contains(file + ":2: store.poool: unknown key, did you mean 'pool'?") &&
+            Catch::Contains(file + ":3: log.level:")
+    );
     CHECK(result.out.empty());
   }
   CHECK(runProgram({DISTTASKD, "--config", "/nowhere.yaml"}).exit_code == 78);
@@ -59,7 +67,8 @@ TEST_CASE("The example settings that are shipped are right, apart from the files
         continue;
       }
       INFO(line);
-      const bool names_a_file = line.find("No such file") != std::string::npos || line.find("expected a file that can be read") != std::string::npos;
+      const bool names_a_file = line.find("No such file") != std::string::npos ||
+                                line.find("expected a file that can be read") != std::string::npos;
       const bool is_about_the_host = line.find("this host calls itself") != std::string::npos;
       CHECK((names_a_file || is_about_the_host || line.find(": ok") != std::string::npos));
       line.clear();

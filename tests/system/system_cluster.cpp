@@ -1,5 +1,9 @@
 #include "system_cluster.hpp"
 
+#include "disttask/base/random.hpp"
+
+#include "support/test_store.hpp"
+#include <catch2/catch.hpp>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -7,20 +11,18 @@
 #include <unistd.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
 #include <stdexcept>
-
-#include "disttask/base/random.hpp"
-#include "support/test_store.hpp"
 
 namespace disttask::test {
 namespace {
 
 constexpr const char* kIndentStore = "  ";
 
-std::string hexName() { return fmt::format("dt_sys_{:x}", static_cast<unsigned long long>(randomToken())); }
+std::string hexName() {
+  return fmt::format("dt_sys_{:x}", static_cast<unsigned long long>(randomToken()));
+}
 
 }  // namespace
 
@@ -42,11 +44,14 @@ NotifySocket::~NotifySocket() {
 const std::string& NotifySocket::all() {
   std::array<char, 4096> buffer{};
   ssize_t size = 0;
-  while ((size = ::recv(socket_, buffer.data(), buffer.size(), 0)) > 0) received_.append(buffer.data(), static_cast<std::size_t>(size)).push_back('\n');
+  while ((size = ::recv(socket_, buffer.data(), buffer.size(), 0)) > 0)
+    received_.append(buffer.data(), static_cast<std::size_t>(size)).push_back('\n');
   return received_;
 }
 
-bool NotifySocket::has(const std::string& text) { return all().find(text) != std::string::npos; }
+bool NotifySocket::has(const std::string& text) {
+  return all().find(text) != std::string::npos;
+}
 
 bool NotifySocket::waitFor(const std::string& text, std::chrono::nanoseconds limit) {
   return eventually(limit, [&] { return has(text); });
@@ -86,8 +91,10 @@ sqlclient::ConnectSettings SystemCluster::connectSettings() const {
 std::string SystemCluster::serverYaml(const std::string& indent, const std::string& key) const {
   const auto settings = connectSettings();
   const auto& endpoint = settings.endpoints.front();
-  std::string yaml = endpoint.socket.empty() ? fmt::format("{}{}: \"{}:{}\"\n{}tls: {{mode: off}}\n", indent, key, endpoint.host, endpoint.port, indent)
-                                             : fmt::format("{}socket: {}\n", indent, endpoint.socket);
+  std::string yaml =
+      endpoint.socket.empty()
+          ? fmt::format("{}{}: \"{}:{}\"\n{}tls: {{mode: off}}\n", indent, key, endpoint.host, endpoint.port, indent)
+          : fmt::format("{}socket: {}\n", indent, endpoint.socket);
   yaml += fmt::format("{}user: {}\n", indent, settings.user);
   const auto password = settings.password ? settings.password() : std::string();
   if (!password.empty()) {
@@ -101,8 +108,15 @@ std::string SystemCluster::serverYaml(const std::string& indent, const std::stri
 std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) const {
   const auto state = options.state_dir.empty() ? (folder_ / ("state-" + options.id)).string() : options.state_dir;
   const auto yaml = fmt::format(
-      "node:\n  id: {}\n  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  level: debug\n{}",
-      options.id, options.slots, options.lease, state, serverYaml(kIndentStore, "endpoints"), schema_, options.more
+      "node:\n  id: {}\n  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  "
+      "level: debug\n{}",
+      options.id,
+      options.slots,
+      options.lease,
+      state,
+      serverYaml(kIndentStore, "endpoints"),
+      schema_,
+      options.more
   );
   const auto plugins = options.more.find("plugins:") == std::string::npos
                            ? fmt::format("plugins:\n  list: [{}]\n", EXAMPLE_PLUGIN)
@@ -116,14 +130,16 @@ NodeProcess SystemCluster::start(const NodeOptions& options) {
   node.notify = std::make_unique<NotifySocket>(folder_ / fmt::format("notify-{}", ++num_started_));
   node.process = std::make_unique<ChildProcess>(
       std::vector<std::string>{DISTTASKD, "--config", config.string()},
-      std::map<std::string, std::string>{{"NOTIFY_SOCKET", node.notify->path()}, {"DISTTASK_FAILPOINTS", options.failpoints}, {"JOURNAL_STREAM", ""}}
+      std::map<std::string, std::string>{
+          {"NOTIFY_SOCKET", node.notify->path()}, {"DISTTASK_FAILPOINTS", options.failpoints}, {"JOURNAL_STREAM", ""}}
   );
   return node;
 }
 
 NodeProcess SystemCluster::startReady(const NodeOptions& options) {
   auto node = start(options);
-  const bool ready = eventually([&] { return node.notify->has("READY=1") || !node.process->isRunning(); }) && node.notify->has("READY=1");
+  const bool ready = eventually([&] { return node.notify->has("READY=1") || !node.process->isRunning(); }) &&
+                     node.notify->has("READY=1");
   if (!ready) FAIL("node " << options.id << " is not ready: " << node.notify->all() << node.process->errors());
   return node;
 }
@@ -131,9 +147,14 @@ NodeProcess SystemCluster::startReady(const NodeOptions& options) {
 std::map<std::string, std::string> SystemCluster::ctlEnvironment() const {
   const auto settings = connectSettings();
   const auto& endpoint = settings.endpoints.front();
-  auto dsn = fmt::format("mysql://{}@{}:{}/{}", settings.user, endpoint.host.empty() ? "localhost" : endpoint.host, endpoint.port, schema_);
+  auto dsn = fmt::format(
+      "mysql://{}@{}:{}/{}", settings.user, endpoint.host.empty() ? "localhost" : endpoint.host, endpoint.port, schema_
+  );
   if (!endpoint.socket.empty()) dsn += "?socket=" + endpoint.socket;
-  return {{"DISTTASK_STORE", dsn}, {"DISTTASK_PASSWORD", settings.password ? settings.password() : std::string()}, {"DISTTASK_FAILPOINTS", ""}};
+  return {
+      {"DISTTASK_STORE", dsn},
+      {"DISTTASK_PASSWORD", settings.password ? settings.password() : std::string()},
+      {"DISTTASK_FAILPOINTS", ""}};
 }
 
 CtlResult SystemCluster::ctl(const std::vector<std::string>& arguments, std::chrono::nanoseconds limit) const {
@@ -168,7 +189,9 @@ void SystemCluster::execute(const std::string& sql) const {
 }
 
 CtlResult runProgram(
-    const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment, std::chrono::nanoseconds limit
+    const std::vector<std::string>& arguments,
+    const std::map<std::string, std::string>& environment,
+    std::chrono::nanoseconds limit
 ) {
   ChildProcess process(arguments, environment);
   const auto end = process.wait(limit);

@@ -1,16 +1,17 @@
 #pragma once
+#include "disttask/base/json.hpp"
+#include "disttask/sqlclient/connection.hpp"
+
+#include "support/child_process.hpp"
+#include "support/temp_dir.hpp"
+#include "support/wait.hpp"
+
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "disttask/base/json.hpp"
-#include "disttask/sqlclient/connection.hpp"
-#include "support/child_process.hpp"
-#include "support/temp_dir.hpp"
-#include "support/wait.hpp"
 
 namespace disttask::test {
 
@@ -40,15 +41,17 @@ struct NodeOptions {
   std::string state_dir = {};  ///< empty: one of its own by its id
   std::string lease = "3s";
   int slots = 2;
-  std::string failpoints = {};     ///< DISTTASK_FAILPOINTS
-  std::string more = {};           ///< further YAML at top level
+  std::string failpoints = {};  ///< DISTTASK_FAILPOINTS
+  std::string more = {};        ///< further YAML at top level
 };
 
 /// A daemon under test.
 struct NodeProcess {
   std::unique_ptr<NotifySocket> notify;
   std::unique_ptr<ChildProcess> process;
-  [[nodiscard]] bool waitReady(std::chrono::nanoseconds limit = kSoon) const { return notify->waitFor("READY=1", limit); }
+  [[nodiscard]] bool waitReady(std::chrono::nanoseconds limit = kSoon) const {
+    return notify->waitFor("READY=1", limit);
+  }
   /// Stops it gracefully; returns the exit code, -1 when it did not end.
   [[nodiscard]] int stop() const;
 };
@@ -61,7 +64,8 @@ struct CtlResult {
   [[nodiscard]] Json json() const { return Json::parse(out); }
 };
 
-/// A schema of its own, the programs, and a folder. The schema is dropped at the end, the daemons are killed. Test's thread only.
+/// A schema of its own, the programs, and a folder. The schema is dropped at the end, the daemons are killed. Test's
+/// thread only.
 class SystemCluster {
  public:
   /// Uses the server of DISTTASK_TEST_DSN, or, with a socket, that private one (root without password).
@@ -78,7 +82,8 @@ class SystemCluster {
   /// Starts a daemon and waits until it is ready; fails the test when it does not get there.
   NodeProcess startReady(const NodeOptions& options);
   /// Runs disttaskctl on this store. It must end within `limit`.
-  CtlResult ctl(const std::vector<std::string>& arguments, std::chrono::nanoseconds limit = std::chrono::seconds(100)) const;
+  CtlResult ctl(const std::vector<std::string>& arguments, std::chrono::nanoseconds limit = std::chrono::seconds(100))
+      const;
   /// The same in the background.
   std::unique_ptr<ChildProcess> startCtl(const std::vector<std::string>& arguments) const;
   /// Returns one value of a query on the schema, as text.

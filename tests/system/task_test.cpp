@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -11,7 +11,17 @@ TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did 
   auto a = cluster.startReady({.id = "node-a"});
   auto b = cluster.startReady({.id = "node-b"});
   const auto submitted = cluster.ctl(
-      {"task", "submit", "--type", "example", "--key", "two-steps", "--meta", R"({"subtasks": 6, "steps": 2, "sleep_ms": 50})", "--parallel", "2", "--wait"}
+      {"task",
+       "submit",
+       "--type",
+       "example",
+       "--key",
+       "two-steps",
+       "--meta",
+       R"({"subtasks": 6, "steps": 2, "sleep_ms": 50})",
+       "--parallel",
+       "2",
+       "--wait"}
   );
   INFO(submitted.err << a.process->errors() << b.process->errors());
   REQUIRE(submitted.exit_code == 0);
@@ -46,7 +56,9 @@ TEST_CASE("--wait ends with 1 and the reason when the task fails") {
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({});
-  const auto failed = cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3, "fail_at": 2})", "--wait"});
+  const auto failed = cluster.ctl(
+      {"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3, "fail_at": 2})", "--wait"}
+  );
   CHECK(failed.exit_code == 1);
   CHECK_THAT(failed.out, Catch::Contains("this subtask was told to fail"));
   CHECK(node.stop() == 0);
@@ -56,9 +68,23 @@ TEST_CASE("--wait ends with 4 at its time limit and with 6 when the task was can
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({});
-  const auto limit = cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 60000})", "--wait", "--timeout", "1s"});
+  const auto limit = cluster.ctl(
+      {"task",
+       "submit",
+       "--type",
+       "example",
+       "--key",
+       "k",
+       "--meta",
+       R"({"sleep_ms": 60000})",
+       "--wait",
+       "--timeout",
+       "1s"}
+  );
   CHECK(limit.exit_code == 4);
-  REQUIRE(eventually([&] { return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1"; }));
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
   const auto cancelled = cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "60s"});
   INFO(cancelled.err << node.process->errors());
   CHECK(cancelled.exit_code == 6);
@@ -71,8 +97,13 @@ TEST_CASE("A graceful stop gives the running subtask back and another node goes 
   SystemCluster cluster;
   cluster.installSchema();
   auto leaving = cluster.startReady({.id = "leaving", .lease = "10m"});
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 3000})"}).exit_code == 0);
-  REQUIRE(eventually([&] { return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1"; }));
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 3000})"}).exit_code ==
+      0
+  );
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
   auto staying = cluster.startReady({.id = "staying", .lease = "10m"});
   CHECK(leaving.stop() == 0);
   const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s", "-o", "json"});

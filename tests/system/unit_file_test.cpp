@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -13,7 +13,8 @@ TEST_CASE("systemd-analyze verify has nothing to say about the unit file") {
   REQUIRE(start != std::string::npos);
   const auto end = text.find(' ', start);
   text.replace(start, end - start, std::string("ExecStart=") + DISTTASKD);
-  const auto result = runProgram({"systemd-analyze", "verify", "--man=no", folder.write("disttaskd.service", text).string()});
+  const auto result =
+      runProgram({"systemd-analyze", "verify", "--man=no", folder.write("disttaskd.service", text).string()});
   CHECK(result.exit_code == 0);
   // Units of the host itself are none of our concern.
   CHECK(result.err.find("disttaskd.service") == std::string::npos);

@@ -18,7 +18,8 @@ int execute(Context& context, const NodeLs& options);
 int execute(Context& context, const PluginLs& options);
 int execute(Context& context, const PluginCheck& options);
 
-/// Waits until the task has ended or the time limit passed, showing progress on stderr; returns the exit code (0, 1, 4 or 6).
+/// Waits until the task has ended or the time limit passed, showing progress on stderr; returns the exit code (0, 1, 4
+/// or 6).
 int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options);
 /// Shows one task, as `task show` does.
 void showTask(Context& context, const proto::Task& task);

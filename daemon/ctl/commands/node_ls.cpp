@@ -1,19 +1,21 @@
+#include "commands.hpp"
+
+#include "../../exit_codes.hpp"
+#include "../output/table.hpp"
+#include "../output/text.hpp"
 #include <fmt/format.h>
 
 #include <map>
 #include <ostream>
 #include <set>
 
-#include "../../exit_codes.hpp"
-#include "../output/table.hpp"
-#include "../output/text.hpp"
-#include "commands.hpp"
-
 namespace disttask::ctl {
 namespace {
 
 /// A life that is 0 was stopped by its own process or evicted by others; rows do not tell which.
-std::string_view stateOf(const proto::Node& node) { return node.life == proto::Life() ? "gone" : "live"; }
+std::string_view stateOf(const proto::Node& node) {
+  return node.life == proto::Life() ? "gone" : "live";
+}
 
 std::string typesText(const proto::Node& node) {
   std::string text;
@@ -48,18 +50,40 @@ int execute(Context& context, const NodeLs&) {
   auto& store = context.store();
   const auto nodes = store.nodeTable().getAllNodes(context.call());
   const auto owner = store.schedulerTable().getOwner(context.call());
-  const auto is_owner = [&owner](const proto::Node& node) { return owner.life != proto::Life() && owner.exec_id == node.exec_id; };
+  const auto is_owner = [&owner](const proto::Node& node) {
+    return owner.life != proto::Life() && owner.exec_id == node.exec_id;
+  };
   if (context.isJson()) {
     Json::Array list;
     for (const auto& node : nodes) list.push_back(describe(node, is_owner(node)));
     context.printJson(list);
     return app::kExitClean;
   }
-  Table table({{"NODE"}, {"STATE"}, {"ROLE"}, {"SCOPE"}, {"SLOTS", Align::kRight}, {"TYPES"}, {"HOST"}, {"PID", Align::kRight}, {"VERSION"},
-               {"REGISTERED"}});
+  Table table(
+      {{"NODE"},
+       {"STATE"},
+       {"ROLE"},
+       {"SCOPE"},
+       {"SLOTS", Align::kRight},
+       {"TYPES"},
+       {"HOST"},
+       {"PID", Align::kRight},
+       {"VERSION"},
+       {"REGISTERED"}}
+  );
   for (const auto& node : nodes) {
-    table.add({node.exec_id, std::string(stateOf(node)), is_owner(node) ? "owner" : "", node.role, std::to_string(node.slots), typesText(node),
-               node.host, std::to_string(node.pid), node.version, formatTime(node.registered_at)});
+    table.add(
+        {node.exec_id,
+         std::string(stateOf(node)),
+         is_owner(node) ? "owner" : "",
+         node.role,
+         std::to_string(node.slots),
+         typesText(node),
+         node.host,
+         std::to_string(node.pid),
+         node.version,
+         formatTime(node.registered_at)}
+    );
   }
   table.print(context.out());
   return app::kExitClean;
@@ -76,7 +100,8 @@ int execute(Context& context, const PluginLs&) {
     Json::Array list;
     for (const auto& [type, versions] : offers) {
       for (const auto& [version, nodes] : versions) {
-        list.push_back(Json::Object{{"type", type}, {"version", version}, {"nodes", Json::Array(nodes.begin(), nodes.end())}});
+        list.push_back(Json::Object{
+            {"type", type}, {"version", version}, {"nodes", Json::Array(nodes.begin(), nodes.end())}});
       }
     }
     context.printJson(list);

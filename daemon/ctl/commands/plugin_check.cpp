@@ -1,18 +1,20 @@
 #include "disttask/plugin/plugin_check.hpp"
 
-#include <filesystem>
-#include <ostream>
-#include <system_error>
+#include "commands.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../output/table.hpp"
-#include "commands.hpp"
+
+#include <filesystem>
+#include <ostream>
+#include <system_error>
 
 namespace disttask::ctl {
 
 int execute(Context& context, const PluginCheck& options) {
   std::error_code failure;
-  if (!std::filesystem::exists(options.file, failure)) throw Exception(ErrorCode::kNotFound, options.file + ": there is no such file");
+  if (!std::filesystem::exists(options.file, failure))
+    throw Exception(ErrorCode::kNotFound, options.file + ": there is no such file");
   // A name alone would be looked up in the folder of plugins; here it is a file.
   const auto check = plugin::checkPlugin(std::filesystem::absolute(options.file).string());
   if (context.isJson()) {

@@ -1,8 +1,9 @@
-#include <ostream>
+#include "commands.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../../store_settings.hpp"
-#include "commands.hpp"
+
+#include <ostream>
 
 namespace disttask::ctl {
 namespace {
@@ -31,7 +32,9 @@ int execute(Context& context, const SchemaInstall& options) {
     return app::kExitClean;
   }
   const auto& connection = findConnection(context, options.connection);
-  const bool made = storage::mysql::installLedger(context.call(), app::toConnectSettings(connection, context.facts()), connection.ledger);
+  const bool made = storage::mysql::installLedger(
+      context.call(), app::toConnectSettings(connection, context.facts()), connection.ledger
+  );
   std::vector<std::string> done;
   if (made) done.push_back("made table " + connection.ledger);
   report(context, done, "ledger " + connection.ledger + " on connection " + options.connection);
@@ -49,8 +52,9 @@ int execute(Context& context, const SchemaStatus&) {
         {"problems", Json::Array(status.problems.begin(), status.problems.end())},
     });
   } else {
-    context.out() << "schema " << context.schemaName() << ": version " << status.version_found << ", this program needs "
-                  << status.version_expected << (status.isComplete() ? "; complete\n" : "; not complete\n");
+    context.out() << "schema " << context.schemaName() << ": version " << status.version_found
+                  << ", this program needs " << status.version_expected
+                  << (status.isComplete() ? "; complete\n" : "; not complete\n");
     for (const auto& problem : status.problems) context.out() << "  " << problem << '\n';
   }
   return status.isComplete() ? app::kExitClean : app::kExitSchema;

@@ -1,11 +1,11 @@
-#include <fmt/format.h>
-
-#include <ostream>
+#include "commands.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../output/table.hpp"
 #include "../output/text.hpp"
-#include "commands.hpp"
+#include <fmt/format.h>
+
+#include <ostream>
 
 namespace disttask::ctl {
 namespace {
@@ -57,11 +57,20 @@ int execute(Context& context, const TaskLs& options) {
   }
   Table table({{"ID", Align::kRight}, {"KEY"}, {"TYPE"}, {"STATE"}, {"STEP"}, {"CREATED"}, {"TOOK"}, {"ERROR"}});
   for (const auto& task : tasks) {
-    table.add({std::to_string(task.id.value()), task.key, task.type, std::string(proto::toString(task.state)), stepText(task.step),
-               formatTime(task.create_time), spanText(task.start_time, task.end_time), firstLine(task.error)});
+    table.add(
+        {std::to_string(task.id.value()),
+         task.key,
+         task.type,
+         std::string(proto::toString(task.state)),
+         stepText(task.step),
+         formatTime(task.create_time),
+         spanText(task.start_time, task.end_time),
+         firstLine(task.error)}
+    );
   }
   table.print(context.out());
-  if (static_cast<std::int32_t>(tasks.size()) == options.limit) context.err() << "only the first " << options.limit << "; more with --limit\n";
+  if (static_cast<std::int32_t>(tasks.size()) == options.limit)
+    context.err() << "only the first " << options.limit << "; more with --limit\n";
   return app::kExitClean;
 }
 
@@ -89,15 +98,33 @@ int execute(Context& context, const TaskSubtasks& options) {
     context.printJson(list);
     return app::kExitClean;
   }
-  Table table({{"STEP", Align::kRight}, {"ORDINAL", Align::kRight}, {"ID", Align::kRight}, {"NODE"}, {"STATE"}, {"ROWS", Align::kRight},
-               {"STARTED"}, {"TOOK"}, {"ERROR"}});
+  Table table(
+      {{"STEP", Align::kRight},
+       {"ORDINAL", Align::kRight},
+       {"ID", Align::kRight},
+       {"NODE"},
+       {"STATE"},
+       {"ROWS", Align::kRight},
+       {"STARTED"},
+       {"TOOK"},
+       {"ERROR"}}
+  );
   for (const auto& subtask : subtasks) {
-    table.add({std::to_string(subtask.step.value()), std::to_string(subtask.ordinal), std::to_string(subtask.id.value()), subtask.exec_id,
-               std::string(proto::toString(subtask.state)), formatCount(proto::parseSummary(subtask.summary).row_count),
-               formatTime(subtask.start_time), spanText(subtask.start_time, subtask.end_time), firstLine(subtask.error)});
+    table.add(
+        {std::to_string(subtask.step.value()),
+         std::to_string(subtask.ordinal),
+         std::to_string(subtask.id.value()),
+         subtask.exec_id,
+         std::string(proto::toString(subtask.state)),
+         formatCount(proto::parseSummary(subtask.summary).row_count),
+         formatTime(subtask.start_time),
+         spanText(subtask.start_time, subtask.end_time),
+         firstLine(subtask.error)}
+    );
   }
   table.print(context.out());
-  if (static_cast<std::int32_t>(subtasks.size()) == options.limit) context.err() << "only the first " << options.limit << "; more with --limit\n";
+  if (static_cast<std::int32_t>(subtasks.size()) == options.limit)
+    context.err() << "only the first " << options.limit << "; more with --limit\n";
   return app::kExitClean;
 }
 

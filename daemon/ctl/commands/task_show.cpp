@@ -1,13 +1,13 @@
+#include "commands.hpp"
+
+#include "../../exit_codes.hpp"
+#include "../output/table.hpp"
+#include "../output/text.hpp"
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <ostream>
-
-#include "../../exit_codes.hpp"
-#include "../output/table.hpp"
-#include "../output/text.hpp"
-#include "commands.hpp"
 
 namespace disttask::ctl {
 namespace {
@@ -47,10 +47,12 @@ TaskView look(Context& context, const proto::Task& task) {
     std::size_t bytes = 0;
     for (const auto& subtask : subtasks) {
       if (subtask.state != proto::SubtaskState::kPending) ++step.nodes[subtask.exec_id];
-      if (subtask.state == proto::SubtaskState::kSucceed) step.rows_succeeded += proto::parseSummary(subtask.summary).row_count;
+      if (subtask.state == proto::SubtaskState::kSucceed)
+        step.rows_succeeded += proto::parseSummary(subtask.summary).row_count;
       bytes += subtask.meta.size();
     }
-    if (!last || task.state != proto::TaskState::kSucceed || subtasks.size() > kMaxResults || bytes > kMaxResultBytes) continue;
+    if (!last || task.state != proto::TaskState::kSucceed || subtasks.size() > kMaxResults || bytes > kMaxResultBytes)
+      continue;
     for (const auto& subtask : subtasks) view.results.push_back(parsedOrText(subtask.meta));
   }
   return view;
@@ -63,8 +65,13 @@ std::string nodesText(const std::map<std::string, std::int64_t>& nodes) {
 }
 
 Json countsJson(const storage::SubtaskCounts& counts) {
-  return Json::Object{{"pending", counts.pending}, {"running", counts.running},   {"succeed", counts.succeed},
-                      {"failed", counts.failed},   {"canceled", counts.canceled}, {"paused", counts.paused}};
+  return Json::Object{
+      {"pending", counts.pending},
+      {"running", counts.running},
+      {"succeed", counts.succeed},
+      {"failed", counts.failed},
+      {"canceled", counts.canceled},
+      {"paused", counts.paused}};
 }
 
 std::string parallelText(const proto::ExtraParams& extra) {
@@ -91,11 +98,17 @@ std::string remainsText(const proto::Task& task, const TaskView& view) {
     const auto& counts = step.progress.counts;
     if (counts.succeed == 0) continue;
     if (!text.empty()) text += '\n';
-    text += fmt::format("{} of {} subtasks of step {}", formatCount(counts.succeed), formatCount(counts.all()), step.progress.step.value());
+    text += fmt::format(
+        "{} of {} subtasks of step {}",
+        formatCount(counts.succeed),
+        formatCount(counts.all()),
+        step.progress.step.value()
+    );
     if (step.rows_succeeded > 0) text += fmt::format(", with {} rows", formatCount(step.rows_succeeded));
   }
   // The one type of ours whose chunks stay where they are, and can be gone on from.
-  if (!text.empty() && task.type == "csv_import") text += fmt::format("\nto go on from there, submit with \"resume_of\": {}", task.id.value());
+  if (!text.empty() && task.type == "csv_import")
+    text += fmt::format("\nto go on from there, submit with \"resume_of\": {}", task.id.value());
   return text;
 }
 
@@ -121,20 +134,38 @@ void showTask(Context& context, const proto::Task& task) {
   facts.add("created", formatTime(task.create_time));
   facts.add("started", formatTime(task.start_time));
   facts.add("ended", formatTime(task.end_time));
-  if (task.end_time >= task.start_time && task.start_time > 0) facts.add("took", formatSpan(std::chrono::seconds(task.end_time - task.start_time)));
+  if (task.end_time >= task.start_time && task.start_time > 0)
+    facts.add("took", formatSpan(std::chrono::seconds(task.end_time - task.start_time)));
   facts.add("error", task.error);
   facts.add("remains", remainsText(task, view));
   for (const auto& result : view.results) facts.add("result", resultText(result));
   facts.print(context.out());
   if (view.steps.empty()) return;
   context.out() << '\n';
-  Table table({{"STEP", Align::kRight}, {"SUBTASKS", Align::kRight}, {"PENDING", Align::kRight}, {"RUNNING", Align::kRight},
-               {"SUCCEED", Align::kRight}, {"FAILED", Align::kRight}, {"CANCELED", Align::kRight}, {"ROWS", Align::kRight}, {"WHO"}});
+  Table table(
+      {{"STEP", Align::kRight},
+       {"SUBTASKS", Align::kRight},
+       {"PENDING", Align::kRight},
+       {"RUNNING", Align::kRight},
+       {"SUCCEED", Align::kRight},
+       {"FAILED", Align::kRight},
+       {"CANCELED", Align::kRight},
+       {"ROWS", Align::kRight},
+       {"WHO"}}
+  );
   for (const auto& [step, nodes, rows_succeeded] : view.steps) {
     const auto& counts = step.counts;
-    table.add({std::to_string(step.step.value()), formatCount(counts.all()) + (step.plan_complete ? "" : "+"), formatCount(counts.pending + counts.paused),
-               formatCount(counts.running), formatCount(counts.succeed), formatCount(counts.failed), formatCount(counts.canceled),
-               formatCount(step.sum.row_count), nodesText(nodes)});
+    table.add(
+        {std::to_string(step.step.value()),
+         formatCount(counts.all()) + (step.plan_complete ? "" : "+"),
+         formatCount(counts.pending + counts.paused),
+         formatCount(counts.running),
+         formatCount(counts.succeed),
+         formatCount(counts.failed),
+         formatCount(counts.canceled),
+         formatCount(step.sum.row_count),
+         nodesText(nodes)}
+    );
   }
   table.print(context.out());
 }

@@ -1,3 +1,7 @@
+#include "commands.hpp"
+#include "disttask/base/random.hpp"
+
+#include "../../exit_codes.hpp"
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -6,10 +10,6 @@
 #include <memory>
 #include <ostream>
 #include <system_error>
-
-#include "../../exit_codes.hpp"
-#include "commands.hpp"
-#include "disttask/base/random.hpp"
 
 namespace disttask::ctl {
 namespace {
@@ -24,13 +24,16 @@ std::string readMeta(const std::string& meta) {
   std::FILE* file = stdin;
   if (path != "-") {
     opened.reset(std::fopen(path.c_str(), "re"));
-    if (!opened) throw Exception(ErrorCode::kNotFound, "--meta: " + path + ": " + std::generic_category().message(errno));
+    if (!opened)
+      throw Exception(ErrorCode::kNotFound, "--meta: " + path + ": " + std::generic_category().message(errno));
     file = opened.get();
   }
   std::string text(kMaxMetaBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file));
-  if (std::ferror(file) != 0) throw Exception(ErrorCode::kNotFound, "--meta: " + path + ": " + std::generic_category().message(errno));
-  if (text.size() > kMaxMetaBytes) throw Exception(ErrorCode::kInvalidArgument, "--meta: " + path + " is larger than 16 MiB");
+  if (std::ferror(file) != 0)
+    throw Exception(ErrorCode::kNotFound, "--meta: " + path + ": " + std::generic_category().message(errno));
+  if (text.size() > kMaxMetaBytes)
+    throw Exception(ErrorCode::kInvalidArgument, "--meta: " + path + " is larger than 16 MiB");
   return text;
 }
 
@@ -49,8 +52,15 @@ std::string makeKey(const std::string& type) {
   std::tm parts{};
   gmtime_r(&now, &parts);
   return fmt::format(
-      "{}-{:04}{:02}{:02}-{:02}{:02}{:02}-{:06x}", type, parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-      parts.tm_sec, randomBelow(1 << 24)
+      "{}-{:04}{:02}{:02}-{:02}{:02}{:02}-{:06x}",
+      type,
+      parts.tm_year + 1900,
+      parts.tm_mon + 1,
+      parts.tm_mday,
+      parts.tm_hour,
+      parts.tm_min,
+      parts.tm_sec,
+      randomBelow(1 << 24)
   );
 }
 
@@ -60,7 +70,8 @@ int execute(Context& context, const TaskSubmit& options) {
   storage::TaskRequest request;
   request.type = options.type;
   request.key = options.key.empty() ? makeKey(options.type) : options.key;
-  if (request.key.rfind("id:", 0) == 0) throw Exception(ErrorCode::kInvalidArgument, "a key must not begin with id:, which names tasks by number");
+  if (request.key.rfind("id:", 0) == 0)
+    throw Exception(ErrorCode::kInvalidArgument, "a key must not begin with id:, which names tasks by number");
   request.meta = checkMeta(readMeta(options.meta));
   request.slots = options.slots;
   request.priority = options.priority;
@@ -73,7 +84,12 @@ int execute(Context& context, const TaskSubmit& options) {
   if (result.existed && !options.if_absent) {
     throw Exception(
         ErrorCode::kAlreadyExists,
-        fmt::format("the key '{}' was used before, by task id:{}; a key is used once, for ever (--if-absent gives the old task)", request.key, id)
+        fmt::format(
+            "the key '{}' was used before, by task id:{}; a key is used once, for ever (--if-absent gives the old "
+            "task)",
+            request.key,
+            id
+        )
     );
   }
   if (!result.existed) context.nudgeOwner();
@@ -86,7 +102,8 @@ int execute(Context& context, const TaskSubmit& options) {
     }
     return app::kExitClean;
   }
-  context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "', id:" << id << '\n';
+  context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "', id:" << id
+                << '\n';
   return waitForTask(context, result.id, options.wait);
 }
 

@@ -1,15 +1,14 @@
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <ostream>
+#include "commands.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../output/progress.hpp"
 #include "../output/text.hpp"
-#include "commands.hpp"
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ostream>
 
 namespace disttask::ctl {
 namespace {
@@ -40,8 +39,9 @@ Snapshot takeSnapshot(Context& context, const proto::Task& task) {
 
 /// Failures that pass by themselves: the wait goes on, the task does too.
 bool isPassing(const Error& error) {
-  return error.code() == ErrorCode::kStoreUnavailable || error.code() == ErrorCode::kStoreTooMany || error.code() == ErrorCode::kStoreKilled ||
-         error.code() == ErrorCode::kTimedOut || error.code() == ErrorCode::kStoreConflict;
+  return error.code() == ErrorCode::kStoreUnavailable || error.code() == ErrorCode::kStoreTooMany ||
+         error.code() == ErrorCode::kStoreKilled || error.code() == ErrorCode::kTimedOut ||
+         error.code() == ErrorCode::kStoreConflict;
 }
 
 /// Looks until the task is done; nothing when the time limit passed first. Writes progress to err.
@@ -116,7 +116,10 @@ int execute(Context& context, const TaskCancel& options) {
     const auto now = context.store().clientTable().findTask(context.call(), task.id);
     const auto state = now ? now->state : task.state;
     if (proto::isDone(state)) {
-      throw Exception(ErrorCode::kPrecondition, fmt::format("task id:{} has ended already: {}", task.id.value(), proto::toString(state)));
+      throw Exception(
+          ErrorCode::kPrecondition,
+          fmt::format("task id:{} has ended already: {}", task.id.value(), proto::toString(state))
+      );
     }
     context.err() << fmt::format("task id:{} is {} already\n", task.id.value(), proto::toString(state));
   }

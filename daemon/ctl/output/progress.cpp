@@ -1,11 +1,11 @@
 #include "progress.hpp"
 
+#include "disttask/base/utf8.hpp"
+#include "text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "disttask/base/utf8.hpp"
-#include "text.hpp"
 
 namespace disttask::ctl {
 namespace {
@@ -13,9 +13,11 @@ namespace {
 using std::chrono::seconds;
 constexpr auto kWindow = seconds(10);
 constexpr auto kPlainEvery = seconds(5);
-constexpr std::size_t kBarWidth = 24;
+constexpr std::size_t kBarWidth = 16;
 
-double secondsOf(runtime::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double secondsOf(runtime::Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 /// Known only while the plan is: a share of an unknown whole misleads.
 std::optional<int> percentOf(const Snapshot& snapshot) {
@@ -40,7 +42,9 @@ std::optional<seconds> Progress::timeLeft(const Snapshot& snapshot) const {
   const double span = secondsOf(samples_.back().at - first_->at);
   const auto open = snapshot.planned - snapshot.done;
   if (done <= 0 || span < 1 || open <= 0) return std::nullopt;
-  return seconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(span / static_cast<double>(done) * static_cast<double>(open))));
+  return seconds(
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(span / static_cast<double>(done) * static_cast<double>(open)))
+  );
 }
 
 std::string Progress::describe(const Snapshot& snapshot) const {
@@ -48,7 +52,14 @@ std::string Progress::describe(const Snapshot& snapshot) const {
   std::string text;
   if (snapshot.step >= 0 && terminal_) {
     const auto filled = kBarWidth * static_cast<std::size_t>(percent.value_or(0)) / 100;
-    text = fmt::format("{}, step {} [{}{}]", snapshot.state, snapshot.step, std::string(filled, '#'), std::string(kBarWidth - filled, '-'));
+    // What is usual goes without saying: the line should fit into 80 columns.
+    text = fmt::format(
+        "{}step {} [{}{}]",
+        snapshot.state == "running" ? "" : snapshot.state + ", ",
+        snapshot.step,
+        std::string(filled, '#'),
+        std::string(kBarWidth - filled, '-')
+    );
   } else {
     text = snapshot.step >= 0 ? fmt::format("{}, step {}:", snapshot.state, snapshot.step) : snapshot.state;
   }
@@ -57,7 +68,7 @@ std::string Progress::describe(const Snapshot& snapshot) const {
   text += fmt::format(" {}/{}{} subtasks", snapshot.done, snapshot.planned, snapshot.plan_complete ? "" : "+");
   if (snapshot.failed > 0) text += fmt::format(", {} failed", snapshot.failed);
   if (const auto rate = rowsPerSecond()) text += fmt::format(", {} rows/s", formatShort(*rate));
-  if (const auto left = timeLeft(snapshot)) text += ", about " + formatSpan(*left) + " left";
+  if (const auto left = timeLeft(snapshot)) text += (terminal_ ? ", ~" : ", about ") + formatSpan(*left) + " left";
   return text;
 }
 
@@ -85,6 +96,8 @@ std::string Progress::update(const Snapshot& snapshot, runtime::TimePoint now) {
   return line + "\n";
 }
 
-std::string Progress::finish() const { return terminal_ && last_ ? "\n" : ""; }
+std::string Progress::finish() const {
+  return terminal_ && last_ ? "\n" : "";
+}
 
 }  // namespace disttask::ctl

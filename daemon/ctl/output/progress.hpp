@@ -1,26 +1,26 @@
 #pragma once
+#include "disttask/runtime/clock.hpp"
+
 #include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
-
-#include "disttask/runtime/clock.hpp"
 
 namespace disttask::ctl {
 
 /// What a waiter knows of a task at one moment.
 struct Snapshot {
   std::string state;
-  std::int32_t step = -1;         ///< negative: no step entered yet, or past the last
-  std::int64_t done = 0;          ///< ended subtasks of the step
-  std::int64_t planned = 0;       ///< subtasks of the step so far
+  std::int32_t step = -1;    ///< negative: no step entered yet, or past the last
+  std::int64_t done = 0;     ///< ended subtasks of the step
+  std::int64_t planned = 0;  ///< subtasks of the step so far
   std::int64_t failed = 0;
-  std::int64_t rows = 0;          ///< rows that the step's subtasks report
-  bool plan_complete = false;     ///< `planned` will not grow
+  std::int64_t rows = 0;       ///< rows that the step's subtasks report
+  bool plan_complete = false;  ///< `planned` will not grow
 };
 
-/// Turns snapshots into a progress bar (on a terminal: one line, rewritten) or into plain lines (at each change of state or step, else every
-/// five seconds when something moved). Pure: time and text go in and out. One thread.
+/// Turns snapshots into a progress bar (on a terminal: one line, rewritten) or into plain lines (at each change of
+/// state or step, else every five seconds when something moved). Pure: time and text go in and out. One thread.
 class Progress {
  public:
   Progress(bool terminal, std::size_t columns) : terminal_(terminal), columns_(columns) {}

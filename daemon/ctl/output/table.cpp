@@ -1,9 +1,9 @@
 #include "table.hpp"
 
+#include "disttask/base/utf8.hpp"
+
 #include <algorithm>
 #include <ostream>
-
-#include "disttask/base/utf8.hpp"
 
 namespace disttask::ctl {
 namespace {
@@ -45,7 +45,8 @@ void Table::print(std::ostream& out) const {
     // Empty cells at the end of a row would leave spaces behind.
     auto end = row.size();
     while (end > 0 && row[end - 1].empty()) --end;
-    for (std::size_t i = 0; i < end; ++i) out << (i == 0 ? "" : "  ") << pad(row[i], widths[i], columns_[i].align, i + 1 == end);
+    for (std::size_t i = 0; i < end; ++i)
+      out << (i == 0 ? "" : "  ") << pad(row[i], widths[i], columns_[i].align, i + 1 == end);
     out << '\n';
   };
   print_row(titles);

@@ -12,8 +12,8 @@ struct Column {
   Align align = Align::kLeft;
 };
 
-/// A table for people: columns as wide as their widest cell in terminal columns (wide characters count two), two spaces between them, no
-/// spaces at line ends. Control characters in cells become spaces.
+/// A table for people: columns as wide as their widest cell in terminal columns (wide characters count two), two spaces
+/// between them, no spaces at line ends. Control characters in cells become spaces.
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

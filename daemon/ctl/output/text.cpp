@@ -19,8 +19,12 @@ std::string format(std::int64_t seconds, const char* form, bool utc) {
 
 }  // namespace
 
-std::string formatTime(std::int64_t seconds) { return format(seconds, "%Y-%m-%d %H:%M:%S", false); }
-std::string formatIsoTime(std::int64_t seconds) { return format(seconds, "%Y-%m-%dT%H:%M:%SZ", true); }
+std::string formatTime(std::int64_t seconds) {
+  return format(seconds, "%Y-%m-%d %H:%M:%S", false);
+}
+std::string formatIsoTime(std::int64_t seconds) {
+  return format(seconds, "%Y-%m-%dT%H:%M:%SZ", true);
+}
 
 std::string formatCount(std::int64_t number) {
   auto text = std::to_string(number);

@@ -1,14 +1,16 @@
-#include <fmt/format.h>
-
 #include "disttask/settings/endpoint_text.hpp"
 #include "disttask/settings/loader.hpp"
 #include "disttask/settings/units.hpp"
+
+#include <fmt/format.h>
 
 namespace disttask::settings {
 namespace {
 
 /// A JSON string is a YAML string too, and needs no rules of its own for quoting.
-std::string quoted(const std::string& text) { return Json(text).dump(); }
+std::string quoted(const std::string& text) {
+  return Json(text).dump();
+}
 
 std::string list(const std::vector<std::string>& texts) {
   Json::Array items(texts.begin(), texts.end());
@@ -76,44 +78,75 @@ std::string_view formatName(LogFormat format) {
 }
 
 std::string dumpNode(const NodeSettings& node) {
-  auto text = fmt::format("node:\n  id: {}\n  scope: {}\n  slots: {}\n", quoted(node.id), quoted(node.scope), node.slots);
+  auto text =
+      fmt::format("node:\n  id: {}\n  scope: {}\n  slots: {}\n", quoted(node.id), quoted(node.scope), node.slots);
   if (node.memory_bytes > 0) text += fmt::format("  memory: {}\n", formatSize(node.memory_bytes));
   text += fmt::format("  listen: {}\n", quoted(node.listen));
   if (!node.advertise.empty()) text += fmt::format("  advertise: {}\n", quoted(node.advertise));
-  return text + fmt::format("  state_dir: {}\n  lease: {}\n  stop_timeout: {}\n", quoted(node.state_dir), formatDuration(node.lease),
-                            formatDuration(node.stop_timeout));
+  return text + fmt::format(
+                    "  state_dir: {}\n  lease: {}\n  stop_timeout: {}\n",
+                    quoted(node.state_dir),
+                    formatDuration(node.lease),
+                    formatDuration(node.stop_timeout)
+                );
 }
 
 std::string dumpStore(const StoreSettings& store) {
   std::vector<std::string> endpoints;
   for (const auto& endpoint : store.endpoints) endpoints.push_back(toString(endpoint));
-  return fmt::format("store:\n  endpoints: {}\n  user: {}\n", list(endpoints), quoted(store.user)) + password(store.password, "  ") +
-         fmt::format("  schema: {}\n", quoted(store.schema)) + tls(store.tls, "  ") +
-         fmt::format("  connect_timeout: {}\n  read_timeout: {}\n", formatDuration(store.connect_timeout), formatDuration(store.read_timeout)) +
-         fmt::format("  pool: {{max_connections: {}, max_idle: {}}}\n", store.pool.max_connections, formatDuration(store.pool.max_idle));
+  return fmt::format("store:\n  endpoints: {}\n  user: {}\n", list(endpoints), quoted(store.user)) +
+         password(store.password, "  ") + fmt::format("  schema: {}\n", quoted(store.schema)) + tls(store.tls, "  ") +
+         fmt::format(
+             "  connect_timeout: {}\n  read_timeout: {}\n",
+             formatDuration(store.connect_timeout),
+             formatDuration(store.read_timeout)
+         ) +
+         fmt::format(
+             "  pool: {{max_connections: {}, max_idle: {}}}\n",
+             store.pool.max_connections,
+             formatDuration(store.pool.max_idle)
+         );
 }
 
 std::string dumpConnection(const std::string& name, const ConnectionSettings& connection) {
-  return fmt::format("  {}:\n    endpoint: {}\n    user: {}\n", quoted(name), quoted(toString(connection.endpoint)), quoted(connection.user)) +
+  return fmt::format(
+             "  {}:\n    endpoint: {}\n    user: {}\n",
+             quoted(name),
+             quoted(toString(connection.endpoint)),
+             quoted(connection.user)
+         ) +
          password(connection.password, "    ") + tls(connection.tls, "    ") +
-         fmt::format("    max_connections: {}\n    types: {}\n    schemas: {}\n    ledger: {}\n", connection.max_connections,
-                     list(connection.types), list(connection.schemas), quoted(connection.ledger));
+         fmt::format(
+             "    max_connections: {}\n    types: {}\n    schemas: {}\n    ledger: {}\n",
+             connection.max_connections,
+             list(connection.types),
+             list(connection.schemas),
+             quoted(connection.ledger)
+         );
 }
 
 }  // namespace
 
 std::string dumpSettings(const Settings& settings) {
   auto text = dumpNode(settings.node) + dumpStore(settings.store);
-  text += fmt::format("polling:\n  task_interval: {}\n  subtask_interval: {}\n  max_interval: {}\n",
-                      formatDuration(settings.polling.task_interval), formatDuration(settings.polling.subtask_interval),
-                      formatDuration(settings.polling.max_interval));
-  text += fmt::format("scheduler:\n  enabled: {}\n  max_tasks: {}\n", settings.scheduler.enabled, settings.scheduler.max_tasks);
+  text += fmt::format(
+      "polling:\n  task_interval: {}\n  subtask_interval: {}\n  max_interval: {}\n",
+      formatDuration(settings.polling.task_interval),
+      formatDuration(settings.polling.subtask_interval),
+      formatDuration(settings.polling.max_interval)
+  );
+  text += fmt::format(
+      "scheduler:\n  enabled: {}\n  max_tasks: {}\n", settings.scheduler.enabled, settings.scheduler.max_tasks
+  );
   text += fmt::format("plugins:\n  dir: {}\n  list: {}\n", quoted(settings.plugins.dir), list(settings.plugins.list));
   if (!settings.plugins.config.empty()) text += "  config:\n";
-  for (const auto& [type, config] : settings.plugins.config) text += fmt::format("    {}: {}\n", quoted(type), redact(config).dump());
+  for (const auto& [type, config] : settings.plugins.config)
+    text += fmt::format("    {}: {}\n", quoted(type), redact(config).dump());
   if (!settings.connections.empty()) text += "connections:\n";
   for (const auto& [name, connection] : settings.connections) text += dumpConnection(name, connection);
-  return text + fmt::format("log:\n  level: {}\n  format: {}\n", levelName(settings.log.level), formatName(settings.log.format));
+  return text + fmt::format(
+                    "log:\n  level: {}\n  format: {}\n", levelName(settings.log.level), formatName(settings.log.format)
+                );
 }
 
 }  // namespace disttask::settings

@@ -36,7 +36,8 @@ std::optional<Endpoint> parseEndpoint(std::string_view text, std::uint16_t defau
     }
   } else {
     const auto colon = text.find(':');
-    if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos) return std::nullopt;  // v6 needs brackets
+    if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos)
+      return std::nullopt;  // v6 needs brackets
     endpoint.host = text.substr(0, colon);
     has_port = colon != std::string_view::npos;
     if (has_port) port_text = text.substr(colon + 1);

@@ -1,3 +1,5 @@
+#include "disttask/settings/loader.hpp"
+
 #include <sched.h>
 #include <unistd.h>
 
@@ -7,12 +9,11 @@
 #include <sstream>
 #include <string>
 
-#include "disttask/settings/loader.hpp"
-
 namespace disttask::settings {
 namespace {
 
-/// Calls `each` with the folder of every cgroup that this process is in and of their parents (v2, and the v1 controller named).
+/// Calls `each` with the folder of every cgroup that this process is in and of their parents (v2, and the v1 controller
+/// named).
 template <typename F>
 void forEachCgroup(const std::string& v1_controller, F each) {
   std::ifstream file("/proc/self/cgroup");

@@ -1,8 +1,10 @@
 #include "disttask/settings/loader.hpp"
 
-#include <fmt/format.h>
+#include "disttask/settings/endpoint_text.hpp"
+#include "store_section.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -11,9 +13,6 @@
 #include <memory>
 #include <system_error>
 
-#include "disttask/settings/endpoint_text.hpp"
-#include "store_section.hpp"
-
 namespace disttask::settings {
 namespace {
 
@@ -21,20 +20,21 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
-    {{"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}}
-};
+    {{"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}}};
 constexpr std::array<std::pair<std::string_view, LogFormat>, 3> kFormats{
-    {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}}
-};
+    {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
 
 /// True for names that every host answers to: they identify nobody.
 bool isLocalName(std::string_view name) {
   const auto host = name.substr(0, name.find(':'));
-  return host.empty() || host == "localhost" || host.substr(0, 10) == "localhost." || host == "(none)" || host.substr(0, 4) == "127.";
+  return host.empty() || host == "localhost" || host.substr(0, 10) == "localhost." || host == "(none)" ||
+         host.substr(0, 4) == "127.";
 }
 
 bool isPrintable(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
+  });
 }
 
 /// Nudges are sent without asking a name server, so that they never wait.
@@ -42,7 +42,8 @@ bool isAddress(const std::optional<Endpoint>& endpoint) {
   if (!endpoint || !endpoint->socket.empty()) return false;
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   const auto* host = endpoint->host.c_str();
-  return endpoint->host == "localhost" || inet_pton(AF_INET, host, bytes.data()) == 1 || inet_pton(AF_INET6, host, bytes.data()) == 1;
+  return endpoint->host == "localhost" || inet_pton(AF_INET, host, bytes.data()) == 1 ||
+         inet_pton(AF_INET6, host, bytes.data()) == 1;
 }
 
 const YamlNode* valueOf(Section& root, std::string_view key) {
@@ -52,15 +53,19 @@ const YamlNode* valueOf(Section& root, std::string_view key) {
 
 void readNodeId(Section& section, const HostFacts& facts, NodeSettings& settings) {
   section.readText("instance", settings.instance);
-  if (!settings.instance.empty() && (!isPrintable(settings.instance) || settings.instance.find(':') != std::string::npos)) {
+  if (!settings.instance.empty() &&
+      (!isPrintable(settings.instance) || settings.instance.find(':') != std::string::npos)) {
     section.problem("instance", "value '" + settings.instance + "', expected a text without spaces and colons");
   }
   section.readText("id", settings.id);
   if (section.has("id")) {
-    if (isLocalName(settings.id)) section.problem("id", "value '" + settings.id + "', expected a name that no other host has, never localhost");
+    if (isLocalName(settings.id))
+      section.problem("id", "value '" + settings.id + "', expected a name that no other host has, never localhost");
     if (section.has("instance")) section.problem("instance", "stands beside id, expected only one of them");
   } else if (isLocalName(facts.host_name)) {
-    section.problem("id", "is missing, and this host calls itself '" + facts.host_name + "', which identifies nobody; set node.id");
+    section.problem(
+        "id", "is missing, and this host calls itself '" + facts.host_name + "', which identifies nobody; set node.id"
+    );
   } else {
     settings.id = settings.instance.empty() ? facts.host_name : facts.host_name + ":" + settings.instance;
   }
@@ -86,7 +91,9 @@ void readNode(const YamlNode* node, Problems& problems, const HostFacts& facts, 
   if (!isAddress(listen)) {
     section.problem("listen", "value '" + settings.listen + "', expected IP_ADDRESS:PORT");
   } else if ((listen->host == "0.0.0.0" || listen->host == "::") && settings.advertise.empty()) {
-    section.problem("advertise", "is missing, expected IP_ADDRESS or IP_ADDRESS:PORT, since listen takes every address");
+    section.problem(
+        "advertise", "is missing, expected IP_ADDRESS or IP_ADDRESS:PORT, since listen takes every address"
+    );
   }
   if (!settings.advertise.empty()) {
     if (!isAddress(parseEndpoint(settings.advertise, 0))) {
@@ -94,7 +101,8 @@ void readNode(const YamlNode* node, Problems& problems, const HostFacts& facts, 
     }
   }
   section.readText("state_dir", settings.state_dir);
-  if (settings.state_dir.front() != '/') section.problem("state_dir", "value '" + settings.state_dir + "', expected an absolute path");
+  if (settings.state_dir.front() != '/')
+    section.problem("state_dir", "value '" + settings.state_dir + "', expected an absolute path");
   section.readDuration("lease", seconds(3), hours(1), settings.lease);
   section.readDuration("stop_timeout", milliseconds(0), hours(24), settings.stop_timeout);
 }
@@ -105,7 +113,9 @@ void readPolling(const YamlNode* node, Problems& problems, PollingSettings& sett
   section.readDuration("subtask_interval", milliseconds(10), minutes(1), settings.subtask_interval);
   section.readDuration("max_interval", milliseconds(10), minutes(10), settings.max_interval);
   if (settings.max_interval < std::max(settings.task_interval, settings.subtask_interval)) {
-    section.problem("max_interval", "is shorter than task_interval or subtask_interval, expected at least the longer of them");
+    section.problem(
+        "max_interval", "is shorter than task_interval or subtask_interval, expected at least the longer of them"
+    );
   }
 }
 
@@ -113,7 +123,8 @@ void readPlugins(const YamlNode* node, Problems& problems, const HostFacts& fact
   Section section(node, "plugins", problems);
   settings.dir = facts.plugin_dir;
   section.readText("dir", settings.dir);
-  if (section.has("dir") && settings.dir.front() != '/') section.problem("dir", "value '" + settings.dir + "', expected an absolute path");
+  if (section.has("dir") && settings.dir.front() != '/')
+    section.problem("dir", "value '" + settings.dir + "', expected an absolute path");
   section.readTexts("list", settings.list);
   const auto* config = section.find("config");
   Section types(config == nullptr ? nullptr : &config->value, "plugins.config", problems);
@@ -121,11 +132,15 @@ void readPlugins(const YamlNode* node, Problems& problems, const HostFacts& fact
 }
 
 std::string formatProblems(Problems& problems, const std::string& file_name) {
-  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) { return a.line < b.line; });
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return a.line < b.line;
+  });
   std::string text;
   for (const auto& problem : problems) {
     if (!text.empty()) text += '\n';
-    text += fmt::format("{}:{}: {}{}{}", file_name, problem.line, problem.path, problem.path.empty() ? "" : ": ", problem.text);
+    text += fmt::format(
+        "{}:{}: {}{}{}", file_name, problem.line, problem.path, problem.path.empty() ? "" : ": ", problem.text
+    );
   }
   return text;
 }
@@ -136,7 +151,8 @@ Expected<std::string> readFile(const std::string& path) {
   // One byte more than a file may have is enough to refuse it.
   std::string text((1 << 20) + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return Error(ErrorCode::kInvalidConfig, path + ": " + std::generic_category().message(errno));
+  if (std::ferror(file.get()) != 0)
+    return Error(ErrorCode::kInvalidConfig, path + ": " + std::generic_category().message(errno));
   return text;
 }
 

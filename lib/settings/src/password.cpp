@@ -1,5 +1,7 @@
 #include "disttask/settings/password.hpp"
 
+#include "disttask/base/error.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,14 +10,14 @@
 #include <cerrno>
 #include <system_error>
 
-#include "disttask/base/error.hpp"
-
 namespace disttask::settings {
 namespace {
 
 constexpr std::size_t kMaxPasswordBytes = 4096;
 
-std::string systemText(int number) { return std::generic_category().message(number); }
+std::string systemText(int number) {
+  return std::generic_category().message(number);
+}
 
 std::string checkMode(const struct stat& status) {
   if (!S_ISREG(status.st_mode)) return "is no regular file";
@@ -37,7 +39,10 @@ std::string readPassword(const PasswordSource& source, const std::string& creden
   std::string path = source.file;
   if (!source.credential.empty()) {
     if (credentials_directory.empty()) {
-      throw Exception(ErrorCode::kInvalidConfig, "no systemd credentials for this process, so there is no credential '" + source.credential + "'");
+      throw Exception(
+          ErrorCode::kInvalidConfig,
+          "no systemd credentials for this process, so there is no credential '" + source.credential + "'"
+      );
     }
     path = credentials_directory + "/" + source.credential;
   }

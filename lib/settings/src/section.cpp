@@ -1,13 +1,13 @@
 #include "section.hpp"
 
+#include "disttask/base/utf8.hpp"
+#include "disttask/settings/nearest_name.hpp"
+#include "disttask/settings/units.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-
-#include "disttask/base/utf8.hpp"
-#include "disttask/settings/nearest_name.hpp"
-#include "disttask/settings/units.hpp"
 
 namespace disttask::settings {
 
@@ -25,7 +25,8 @@ std::string describe(const YamlNode& node) {
   return "no value";
 }
 
-Section::Section(const YamlNode* node, std::string path, Problems& problems) : node_(node), path_(std::move(path)), problems_(problems) {
+Section::Section(const YamlNode* node, std::string path, Problems& problems)
+    : node_(node), path_(std::move(path)), problems_(problems) {
   if (node_ == nullptr) return;
   if (node_->kind != YamlNode::Kind::kMap && node_->kind != YamlNode::Kind::kNull) {
     problems_.push_back({node_->line, path_, describe(*node_) + ", expected keys with values"});
@@ -39,7 +40,8 @@ Section::~Section() {
     if (std::find(known_.begin(), known_.end(), member.key) != known_.end()) continue;
     std::string text = "unknown key";
     const auto nearest = nearestName(member.key, known_);
-    if (member.key.find("passw") != std::string::npos && nearest != "password_file" && nearest != "password_credential") {
+    if (member.key.find("passw") != std::string::npos && nearest != "password_file" &&
+        nearest != "password_credential") {
       text += "; a password stands in a file of its own: password_file";
     } else if (!nearest.empty()) {
       text += ", did you mean '" + nearest + "'?";
@@ -74,7 +76,9 @@ const YamlMember* Section::findScalar(std::string_view key, std::string_view exp
 }
 
 void Section::wrong(const YamlMember& member, std::string_view expected) {
-  problems_.push_back({member.value.line, pathOf(member.key), fmt::format("{}, expected {}", describe(member.value), expected)});
+  problems_.push_back(
+      {member.value.line, pathOf(member.key), fmt::format("{}, expected {}", describe(member.value), expected)}
+  );
 }
 
 void Section::problem(std::string_view key, std::string text) {
@@ -114,13 +118,16 @@ void Section::readInt(std::string_view key, std::int32_t min, std::int32_t max, 
   const auto& text = member->value.scalar;
   std::int64_t number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (!member->value.plain || failure != std::errc{} || end != text.data() + text.size() || number < min || number > max) {
+  if (!member->value.plain || failure != std::errc{} || end != text.data() + text.size() || number < min ||
+      number > max) {
     return wrong(*member, expected);
   }
   out = static_cast<std::int32_t>(number);
 }
 
-void Section::readDuration(std::string_view key, std::chrono::milliseconds min, std::chrono::milliseconds max, std::chrono::milliseconds& out) {
+void Section::readDuration(
+    std::string_view key, std::chrono::milliseconds min, std::chrono::milliseconds max, std::chrono::milliseconds& out
+) {
   const auto expected = fmt::format("a length of time from {} to {}", formatDuration(min), formatDuration(max));
   const auto* member = findScalar(key, expected);
   if (member == nullptr) return;

@@ -1,4 +1,6 @@
 #pragma once
+#include "yaml_tree.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <span>
@@ -7,12 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "yaml_tree.hpp"
-
 namespace disttask::settings {
 
-/// Reads the members of one YAML map into variables that hold the defaults, and notes what is wrong. A member that is absent or wrong leaves its
-/// variable as it is. The destructor reports members that nobody asked for.
+/// Reads the members of one YAML map into variables that hold the defaults, and notes what is wrong. A member that is
+/// absent or wrong leaves its variable as it is. The destructor reports members that nobody asked for.
 class Section {
  public:
   /// `node` may be null (nothing is set) or no map (that is a problem).
@@ -24,7 +24,9 @@ class Section {
   /// Returns the member, or null when absent or when it has no value.
   const YamlMember* find(std::string_view key);
   [[nodiscard]] bool has(std::string_view key) { return find(key) != nullptr; }
-  [[nodiscard]] std::string pathOf(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+  [[nodiscard]] std::string pathOf(std::string_view key) const {
+    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+  }
   [[nodiscard]] int line() const noexcept { return node_ == nullptr ? 1 : node_->line; }
   /// Returns all members, for maps whose keys are names; they count as known.
   const std::vector<YamlMember>& all();
@@ -32,7 +34,9 @@ class Section {
   void readText(std::string_view key, std::string& out);
   void readBool(std::string_view key, bool& out);
   void readInt(std::string_view key, std::int32_t min, std::int32_t max, std::int32_t& out);
-  void readDuration(std::string_view key, std::chrono::milliseconds min, std::chrono::milliseconds max, std::chrono::milliseconds& out);
+  void readDuration(
+      std::string_view key, std::chrono::milliseconds min, std::chrono::milliseconds max, std::chrono::milliseconds& out
+  );
   void readSize(std::string_view key, std::int64_t min, std::int64_t max, std::int64_t& out);
   /// A list of texts; one text alone counts as a list of one.
   void readTexts(std::string_view key, std::vector<std::string>& out);

@@ -1,27 +1,30 @@
 #include "store_section.hpp"
 
+#include "disttask/settings/endpoint_text.hpp"
+#include "disttask/settings/password.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-
-#include "disttask/settings/endpoint_text.hpp"
-#include "disttask/settings/password.hpp"
 
 namespace disttask::settings {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-constexpr std::array<std::pair<std::string_view, TlsMode>, 2> kTlsModes{{{"off", TlsMode::kOff}, {"verify", TlsMode::kVerify}}};
+constexpr std::array<std::pair<std::string_view, TlsMode>, 2> kTlsModes{
+    {{"off", TlsMode::kOff}, {"verify", TlsMode::kVerify}}};
 
 bool isLocal(const Endpoint& endpoint) {
-  return !endpoint.socket.empty() || endpoint.host == "localhost" || endpoint.host == "::1" || endpoint.host.rfind("127.", 0) == 0;
+  return !endpoint.socket.empty() || endpoint.host == "localhost" || endpoint.host == "::1" ||
+         endpoint.host.rfind("127.", 0) == 0;
 }
 
 void readTlsFile(Section& section, std::string_view key, std::string& path) {
   section.readText(key, path);
-  if (!path.empty() && ::access(path.c_str(), R_OK) != 0) section.problem(key, "value '" + path + "', expected a file that can be read");
+  if (!path.empty() && ::access(path.c_str(), R_OK) != 0)
+    section.problem(key, "value '" + path + "', expected a file that can be read");
 }
 
 /// Reads `socket`, or the endpoints under `key`.
@@ -57,14 +60,18 @@ void readEndpoints(Section& section, std::string_view key, bool many, std::vecto
 
 bool isPlainName(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && std::string_view("`'\"./\\").find(c) == std::string_view::npos;
+    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' &&
+           std::string_view("`'\"./\\").find(c) == std::string_view::npos;
   });
 }
 
 void readTls(Section& parent, Problems& problems, bool remote, Tls& tls) {
   const auto* member = parent.find("tls");
   if (member == nullptr) {
-    if (remote) parent.problem("", "goes over the network; say tls: {mode: verify, ca: FILE}, or tls: {mode: off} if that network is trusted");
+    if (remote)
+      parent.problem(
+          "", "goes over the network; say tls: {mode: verify, ca: FILE}, or tls: {mode: off} if that network is trusted"
+      );
     return;
   }
   Section section(&member->value, parent.pathOf("tls"), problems);
@@ -73,8 +80,10 @@ void readTls(Section& parent, Problems& problems, bool remote, Tls& tls) {
   readTlsFile(section, "cert", tls.cert);
   readTlsFile(section, "key", tls.key);
   if (!section.has("mode")) section.problem("mode", "is missing, expected off or verify");
-  if (tls.mode == TlsMode::kVerify && !section.has("ca")) section.problem("ca", "is missing, expected a PEM file to verify the server with");
-  if (section.has("cert") != section.has("key")) section.problem("cert", "and key belong together, expected both or none");
+  if (tls.mode == TlsMode::kVerify && !section.has("ca"))
+    section.problem("ca", "is missing, expected a PEM file to verify the server with");
+  if (section.has("cert") != section.has("key"))
+    section.problem("cert", "and key belong together, expected both or none");
 }
 
 void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource& source) {
@@ -90,7 +99,10 @@ void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource
     }
   }
   if (source.credential.find('/') != std::string::npos) {
-    section.problem("password_credential", "value '" + source.credential + "', expected the name of a systemd credential, without '/'");
+    section.problem(
+        "password_credential",
+        "value '" + source.credential + "', expected the name of a systemd credential, without '/'"
+    );
   } else if (!source.credential.empty() && !facts.credentials_directory.empty()) {
     const auto path = facts.credentials_directory + "/" + source.credential;
     if (const auto wrong = checkPasswordFile(path); !wrong.empty()) {
@@ -109,7 +121,8 @@ void readStore(const YamlNode* node, Problems& problems, const HostFacts& facts,
   section.readText("user", store.user);
   readPasswordSource(section, facts, store.password);
   section.readText("schema", store.schema);
-  if (!isPlainName(store.schema)) section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
+  if (!isPlainName(store.schema))
+    section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
   const bool remote = !std::all_of(store.endpoints.begin(), store.endpoints.end(), isLocal);
   readTls(section, problems, remote, store.tls);
   section.readDuration("connect_timeout", seconds(1), seconds(60), store.connect_timeout);
@@ -120,7 +133,12 @@ void readStore(const YamlNode* node, Problems& problems, const HostFacts& facts,
   pool.readDuration("max_idle", seconds(1), std::chrono::hours(1), store.pool.max_idle);
 }
 
-void readConnections(const YamlNode* node, Problems& problems, const HostFacts& facts, std::map<std::string, ConnectionSettings>& connections) {
+void readConnections(
+    const YamlNode* node,
+    Problems& problems,
+    const HostFacts& facts,
+    std::map<std::string, ConnectionSettings>& connections
+) {
   Section all(node, "connections", problems);
   for (const auto& member : all.all()) {
     const auto path = all.pathOf(member.key);
@@ -143,17 +161,22 @@ void readConnections(const YamlNode* node, Problems& problems, const HostFacts& 
     readTls(section, problems, !endpoints.empty() && !isLocal(connection.endpoint), connection.tls);
     section.readInt("max_connections", 1, 64, connection.max_connections);
     section.readTexts("types", connection.types);
-    if (connection.types.empty()) section.problem("types", "is missing or empty, expected the task types that may use this connection");
+    if (connection.types.empty())
+      section.problem("types", "is missing or empty, expected the task types that may use this connection");
     section.readTexts("schemas", connection.schemas);
-    if (connection.schemas.empty()) section.problem("schemas", "is missing or empty, expected the schemas that tasks may write through this connection");
+    if (connection.schemas.empty())
+      section.problem(
+          "schemas", "is missing or empty, expected the schemas that tasks may write through this connection"
+      );
     for (const auto& schema : connection.schemas) {
       if (!isPlainName(schema)) section.problem("schemas", "value '" + schema + "', expected the name of a schema");
     }
     section.readText("ledger", connection.ledger);
-    if (connection.ledger.empty() && !connection.schemas.empty()) connection.ledger = connection.schemas.front() + ".disttask_csv_ledger";
+    if (connection.ledger.empty() && !connection.schemas.empty())
+      connection.ledger = connection.schemas.front() + ".disttask_csv_ledger";
     const auto dot = connection.ledger.find('.');
-    if (!connection.ledger.empty() &&
-        (dot == std::string::npos || !isPlainName(connection.ledger.substr(0, dot)) || !isPlainName(connection.ledger.substr(dot + 1)))) {
+    if (!connection.ledger.empty() && (dot == std::string::npos || !isPlainName(connection.ledger.substr(0, dot)) ||
+                                       !isPlainName(connection.ledger.substr(dot + 1)))) {
       section.problem("ledger", "value '" + connection.ledger + "', expected SCHEMA.TABLE");
     }
   }

@@ -14,11 +14,16 @@ struct Unit {
   std::int64_t factor;
 };
 constexpr std::array<Unit, 5> kDurations{{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
-constexpr std::array<Unit, 5> kSizes{{{"TiB", 1LL << 40}, {"GiB", 1LL << 30}, {"MiB", 1LL << 20}, {"KiB", 1LL << 10}, {"B", 1}}};
+constexpr std::array<Unit, 5> kSizes{
+    {{"TiB", 1LL << 40}, {"GiB", 1LL << 30}, {"MiB", 1LL << 20}, {"KiB", 1LL << 10}, {"B", 1}}};
 
 template <std::size_t kCount>
 Expected<std::int64_t> parseWithUnit(
-    std::string_view text, const std::array<Unit, kCount>& units, std::string_view what, std::string_view default_unit, std::string_view names
+    std::string_view text,
+    const std::array<Unit, kCount>& units,
+    std::string_view what,
+    std::string_view default_unit,
+    std::string_view names
 ) {
   double number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
@@ -37,7 +42,9 @@ Expected<std::int64_t> parseWithUnit(
     if (product > 9.0e15) return Error(ErrorCode::kInvalidArgument, "is too large");
     return static_cast<std::int64_t>(std::llround(product));
   }
-  return Error(ErrorCode::kInvalidArgument, fmt::format("has the unit '{}', expected one of {}", rest.substr(0, 16), names));
+  return Error(
+      ErrorCode::kInvalidArgument, fmt::format("has the unit '{}', expected one of {}", rest.substr(0, 16), names)
+  );
 }
 
 template <std::size_t kCount>
@@ -60,7 +67,11 @@ Expected<std::int64_t> parseSize(std::string_view text) {
   return parseWithUnit(text, kSizes, "a size", "MiB", "B, KiB, MiB, GiB, TiB");
 }
 
-std::string formatDuration(std::chrono::milliseconds value) { return formatWithUnit(value.count(), kDurations); }
-std::string formatSize(std::int64_t bytes) { return formatWithUnit(bytes, kSizes); }
+std::string formatDuration(std::chrono::milliseconds value) {
+  return formatWithUnit(value.count(), kDurations);
+}
+std::string formatSize(std::int64_t bytes) {
+  return formatWithUnit(bytes, kSizes);
+}
 
 }  // namespace disttask::settings

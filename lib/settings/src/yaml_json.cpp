@@ -1,6 +1,6 @@
-#include <charconv>
-
 #include "yaml_tree.hpp"
+
+#include <charconv>
 
 namespace disttask::settings {
 namespace {

@@ -1,10 +1,10 @@
 // The only source that sees yaml-cpp.
+#include "yaml_tree.hpp"
+
 #include <yaml-cpp/yaml.h>
 
 #include <sstream>
 #include <unordered_set>
-
-#include "yaml_tree.hpp"
 
 namespace disttask::settings {
 namespace {
@@ -19,7 +19,9 @@ struct TooBig {
   const char* why;
 };
 
-int lineOf(const YAML::Node& node, int parent_line) { return node.Mark().is_null() ? parent_line : node.Mark().line + 1; }
+int lineOf(const YAML::Node& node, int parent_line) {
+  return node.Mark().is_null() ? parent_line : node.Mark().line + 1;
+}
 
 class Converter {
  public:

@@ -1,9 +1,9 @@
 #pragma once
+#include "disttask/base/json.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "disttask/base/json.hpp"
 
 namespace disttask::settings {
 
@@ -34,8 +34,8 @@ struct Problem {
 };
 using Problems = std::vector<Problem>;
 
-/// Parses one YAML document. Problems: syntax, more than one document, keys that are no text or stand twice, anchors that refer to themselves,
-/// more than 1 MiB, nesting beyond 32, more than 20,000 values once aliases are written out.
+/// Parses one YAML document. Problems: syntax, more than one document, keys that are no text or stand twice, anchors
+/// that refer to themselves, more than 1 MiB, nesting beyond 32, more than 20,000 values once aliases are written out.
 [[nodiscard]] YamlNode parseYaml(std::string_view text, Problems& problems);
 
 /// Turns it into JSON; plain scalars by YAML's core schema (null, true, 12, 0x1f, 1.5), quoted ones are strings.

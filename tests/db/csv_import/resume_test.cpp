@@ -73,3 +73,15 @@ TEST_CASE("Resuming is refused for an unknown task, other options or another sta
       Catch::StartsWith("resume_of: task 10 read another state of the file: ")
   );
 }
+
+TEST_CASE("The ledger rows of a task go when a new task is planned long after its last chunk") {
+  ImportFixture f;
+  f.execute("create table t (id int, name varchar(50))");
+  const std::string meta = f.meta(f.file("f.csv", numbers(10)), "t", R"("into": "append")");
+  f.import(1, meta);
+  f.import(2, meta);
+  f.execute("update ledger set done_at = now() - interval 31 day where task_id = 1");
+  f.execute("update ledger set done_at = now() - interval 29 day where task_id = 2");
+  f.plan(3, meta, 1);
+  CHECK(f.scalar("select group_concat(distinct task_id order by task_id) from ledger") == "2,3");
+}

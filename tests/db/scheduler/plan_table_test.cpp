@@ -287,7 +287,7 @@ TEST_CASE("A step number is entered once per task", "[db][scheduler][plan]") {
     const auto outcome = fixture.plans().setStep(call, plan, kOne);
     FAIL("setStep returned " << static_cast<int>(outcome));
   } catch (const Exception& e) {
-    CHECK(e.error().code() == ErrorCode::kPluginFailed);
+    CHECK(e.error().code() == ErrorCode::kInvalidArgument);
     CHECK_THAT(e.error().message(), Catch::Contains("step 1 a second time"));
   }
   CHECK(fixture.plans().setStep(call, plan, kStepDone) == PlanWrite::kApplied);

@@ -23,10 +23,11 @@ EarlyEnd endOf(const Words& words) {
 }  // namespace
 
 TEST_CASE("task submit reads all of its options") {
-  const auto submit = parseAs<TaskSubmit>(
-      {"task", "submit", "--type", "csv_import", "--key", "k", "--if-absent", "--meta", "{}", "--slots", "2", "--parallel", "auto", "--priority", "7",
-       "--max-nodes", "3", "--scope", "s", "--wait", "--timeout", "90s"}
-  );
+  const auto submit =
+      parseAs<TaskSubmit>({"task",        "submit",     "--type",    "csv_import",  "--key", "k",
+                           "--if-absent", "--meta",     "{}",        "--slots",     "2",     "--parallel",
+                           "auto",        "--priority", "7",         "--max-nodes", "3",     "--scope",
+                           "s",           "--wait",     "--timeout", "90s"});
   CHECK(submit.type == "csv_import");
   CHECK(submit.key == "k");
   CHECK(submit.if_absent);
@@ -43,7 +44,9 @@ TEST_CASE("task submit reads all of its options") {
 }
 
 TEST_CASE("Common options are taken before and after the command") {
-  for (const auto& words : {Words{"--store", "mysql://u@h/", "-o", "json", "node", "ls"}, Words{"node", "ls", "-o", "json", "--store", "mysql://u@h/"}}) {
+  for (const auto& words :
+       {Words{"--store", "mysql://u@h/", "-o", "json", "node", "ls"},
+        Words{"node", "ls", "-o", "json", "--store", "mysql://u@h/"}}) {
     const auto arguments = std::get<Arguments>(parseArguments(words));
     CHECK(arguments.common.store == "mysql://u@h/");
     CHECK(arguments.common.output == Output::kJson);
@@ -72,12 +75,17 @@ TEST_CASE("Wrong use ends with code 2 and says what is wrong") {
   CHECK(endOf({"node", "ls", "-o", "xml"}).exit_code == 2);
   CHECK_THAT(endOf({"task", "ls", "--state", "running!"}).text, Catch::Contains("is no state of a task"));
   CHECK_THAT(endOf({"task", "wait", "k", "--timeout", "30"}).text, Catch::Contains("needs a unit"));
-  CHECK_THAT(endOf({"task", "submit", "--type", "t", "--parallel", "lots"}).text, Catch::Contains("expected auto or a number"));
+  CHECK_THAT(
+      endOf({"task", "submit", "--type", "t", "--parallel", "lots"}).text, Catch::Contains("expected auto or a number")
+  );
 }
 
 TEST_CASE("Help and version go to stdout with code 0") {
   CHECK(endOf({"--help"}).exit_code == 0);
-  CHECK_THAT(endOf({"--help"}).text, Catch::Contains("Exit codes:") && Catch::Contains("never on the command line", Catch::CaseSensitive::No));
+  CHECK_THAT(
+      endOf({"--help"}).text,
+      Catch::Contains("Exit codes:") && Catch::Contains("never on the command line", Catch::CaseSensitive::No)
+  );
   CHECK_THAT(endOf({"--version"}).text, Catch::StartsWith("disttaskctl "));
   CHECK_THAT(endOf({"task", "submit", "--help"}).text, Catch::Contains("--if-absent"));
 }

@@ -1,8 +1,8 @@
-#include <catch2/catch.hpp>
-#include <sstream>
-
 #include "output/table.hpp"
 #include "output/text.hpp"
+#include <catch2/catch.hpp>
+
+#include <sstream>
 
 using namespace disttask::ctl;
 

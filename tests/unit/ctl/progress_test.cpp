@@ -16,9 +16,13 @@ Snapshot running(std::int64_t done, std::int64_t rows) {
 
 TEST_CASE("A terminal gets one line that is rewritten, with percent, subtasks, rate and time left") {
   Progress progress(true, 120);
-  CHECK(progress.update(running(0, 0), kStart) == "\rrunning, step 1 [------------------------]   0% 0/40 subtasks\x1b[K");
-  CHECK(progress.update(running(10, 50'000), kStart + 5s) ==
-        "\rrunning, step 1 [######------------------]  25% 10/40 subtasks, 10.0k rows/s, about 15 s left\x1b[K");
+  CHECK(
+      progress.update(running(0, 0), kStart) == "\rstep 1 [----------------]   0% 0/40 subtasks\x1b[K"
+  );
+  CHECK(
+      progress.update(running(10, 50'000), kStart + 5s) ==
+      "\rstep 1 [####------------]  25% 10/40 subtasks, 10.0k rows/s, ~15 s left\x1b[K"
+  );
   CHECK(progress.update(running(10, 50'000), kStart + 5s).empty());
   CHECK(progress.finish() == "\n");
 }
@@ -33,7 +37,8 @@ TEST_CASE("The rate is that of the last ten seconds") {
   (void)progress.update(running(0, 0), kStart);
   for (int second = 1; second <= 20; ++second) (void)progress.update(running(1, 1000 * second), kStart + second * 1s);
   std::string line;
-  for (int second = 21; second <= 40; ++second) line = progress.update(running(1, 20'000 + 5000 * (second - 20)), kStart + second * 1s);
+  for (int second = 21; second <= 40; ++second)
+    line = progress.update(running(1, 20'000 + 5000 * (second - 20)), kStart + second * 1s);
   CHECK_THAT(line, Catch::Contains("5.0k rows/s"));
 }
 
@@ -60,4 +65,17 @@ TEST_CASE("Failed subtasks are shown") {
   auto snapshot = running(3, 0);
   snapshot.failed = 2;
   CHECK_THAT(progress.update(snapshot, kStart), Catch::Contains("3/40 subtasks, 2 failed"));
+}
+
+TEST_CASE("A long line fits into 80 columns, and a state other than running is said") {
+  Progress progress(true, 80);
+  auto snapshot = running(10'000, 0);
+  snapshot.planned = 99'999;
+  (void)progress.update(snapshot, kStart);
+  snapshot.done += 100;
+  snapshot.rows = 80'000'000;
+  const auto line = progress.update(snapshot, kStart + 100s);
+  CHECK_THAT(line, Catch::Contains("800.0k rows/s, ~24 h") && Catch::Contains("left"));
+  snapshot.state = "reverting";
+  CHECK_THAT(progress.update(snapshot, kStart + 101s), Catch::StartsWith("\rreverting, step 1 ["));
 }

@@ -1,9 +1,8 @@
-#include <sys/stat.h>
-
-#include <catch2/catch.hpp>
-
 #include "context.hpp"
+
 #include "support/temp_dir.hpp"
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
 
 using namespace disttask;
 using namespace disttask::ctl;
@@ -42,7 +41,9 @@ TEST_CASE("The option wins over the variable, the variable over files") {
 }
 
 TEST_CASE("A password inside --store is refused and not shown; inside the variable it is taken") {
-  CHECK_THROWS_WITH(choose(withStore("mysql://u:hush@a/")), Catch::Contains("DISTTASK_PASSWORD") && !Catch::Contains("hush"));
+  CHECK_THROWS_WITH(
+      choose(withStore("mysql://u:hush@a/")), Catch::Contains("DISTTASK_PASSWORD") && !Catch::Contains("hush")
+  );
   CHECK(choose({}, "mysql://u:hush@a/")->password.value == "hush");
 }
 

@@ -1,8 +1,8 @@
 #include "args.hpp"
 
-#include <catch2/catch.hpp>
-
 #include "exit_codes.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask;
 using namespace disttask::app;

@@ -1,13 +1,12 @@
 #include "named_connections.hpp"
 
-#include <sys/stat.h>
-
-#include <catch2/catch.hpp>
-
 #include "disttask/base/json.hpp"
 #include "disttask/runtime/thread_group.hpp"
+
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
+#include <catch2/catch.hpp>
+#include <sys/stat.h>
 
 using namespace disttask;
 using namespace disttask::app;
@@ -37,8 +36,13 @@ TEST_CASE("A connection reaches its task type as JSON, with the password read at
   NamedConnections connections({{"target", settings}}, "");
   connections.setStoreId("store-7");
   const auto json = Json::parse(connections.get("target", "csv_import").value());
-  CHECK(json == Json::parse(R"({"host":"db","port":4000,"user":"importer","password":"one","tls":{"mode":"off","ca":"","cert":"","key":""},
-    "schemas":["s1","s2"],"max_connections":2,"ledger":"s1.ledger","store_id":"store-7"})"));
+  CHECK(
+      json ==
+      Json::parse(
+          R"({"host":"db","port":4000,"user":"importer","password":"one","tls":{"mode":"off","ca":"","cert":"","key":""},
+    "schemas":["s1","s2"],"max_connections":2,"ledger":"s1.ledger","store_id":"store-7"})"
+      )
+  );
   (void)folder.write("pw", "two\n");
   CHECK(Json::parse(connections.get("target", "csv_import").value()).find("password")->asString() == "two");
 }
@@ -55,7 +59,10 @@ TEST_CASE("A connection by socket gives no host") {
 TEST_CASE("Refusals name the connection and the key that would allow it") {
   NamedConnections connections({{"target", connection()}}, "");
   CHECK_THAT(connections.get("other", "csv_import").error().message(), Catch::Contains("connections.other"));
-  CHECK_THAT(connections.get("target", "example").error().message(), Catch::Contains("'example'") && Catch::Contains("connections.target.types"));
+  CHECK_THAT(
+      connections.get("target", "example").error().message(),
+      Catch::Contains("'example'") && Catch::Contains("connections.target.types")
+  );
   CHECK_THROWS_AS(connections.acquire("target", "example", {}), Exception);
   auto broken = connection();
   broken.password.file = "/nowhere/pw";

@@ -12,7 +12,12 @@ settings::Settings minimal() {
   facts.host_name = "h";
   facts.cpu_count = 3;
   facts.memory_bytes = 1 << 30;
-  return settings::parseSettings("store: {socket: /s}\npolling: {task_interval: 100ms, max_interval: 5s}\nscheduler: {max_tasks: 4}\n", "f", facts).value();
+  return settings::parseSettings(
+             "store: {socket: /s}\npolling: {task_interval: 100ms, max_interval: 5s}\nscheduler: {max_tasks: 4}\n",
+             "f",
+             facts
+  )
+      .value();
 }
 }  // namespace
 

@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask;
 using namespace disttask::settings;
@@ -14,7 +14,8 @@ plugins: {list: [a.so, b.so], config: {csv_import: {allowed_dirs: [/data]}}}
 connections:
   target: {endpoint: "127.0.0.1:4000", user: "im: port", types: [csv_import], schemas: [demo]}
 log: {level: debug, format: json}
-)").value());
+)")
+                                     .value());
   const auto again = parse(text);
   REQUIRE(again);
   CHECK(dumpSettings(again.value()) == text);
@@ -25,9 +26,14 @@ log: {level: debug, format: json}
 
 TEST_CASE("dumpSettings shows where a password comes from and never a secret") {
   const ScratchFile file("hush-hush\n");
-  auto settings = parse("store: {socket: /s, password_file: " + file.path() + "}\nplugins: {config: {t: {api_token: tell-nobody, deep: [{Password: psst}]}}}").value();
+  auto settings = parse(
+                      "store: {socket: /s, password_file: " + file.path() +
+                      "}\nplugins: {config: {t: {api_token: tell-nobody, deep: [{Password: psst}]}}}"
+  )
+                      .value();
   settings.connections["c"].password.value = "inline-secret";
   const auto text = dumpSettings(settings);
   CHECK(text.find(file.path()) != std::string::npos);
-  for (const auto* secret : {"hush-hush", "tell-nobody", "psst", "inline-secret"}) CHECK(text.find(secret) == std::string::npos);
+  for (const auto* secret : {"hush-hush", "tell-nobody", "psst", "inline-secret"})
+    CHECK(text.find(secret) == std::string::npos);
 }

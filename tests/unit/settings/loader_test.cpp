@@ -1,8 +1,8 @@
 #include "disttask/settings/loader.hpp"
 
-#include <catch2/catch.hpp>
-
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask;
 using namespace disttask::settings;
@@ -43,30 +43,57 @@ TEST_CASE("All problems of a file are reported at once, by line") {
 
 TEST_CASE("An unknown key gets the nearest name, or the list of known ones") {
   CHECK(problemsOf(kStore + "nod: {}\n") == Lines{"d.yaml:2: nod: unknown key, did you mean 'node'?"});
-  CHECK(problemsOf(kStore + "scheduler:\n  colour: red\n") == Lines{"d.yaml:3: scheduler.colour: unknown key; known here: enabled, max_tasks"});
+  CHECK(
+      problemsOf(kStore + "scheduler:\n  colour: red\n") ==
+      Lines{"d.yaml:3: scheduler.colour: unknown key; known here: enabled, max_tasks"}
+  );
 }
 
 TEST_CASE("A password in the file is refused with the way to do it, and not shown") {
   const auto problems = problemsOf("store:\n  socket: /s\n  passwd: hush\n");
-  CHECK(problems == Lines{"d.yaml:3: store.passwd: unknown key; a password stands in a file of its own: password_file"});
+  CHECK(
+      problems == Lines{"d.yaml:3: store.passwd: unknown key; a password stands in a file of its own: password_file"}
+  );
 }
 
 TEST_CASE("Wrong types say what was found and what is expected") {
-  CHECK(problemsOf(kStore + "scheduler: {enabled: \"true\"}\n") == Lines{"d.yaml:2: scheduler.enabled: value 'true', expected true or false"});
-  CHECK(problemsOf(kStore + "scheduler: {max_tasks: [1]}\n") == Lines{"d.yaml:2: scheduler.max_tasks: value is a list, expected a whole number from 1 to 4096"});
+  CHECK(
+      problemsOf(kStore + "scheduler: {enabled: \"true\"}\n") ==
+      Lines{"d.yaml:2: scheduler.enabled: value 'true', expected true or false"}
+  );
+  CHECK(
+      problemsOf(kStore + "scheduler: {max_tasks: [1]}\n") ==
+      Lines{"d.yaml:2: scheduler.max_tasks: value is a list, expected a whole number from 1 to 4096"}
+  );
   CHECK(problemsOf(kStore + "node: 7\n") == Lines{"d.yaml:2: node: value '7', expected keys with values"});
-  CHECK(problemsOf(kStore + "plugins: {list: {a: b}}\n") == Lines{"d.yaml:2: plugins.list: value is a map, expected a list of texts"});
-  CHECK(problemsOf(kStore + "plugins:\n  list:\n    - [x]\n") == Lines{"d.yaml:4: plugins.list: value is a list in the list, expected a text"});
+  CHECK(
+      problemsOf(kStore + "plugins: {list: {a: b}}\n") ==
+      Lines{"d.yaml:2: plugins.list: value is a map, expected a list of texts"}
+  );
+  CHECK(
+      problemsOf(kStore + "plugins:\n  list:\n    - [x]\n") ==
+      Lines{"d.yaml:4: plugins.list: value is a list in the list, expected a text"}
+  );
 }
 
 TEST_CASE("Values out of range name the range") {
-  CHECK(problemsOf(kStore + "node: {slots: 0}\n") == Lines{"d.yaml:2: node.slots: value '0', expected a whole number from 1 to 4096"});
+  CHECK(
+      problemsOf(kStore + "node: {slots: 0}\n") ==
+      Lines{"d.yaml:2: node.slots: value '0', expected a whole number from 1 to 4096"}
+  );
   CHECK(problemsOf(kStore + "node: {slots: 99999999999999999999}\n").size() == 1);
-  CHECK(problemsOf(kStore + "node: {lease: 1s}\n") == Lines{"d.yaml:2: node.lease: value '1s', expected a length of time from 3s to 1h"});
-  CHECK(problemsOf(kStore + "node: {memory: 12}\n") == Lines{"d.yaml:2: node.memory: value '12', needs a unit, such as 12MiB"});
+  CHECK(
+      problemsOf(kStore + "node: {lease: 1s}\n") ==
+      Lines{"d.yaml:2: node.lease: value '1s', expected a length of time from 3s to 1h"}
+  );
+  CHECK(
+      problemsOf(kStore + "node: {memory: 12}\n") ==
+      Lines{"d.yaml:2: node.memory: value '12', needs a unit, such as 12MiB"}
+  );
   CHECK(
       problemsOf(kStore + "polling: {max_interval: 100ms}\n") ==
-      Lines{"d.yaml:2: polling.max_interval: is shorter than task_interval or subtask_interval, expected at least the longer of them"}
+      Lines{"d.yaml:2: polling.max_interval: is shorter than task_interval or subtask_interval, expected at least the "
+            "longer of them"}
   );
 }
 
@@ -75,21 +102,36 @@ TEST_CASE("A node never takes a name that every host has") {
   nameless.host_name = "localhost.localdomain";
   const auto parsed = parseSettings(kStore, "d.yaml", nameless);
   REQUIRE_FALSE(parsed);
-  CHECK(parsed.error().message() == "d.yaml:1: node.id: is missing, and this host calls itself 'localhost.localdomain', which identifies nobody; set node.id");
+  CHECK(
+      parsed.error().message() ==
+      "d.yaml:1: node.id: is missing, and this host calls itself 'localhost.localdomain', which identifies nobody; set "
+      "node.id"
+  );
   CHECK(problemsOf(kStore + "node: {id: \"localhost:2\"}\n").size() == 1);
   CHECK(parse(kStore + "node: {instance: b}\n").value().node.id == "db-7.example:b");
-  CHECK(problemsOf(kStore + "node: {id: a, instance: b}\n") == Lines{"d.yaml:2: node.instance: stands beside id, expected only one of them"});
+  CHECK(
+      problemsOf(kStore + "node: {id: a, instance: b}\n") ==
+      Lines{"d.yaml:2: node.instance: stands beside id, expected only one of them"}
+  );
 }
 
 TEST_CASE("Listening on every address needs one to advertise") {
   CHECK(problemsOf(kStore + "node: {listen: \"0.0.0.0:7700\"}\n").size() == 1);
   CHECK(problemsOf(kStore + "node: {listen: \"0.0.0.0:7700\", advertise: 10.0.0.7}\n").empty());
-  CHECK(problemsOf(kStore + "node: {listen: \"10.0.0.7:0\", advertise: db-7.example}\n") == Lines{"d.yaml:2: node.advertise: value 'db-7.example', expected IP_ADDRESS or IP_ADDRESS:PORT"});
-  CHECK(problemsOf(kStore + "node: {listen: /run/x}\n") == Lines{"d.yaml:2: node.listen: value '/run/x', expected IP_ADDRESS:PORT"});
+  CHECK(
+      problemsOf(kStore + "node: {listen: \"10.0.0.7:0\", advertise: db-7.example}\n") ==
+      Lines{"d.yaml:2: node.advertise: value 'db-7.example', expected IP_ADDRESS or IP_ADDRESS:PORT"}
+  );
+  CHECK(
+      problemsOf(kStore + "node: {listen: /run/x}\n") ==
+      Lines{"d.yaml:2: node.listen: value '/run/x', expected IP_ADDRESS:PORT"}
+  );
 }
 
 TEST_CASE("Broken YAML, doubled keys and several documents are problems with a line") {
-  CHECK_THAT(problemsOf("store: {socket: /s\nnode: [").at(0), Catch::StartsWith("d.yaml:") && Catch::Contains("no valid YAML"));
+  CHECK_THAT(
+      problemsOf("store: {socket: /s\nnode: [").at(0), Catch::StartsWith("d.yaml:") && Catch::Contains("no valid YAML")
+  );
   CHECK(problemsOf(kStore + "log: {}\nlog: {}\n") == Lines{"d.yaml:3: the key 'log' stands twice"});
   CHECK_THAT(problemsOf(kStore + "---\nlog: {}\n").at(0), Catch::Contains("more than one YAML document"));
   CHECK_THAT(problemsOf("- a\n- b\n").at(0), Catch::Contains("value is a list, expected keys with values"));
@@ -103,7 +145,8 @@ TEST_CASE("An alias bomb and an alias of itself end as a problem, quickly") {
   std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'k'; ++c) {
     const std::string before(1, static_cast<char>(c - 1));
-    bomb += std::string(1, c) + ": &" + std::string(1, c) + " [*" + before + ",*" + before + ",*" + before + ",*" + before + ",*" + before + "]\n";
+    bomb += std::string(1, c) + ": &" + std::string(1, c) + " [*" + before + ",*" + before + ",*" + before + ",*" +
+            before + ",*" + before + "]\n";
   }
   CHECK_THAT(problemsOf(bomb).at(0), Catch::Contains("more than 20,000 values"));
   CHECK_THAT(problemsOf("a: &a [*a]\n").at(0), Catch::Contains("d.yaml:1"));
@@ -127,8 +170,13 @@ plugins:
       flag: true
       nothing: ~
       list: [a, {b: c}]
-)").value().plugins.config.at("t");
-  CHECK(config == Json::parse(R"({"text":"12","whole":12,"hex":31,"real":1.5,"flag":true,"nothing":null,"list":["a",{"b":"c"}]})"));
+)")
+                          .value()
+                          .plugins.config.at("t");
+  CHECK(
+      config ==
+      Json::parse(R"({"text":"12","whole":12,"hex":31,"real":1.5,"flag":true,"nothing":null,"list":["a",{"b":"c"}]})")
+  );
 }
 
 TEST_CASE("loadSettings names a file that cannot be read") {

@@ -1,10 +1,11 @@
 #include "disttask/settings/password.hpp"
 
-#include <catch2/catch.hpp>
-#include <fstream>
-
 #include "disttask/base/error.hpp"
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
 
 using namespace disttask;
 using namespace disttask::settings;
@@ -26,18 +27,26 @@ TEST_CASE("readPassword reads the file anew each time") {
 TEST_CASE("readPassword refuses a file that everybody may read") {
   const ScratchFile file("hush\n", 0644);
   CHECK_THROWS_WITH(
-      readPassword({.file = file.path(), .credential = "", .value = ""}, ""), Catch::Contains(file.path()) && Catch::Contains("may be read by everybody")
+      readPassword({.file = file.path(), .credential = "", .value = ""}, ""),
+      Catch::Contains(file.path()) && Catch::Contains("may be read by everybody")
   );
 }
 
 TEST_CASE("readPassword names a missing file with the system's reason") {
-  CHECK_THROWS_WITH(readPassword({.file = "/nowhere/pw", .credential = "", .value = ""}, ""), Catch::Contains("/nowhere/pw: No such file"));
+  CHECK_THROWS_WITH(
+      readPassword({.file = "/nowhere/pw", .credential = "", .value = ""}, ""),
+      Catch::Contains("/nowhere/pw: No such file")
+  );
 }
 
 TEST_CASE("readPassword finds a systemd credential in its directory") {
   const ScratchFile file("hush\n", 0400);
   CHECK(readPassword({.file = "", .credential = "file", .value = ""}, file.folder()) == "hush");
-  CHECK_THROWS_WITH(readPassword({.file = "", .credential = "file", .value = ""}, ""), Catch::Contains("no systemd credentials"));
+  CHECK_THROWS_WITH(
+      readPassword({.file = "", .credential = "file", .value = ""}, ""), Catch::Contains("no systemd credentials")
+  );
 }
 
-TEST_CASE("readPassword without a source is an empty password") { CHECK(readPassword({}, "").empty()); }
+TEST_CASE("readPassword without a source is an empty password") {
+  CHECK(readPassword({}, "").empty());
+}

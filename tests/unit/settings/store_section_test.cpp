@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "support.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask;
 using namespace disttask::settings;
@@ -9,7 +9,8 @@ using Lines = std::vector<std::string>;
 
 TEST_CASE("The store may be a list of endpoints, one endpoint, or a socket") {
   const ScratchFile ca("x");
-  const auto many = parse("store:\n  endpoints: [a:4000, b]\n  tls: {mode: verify, ca: " + ca.path() + "}\n").value().store;
+  const auto many =
+      parse("store:\n  endpoints: [a:4000, b]\n  tls: {mode: verify, ca: " + ca.path() + "}\n").value().store;
   REQUIRE(many.endpoints.size() == 2);
   CHECK(many.endpoints[0].port == 4000);
   CHECK(many.endpoints[1].port == 3306);
@@ -19,21 +20,36 @@ TEST_CASE("The store may be a list of endpoints, one endpoint, or a socket") {
 }
 
 TEST_CASE("A store beyond this host needs a word on TLS") {
-  CHECK_THAT(problemsOf("store: {endpoints: [db:4000]}\n").at(0), Catch::StartsWith("d.yaml:1: store: goes over the network; say tls:"));
+  CHECK_THAT(
+      problemsOf("store: {endpoints: [db:4000]}\n").at(0),
+      Catch::StartsWith("d.yaml:1: store: goes over the network; say tls:")
+  );
   CHECK(problemsOf("store: {endpoints: [db:4000], tls: {mode: off}}\n").empty());
 }
 
 TEST_CASE("TLS with verification needs a CA file, and certificate and key together") {
-  CHECK(problemsOf("store:\n  socket: /s\n  tls: {mode: verify}\n") == Lines{"d.yaml:3: store.tls.ca: is missing, expected a PEM file to verify the server with"});
-  CHECK(problemsOf("store:\n  socket: /s\n  tls: {mode: verify, ca: /nowhere/ca}\n") == Lines{"d.yaml:3: store.tls.ca: value '/nowhere/ca', expected a file that can be read"});
-  CHECK(problemsOf("store:\n  socket: /s\n  tls: {mode: maybe}\n") == Lines{"d.yaml:3: store.tls.mode: value 'maybe', expected off or verify"});
+  CHECK(
+      problemsOf("store:\n  socket: /s\n  tls: {mode: verify}\n") ==
+      Lines{"d.yaml:3: store.tls.ca: is missing, expected a PEM file to verify the server with"}
+  );
+  CHECK(
+      problemsOf("store:\n  socket: /s\n  tls: {mode: verify, ca: /nowhere/ca}\n") ==
+      Lines{"d.yaml:3: store.tls.ca: value '/nowhere/ca', expected a file that can be read"}
+  );
+  CHECK(
+      problemsOf("store:\n  socket: /s\n  tls: {mode: maybe}\n") ==
+      Lines{"d.yaml:3: store.tls.mode: value 'maybe', expected off or verify"}
+  );
 }
 
 TEST_CASE("A password file that everybody may read is refused at its line") {
   const ScratchFile open("hush\n", 0644);
   const auto problems = problemsOf("store:\n  socket: /s\n  password_file: " + open.path() + "\n");
   REQUIRE(problems.size() == 1);
-  CHECK_THAT(problems[0], Catch::StartsWith("d.yaml:3: store.password_file: value '" + open.path() + "': may be read by everybody"));
+  CHECK_THAT(
+      problems[0],
+      Catch::StartsWith("d.yaml:3: store.password_file: value '" + open.path() + "': may be read by everybody")
+  );
   CHECK_THAT(problemsOf("store: {socket: /s, password_file: /nowhere/pw}\n").at(0), Catch::Contains("No such file"));
   CHECK_THAT(problemsOf("store: {socket: /s, password_credential: a/b}\n").at(0), Catch::Contains("without '/'"));
 }
@@ -45,11 +61,19 @@ TEST_CASE("Two ways to say the same are refused") {
 }
 
 TEST_CASE("A connection gets its defaults, its ledger in the first schema") {
-  const auto connection = parse(kStore + "connections: {demo: {socket: /d, user: u, types: [csv_import], schemas: [s1, s2]}}\n").value().connections.at("demo");
+  const auto connection =
+      parse(kStore + "connections: {demo: {socket: /d, user: u, types: [csv_import], schemas: [s1, s2]}}\n")
+          .value()
+          .connections.at("demo");
   CHECK(connection.endpoint.socket == "/d");
   CHECK(connection.max_connections == 4);
   CHECK(connection.ledger == "s1.disttask_csv_ledger");
-  CHECK(parse(kStore + "connections: {d: {socket: /d, user: u, types: [t], schemas: [s], ledger: x.y}}\n").value().connections.at("d").ledger == "x.y");
+  CHECK(
+      parse(kStore + "connections: {d: {socket: /d, user: u, types: [t], schemas: [s], ledger: x.y}}\n")
+          .value()
+          .connections.at("d")
+          .ledger == "x.y"
+  );
 }
 
 TEST_CASE("A connection that says not who may use it is refused") {
@@ -58,9 +82,13 @@ TEST_CASE("A connection that says not who may use it is refused") {
       Lines{
           "d.yaml:3: connections.demo: has no user",
           "d.yaml:3: connections.demo.types: is missing or empty, expected the task types that may use this connection",
-          "d.yaml:3: connections.demo.schemas: is missing or empty, expected the schemas that tasks may write through this connection",
+          "d.yaml:3: connections.demo.schemas: is missing or empty, expected the schemas that tasks may write through "
+          "this connection",
       }
   );
-  CHECK(problemsOf(kStore + "connections: {d: {socket: /d, user: u, types: [t], schemas: [s], ledger: nodot}}\n").size() == 1);
+  CHECK(
+      problemsOf(kStore + "connections: {d: {socket: /d, user: u, types: [t], schemas: [s], ledger: nodot}}\n")
+          .size() == 1
+  );
   CHECK(problemsOf(kStore + "connections: {d: ~}\n").size() == 1);
 }

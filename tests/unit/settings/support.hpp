@@ -1,4 +1,6 @@
 #pragma once
+#include "disttask/settings/loader.hpp"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,8 +10,6 @@
 #include <fstream>
 #include <string>
 #include <vector>
-
-#include "disttask/settings/loader.hpp"
 
 namespace disttask::settings::test {
 
@@ -25,7 +25,9 @@ inline HostFacts facts() {
 /// The least that a file must say.
 inline const std::string kStore = "store: {socket: /run/db.sock}\n";
 
-inline Expected<Settings> parse(const std::string& yaml) { return parseSettings(yaml, "d.yaml", facts()); }
+inline Expected<Settings> parse(const std::string& yaml) {
+  return parseSettings(yaml, "d.yaml", facts());
+}
 
 /// Returns the problems, one a line; none when the text is right.
 inline std::vector<std::string> problemsOf(const std::string& yaml) {

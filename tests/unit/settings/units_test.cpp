@@ -1,9 +1,9 @@
 #include "disttask/settings/units.hpp"
 
-#include <catch2/catch.hpp>
-
 #include "disttask/settings/endpoint_text.hpp"
 #include "disttask/settings/nearest_name.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace disttask::settings;
 using namespace std::chrono_literals;
@@ -36,7 +36,8 @@ TEST_CASE("parseSize reads binary units and wants one") {
 }
 
 TEST_CASE("formatDuration and formatSize write what the parsers read") {
-  for (const auto value : {0ms, 1ms, 1500ms, 30'000ms, 90'000ms, 86'400'000ms}) CHECK(parseDuration(formatDuration(value)).value() == value);
+  for (const auto value : {0ms, 1ms, 1500ms, 30'000ms, 90'000ms, 86'400'000ms})
+    CHECK(parseDuration(formatDuration(value)).value() == value);
   CHECK(formatDuration(90s) == "90s");
   CHECK(formatSize(4 << 20) == "4MiB");
   CHECK(formatSize(1000) == "1000B");

@@ -3,6 +3,8 @@
 #include "json_fields.hpp"
 #include "statements.hpp"
 
+#include <vector>
+
 namespace disttask::csv_import {
 namespace {
 
@@ -136,6 +138,22 @@ std::optional<TaskNote> Ledger::readNote(sqlclient::Connection& connection, std:
     auto rows = connection.queryDynamic("csv_import.read_ledger", statements::readLedger(table_), key(task, 0, 0));
     if (!rows.next()) return std::nullopt;
     return TaskNote::parse(rows.getString(7));
+  });
+}
+
+void Ledger::forgetOlder(sqlclient::Connection& connection, std::int64_t days) const {
+  guarded([&] {
+    std::vector<std::int64_t> tasks;
+    {
+      auto rows =
+          connection.queryDynamic("csv_import.old_tasks", statements::oldLedgerTasks(table_), {store_id_, days});
+      while (rows.next()) tasks.push_back(rows.getInt(1));
+    }
+    const std::string text = statements::deleteLedgerRows(table_);
+    for (const std::int64_t task : tasks) {
+      while (connection.updateDynamic("csv_import.delete_ledger", text, {store_id_, task}) > 0) {
+      }
+    }
   });
 }
 

@@ -65,6 +65,9 @@ class Ledger {
   LedgerSums sums(sqlclient::Connection& connection, std::int64_t task, std::int32_t step) const;
 
   std::optional<TaskNote> readNote(sqlclient::Connection& connection, std::int64_t task) const;
+  /// Deletes the rows of tasks whose last chunk is older than so many days, a few tasks at a time. Not in a
+  /// transaction.
+  void forgetOlder(sqlclient::Connection& connection, std::int64_t days) const;
   void putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const;
 
  private:

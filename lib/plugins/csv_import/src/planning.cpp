@@ -53,6 +53,15 @@ TaskNote noteOfResumed(const TaskSession& session, std::int64_t earlier, const T
   return *std::move(note);
 }
 
+// Old tasks' rows go when a new task comes; that this did not work is no reason to refuse the new one.
+void forgetOlder(const sdk::Host& host, const TaskSession& session, std::int64_t days) {
+  try {
+    session.ledger().forgetOlder(session.connection(), days);
+  } catch (const Exception& exception) {
+    host.log(sdk::LogLevel::kWarn, "old ledger rows stay: " + exception.error().message());
+  }
+}
+
 void checkTarget(
     const TaskSession& session, const sdk::Task& task, const ImportOptions& options, const PlanCursor& head
 ) {
@@ -101,7 +110,9 @@ sdk::Cursor planImport(
     if (cursor.empty()) {
       checkRejectsDir(options, config);
       at = readHead(file, options);
-      checkTarget(TaskSession(planning, sessions, options, Purpose::kImport), task, options, at);
+      const TaskSession session(planning, sessions, options, Purpose::kImport);
+      checkTarget(session, task, options, at);
+      forgetOlder(planning, session, config.ledger_days);
     } else {
       at = PlanCursor::parse(cursor);
     }

@@ -26,8 +26,10 @@ PluginConfig parse(std::string_view text) {
       }
     } else if (key == "rejects_dir") {
       config.rejects_dir = directoryAt(value, key);
+    } else if (key == "ledger_days") {
+      config.ledger_days = intAt(value, key, 1, 36500);
     } else {
-      fail(key + ": no such key; expected allowed_dirs, rejects_dir");
+      fail(key + ": no such key; expected allowed_dirs, ledger_days, rejects_dir");
     }
   }
   return config;

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,7 +9,8 @@ namespace disttask::csv_import {
 /// `plugins.config.csv_import` of the daemon.
 struct PluginConfig {
   std::vector<std::string> allowed_dirs;  ///< files are read only below these; none: no file may be read
-  std::string rejects_dir;                ///< where rejects go; empty: max_bad_records must be 0
+  std::int64_t ledger_days = 30;  ///< so long after its last chunk a task can be resumed; then its ledger rows go
+  std::string rejects_dir;        ///< where rejects go; empty: max_bad_records must be 0
 };
 
 /// Parses and checks it; throws kInvalidConfig with one sentence that names the key.

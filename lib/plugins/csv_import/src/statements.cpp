@@ -110,6 +110,15 @@ std::string sumLedger(const std::string& table) {
          table + " where store_id = ? and task_id = ? and step = ?";
 }
 
+std::string oldLedgerTasks(const std::string& table) {
+  return "select task_id from " + table +
+         " where store_id = ? group by task_id having max(done_at) < now() - interval ? day limit 16";
+}
+
+std::string deleteLedgerRows(const std::string& table) {
+  return "delete from " + table + " where store_id = ? and task_id = ? limit 1000";
+}
+
 std::string putLedgerNote(const std::string& table) {
   return "insert into " + table +
          " (store_id, task_id, step, ordinal, note, done_at) values (?, ?, ?, ?, ?, now()) on duplicate key update "

@@ -59,6 +59,8 @@ inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout =
 [[nodiscard]] std::string finishLedger(const std::string& table);
 [[nodiscard]] std::string readLedger(const std::string& table);
 [[nodiscard]] std::string sumLedger(const std::string& table);
+[[nodiscard]] std::string oldLedgerTasks(const std::string& table);
+[[nodiscard]] std::string deleteLedgerRows(const std::string& table);
 [[nodiscard]] std::string putLedgerNote(const std::string& table);
 
 }  // namespace disttask::csv_import::statements

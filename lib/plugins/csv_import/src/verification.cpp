@@ -20,8 +20,8 @@ Wide parseWide(const std::string& text) {
 }
 
 std::string toText(Wide value) {
-  return value < 0 ? "-" + std::to_string(static_cast<std::uint64_t>(-value))
-                   : std::to_string(static_cast<std::uint64_t>(value));
+  std::string text = value < 0 ? "-" : "";
+  return text.append(std::to_string(static_cast<std::uint64_t>(value < 0 ? -value : value)));
 }
 
 [[noreturn]] void mismatch(const std::string& what) {

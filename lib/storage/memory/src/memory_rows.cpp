@@ -1,5 +1,7 @@
 #include "disttask/storage/memory/memory_rows.hpp"
 
+#include "disttask/base/random.hpp"
+
 #include <algorithm>
 
 namespace disttask::storage {
@@ -106,6 +108,12 @@ void MemoryRows::inject(MemoryFault fault) {
 void MemoryRows::clearFaults() {
   const std::lock_guard lock(mutex_);
   faults_.clear();
+  fail_one_in_ = 0;
+}
+
+void MemoryRows::injectByChance(std::uint32_t one_in) {
+  const std::lock_guard lock(mutex_);
+  fail_one_in_ = one_in;
 }
 
 void MemoryRows::afterCall(const std::string& method, std::function<void()> hook) {
@@ -145,6 +153,11 @@ std::optional<MemoryFault> MemoryRows::enter(std::string_view method) {
     } else {
       at->nth = 1;
     }
+    return fault;
+  }
+  if (fail_one_in_ > 0 && randomBelow(fail_one_in_) == 0) {
+    MemoryFault fault;
+    fault.after = randomBelow(2) == 0;
     return fault;
   }
   return std::nullopt;

@@ -100,7 +100,7 @@ class MysqlPlanTable final : public PlanTable {
     } catch (const Exception& e) {
       if (e.error().code() != ErrorCode::kAlreadyExists) throw;
       throw Exception(
-          ErrorCode::kPluginFailed,
+          ErrorCode::kInvalidArgument,
           "the task type named step " + std::to_string(step.value()) + " a second time; a step is entered once per task"
       );
     }

@@ -1,9 +1,9 @@
 #pragma once
+#include "disttask/settings/settings.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "disttask/settings/settings.hpp"
 
 namespace disttask::settings {
 

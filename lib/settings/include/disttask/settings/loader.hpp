@@ -1,11 +1,11 @@
 #pragma once
+#include "disttask/base/expected.hpp"
+#include "disttask/settings/settings.hpp"
+
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "disttask/base/expected.hpp"
-#include "disttask/settings/settings.hpp"
 
 namespace disttask::settings {
 
@@ -18,12 +18,16 @@ struct HostFacts {
   std::string credentials_directory;  ///< $CREDENTIALS_DIRECTORY; empty = none
 };
 
-/// Finds out host name, CPUs and memory that this process may use: affinity and cgroup limits count. The other two stay empty.
+/// Finds out host name, CPUs and memory that this process may use: affinity and cgroup limits count. The other two stay
+/// empty.
 [[nodiscard]] HostFacts detectHostFacts();
 
-/// Reads the settings of a daemon from YAML text. The error (kInvalidConfig) lists every problem, one a line and by line number, as
-/// `FILE:LINE: path: value …, expected …`. Looks at the files that the text names (passwords, certificates), not at the store. Thread-compatible.
-[[nodiscard]] Expected<Settings> parseSettings(std::string_view yaml, const std::string& file_name, const HostFacts& facts);
+/// Reads the settings of a daemon from YAML text. The error (kInvalidConfig) lists every problem, one a line and by
+/// line number, as `FILE:LINE: path: value …, expected …`. Looks at the files that the text names (passwords,
+/// certificates), not at the store. Thread-compatible.
+[[nodiscard]] Expected<Settings> parseSettings(
+    std::string_view yaml, const std::string& file_name, const HostFacts& facts
+);
 /// The same from a file; one that cannot be read is one problem.
 [[nodiscard]] Expected<Settings> loadSettings(const std::string& path, const HostFacts& facts);
 

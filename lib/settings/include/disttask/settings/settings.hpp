@@ -1,11 +1,11 @@
 #pragma once
+#include "disttask/base/json.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "disttask/base/json.hpp"
 
 namespace disttask::settings {
 
@@ -33,7 +33,8 @@ struct Endpoint {
 struct PasswordSource {
   std::string file;        ///< path; must not be readable by everybody
   std::string credential;  ///< name of a systemd credential: the file of that name in $CREDENTIALS_DIRECTORY
-  std::string value;       ///< the secret itself; only from an environment variable of disttaskctl, never from a file of settings
+  std::string
+      value;  ///< the secret itself; only from an environment variable of disttaskctl, never from a file of settings
 };
 
 struct NodeSettings {
@@ -46,7 +47,8 @@ struct NodeSettings {
   std::string advertise;                          ///< address that others nudge; default: the bound one
   std::string state_dir = "/var/lib/disttask";    ///< holds the instance UUID and its lock
   milliseconds lease = std::chrono::seconds(30);  ///< how long others wait before they take a silent node's work
-  milliseconds stop_timeout = std::chrono::seconds(30);  ///< how long a graceful stop waits for runs that may not be interrupted
+  milliseconds stop_timeout =
+      std::chrono::seconds(30);  ///< how long a graceful stop waits for runs that may not be interrupted
 };
 
 struct PoolSettings {
@@ -91,7 +93,7 @@ struct ConnectionSettings {
   std::int32_t max_connections = 4;
   std::vector<std::string> types;    ///< task types that may use it
   std::vector<std::string> schemas;  ///< schemas that they may write
-  std::string ledger;                ///< SCHEMA.TABLE of csv_import's ledger; default: <first schema>.disttask_csv_ledger
+  std::string ledger;  ///< SCHEMA.TABLE of csv_import's ledger; default: <first schema>.disttask_csv_ledger
 };
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError };
@@ -99,7 +101,8 @@ enum class LogFormat : std::uint8_t { kAuto, kText, kJson };
 
 struct LogSettings {
   LogLevel level = LogLevel::kInfo;
-  LogFormat format = LogFormat::kAuto;  ///< auto: text with the journal's priorities under systemd, else text with times
+  LogFormat format =
+      LogFormat::kAuto;  ///< auto: text with the journal's priorities under systemd, else text with times
 };
 
 /// All that a daemon is told, checked and with defaults filled in. A value.

@@ -58,7 +58,8 @@ class PlanTable {
 
   /// Returns the incomplete, not failed plans of this node whose retry time has come.
   virtual std::vector<Plan> getPlansOf(const Call& call, const ExecId& exec_id) = 0;
-  /// Records which step comes next (kStepDone completes the plan). Guarded by the token.
+  /// Records which step comes next (kStepDone completes the plan). Guarded by the token. Throws kInvalidArgument for a step that the task has entered
+  /// before.
   virtual PlanWrite setStep(const Call& call, const Plan& plan, Step step) = 0;
   /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`, with the meta of `task`),
   /// moves the cursor `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks with following ordinals; the first batch switches the

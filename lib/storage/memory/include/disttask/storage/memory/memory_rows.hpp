@@ -82,6 +82,8 @@ class MemoryRows {
 
   // --- failures and traces ---
   void inject(MemoryFault fault);
+  /// From now on one call in `one_in` fails, by chance before or after it was applied; 0 = none.
+  void injectByChance(std::uint32_t one_in);
   void clearFaults();
   /// Calls `hook` after each call of `method` that was applied, on the caller's thread and outside of the lock. An
   /// empty hook takes it away.
@@ -125,6 +127,7 @@ class MemoryRows {
   std::int64_t next_task_id_ = 1;
   std::int64_t next_subtask_id_ = 1;
   std::deque<MemoryFault> faults_;
+  std::uint32_t fail_one_in_ = 0;
   std::map<std::string, std::function<void()>, std::less<>> hooks_;
   std::vector<std::string> calls_;
 };
