@@ -304,6 +304,7 @@ int Daemon::Impl::stop() {
   const Patience patience(reactor, "stopping: waiting for runs to return");
   working.store(false);
   scheduler->stop();
+  nudges->wakeAllNodesNow();  // one of them takes the role
   planner->stop();
   const auto stuck = manager->stop();
   if (stuck > 0) {
@@ -316,6 +317,7 @@ int Daemon::Impl::stop() {
     leave(kExitRunStuck);
   }
   lease->release();
+  nudges->wakeAllNodesNow();  // what was pending here may move
   reactor.stop();
   ctl.releaseAndWait();
   observability::log(Level::kInfo, "stopped");

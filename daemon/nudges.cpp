@@ -35,6 +35,14 @@ void Nudges::wakeAllNodes() noexcept {
   }
 }
 
+void Nudges::wakeAllNodesNow() noexcept {
+  try {
+    sendToNodes(std::nullopt);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 void Nudges::wakeOwner() noexcept {
   try {
     {
@@ -56,7 +64,9 @@ void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes)
     bool stale = false;
     {
       const std::lock_guard lock(mutex_);
-      stale = clock_.now() - known_at_ > kKeepFor;
+      // A node that is not known yet has just joined.
+      const auto is_unknown = [this](const proto::ExecId& id) { return known_.find(id) == known_.end(); };
+      stale = !nodes || clock_.now() - known_at_ > kKeepFor || std::any_of(nodes->begin(), nodes->end(), is_unknown);
     }
     if (stale) {
       std::map<proto::ExecId, proto::Node> fresh;

@@ -25,6 +25,8 @@ class Nudges {
   void wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept;
   /// Wakes all live nodes soon: new subtasks are spread over them. Returns at once.
   void wakeAllNodes() noexcept;
+  /// The same before it returns, after at most two seconds: for a stop, when jobs may not run any more.
+  void wakeAllNodesNow() noexcept;
   /// Wakes the owner of the scheduler role soon. Returns at once.
   void wakeOwner() noexcept;
 

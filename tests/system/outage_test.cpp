@@ -31,7 +31,8 @@ class PrivateServer {
 }  // namespace
 
 TEST_CASE(
-    "Daemons wait for a store that is not there at start; when it is away for 20 s on the way they stay alive and the "
+    "Daemons wait for a store that is not there at start, and when it is away for 20 s on the way they stay alive and "
+    "the "
     "import is finished and verified"
 ) {
   const PrivateServer server;

@@ -52,7 +52,7 @@ TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did 
   CHECK(b.stop() == 0);
 }
 
-TEST_CASE("--wait ends with 1 and the reason when the task fails") {
+TEST_CASE("A wait ends with 1 and the reason when the task fails") {
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({});
@@ -64,7 +64,7 @@ TEST_CASE("--wait ends with 1 and the reason when the task fails") {
   CHECK(node.stop() == 0);
 }
 
-TEST_CASE("--wait ends with 4 at its time limit and with 6 when the task was cancelled") {
+TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was cancelled") {
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({});

@@ -13,7 +13,7 @@ namespace {
 using std::chrono::seconds;
 constexpr auto kWindow = seconds(10);
 constexpr auto kPlainEvery = seconds(5);
-constexpr std::size_t kBarWidth = 16;
+constexpr std::size_t kBarWidth = 12;
 
 double secondsOf(runtime::Duration duration) {
   return std::chrono::duration<double>(duration).count();

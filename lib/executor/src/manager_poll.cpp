@@ -256,6 +256,10 @@ void Manager::Impl::endTask(proto::TaskId id) {
 void Manager::Impl::noteStoreError(std::string_view what, const Error& error, proto::TaskId task_id) {
   if (node.vanish.token().cancelled()) return;
   ++node.counters.store_errors;
+  if (task_id.value() == 0) {
+    node.sampled.log(Level::kWarn, what, {{"error", error.message()}, {"code", toString(error.code())}});
+    return;
+  }
   node.sampled.log(
       Level::kWarn, what, {{"task_id", task_id}, {"error", error.message()}, {"code", toString(error.code())}}
   );

@@ -79,6 +79,7 @@ struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
   proto::Node self;        // life 0 while not registered
   TimePoint renewed_at{};  // before the last confirmed renewal was sent
   bool risk_told = false;
+  TimePoint risk_told_at{};
   bool expiry_told = false;
   bool started = false;
   bool released = false;
@@ -271,8 +272,15 @@ void NodeLease::Impl::watchOnce() {
     if (released) return;
     const auto age = clock.now() - renewed_at;
     risk = age >= settings.lease * 2 / 3 && !risk_told;
-    expired = age >= settings.lease - settings.exit_margin && !expiry_told;
-    if (risk) risk_told = true;
+    if (risk) {
+      risk_told = true;
+      risk_told_at = clock.now();
+    }
+    // Runs that have only just been cancelled get a moment to return, also when the process stood still beyond its
+    // lease.
+    const auto grace = std::min<Duration>(settings.exit_margin, settings.lease / 15);
+    expired = risk_told && age >= settings.lease - settings.exit_margin && clock.now() - risk_told_at >= grace &&
+              !expiry_told;
   }
   if (risk) {
     observability::log(

@@ -50,6 +50,8 @@ EndWrite decideEnd(RunResult result, CancelCause cause, bool idempotent) noexcep
   switch (result) {
     case RunResult::kRetryable:
       return idempotent ? EndWrite::kRetryLater : EndWrite::kFail;
+    case RunResult::kStoreAway:
+      return idempotent ? EndWrite::kGiveBack : EndWrite::kFail;
     case RunResult::kHandedBack:
       return EndWrite::kHandBack;
     case RunResult::kSucceeded:

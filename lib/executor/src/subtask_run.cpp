@@ -25,12 +25,23 @@ proto::SubtaskSummary SubtaskRun::progress() const noexcept {
 }
 
 std::string SubtaskRun::getCheckpoint() {
-  return table_.getSubtaskCheckpoint(node_.call(), id_);
+  try {
+    return table_.getSubtaskCheckpoint(node_.call(), id_);
+  } catch (...) {
+    store_failed_ = true;
+    throw;
+  }
 }
 
 void SubtaskRun::putCheckpoint(const std::string& checkpoint) {
-  // Not the run's own token: a run that is cancelled may still keep how far it came; the run token guards the write.
-  const auto outcome = table_.updateSubtaskCheckpoint(node_.call(), node_.settings.exec_id, id_, checkpoint);
+  auto outcome = proto::TransitionOutcome::kLost;
+  try {
+    // Not the run's own token: a run that is cancelled may still keep how far it came; the run token guards the write.
+    outcome = table_.updateSubtaskCheckpoint(node_.call(), node_.settings.exec_id, id_, checkpoint);
+  } catch (const Exception& e) {
+    store_failed_ = e.error().code() != ErrorCode::kStoreContent;
+    throw;
+  }
   if (outcome == proto::TransitionOutcome::kApplied) return;
   interrupt(runtime::CancelCause::kSubtaskMoved);
   throw Exception(ErrorCode::kLost, "the subtask is not ours any more, its checkpoint is dropped");

@@ -28,6 +28,8 @@ class SubtaskRun final : public plugin::RunContext {
 
   [[nodiscard]] proto::SubtaskId id() const noexcept { return id_; }
   [[nodiscard]] bool idempotent() const noexcept { return idempotent_; }
+  /// True if a checkpoint of this run could not be read or written because the store failed.
+  [[nodiscard]] bool metStoreFailure() const noexcept { return store_failed_; }
   /// Cancels the run if this cause may (design rule 12).
   void interrupt(runtime::CancelCause cause) noexcept;
   /// Returns when the run was cancelled; nothing while it was not.
@@ -60,6 +62,7 @@ class SubtaskRun final : public plugin::RunContext {
   std::atomic<std::int64_t> read_bytes_{0};
   std::atomic<std::int64_t> cancelled_at_ns_{0};
   std::atomic<bool> stuck_reported_{false};
+  std::atomic<bool> store_failed_{false};
   std::mutex looking_;
   bool returned_ = false;  // guarded by looking_
 };

@@ -109,7 +109,9 @@ void StepRun::runItem(Item item) {
     error = e.error();
   } catch (...) {
     error = currentError();
+    const bool transient = isRetryable(*error) || error->code() == ErrorCode::kTimedOut;
     result = isRetryable(*error) ? RunResult::kRetryable : RunResult::kFailed;
+    if (transient && run->metStoreFailure()) result = RunResult::kStoreAway;
   }
   // From here on nobody looks at the run any more; only then is its row written.
   run->markReturned();

@@ -140,6 +140,7 @@ bool SubtaskMover::balance(Round& round, const proto::TaskBase& task, const std:
       const auto limit = static_cast<std::int32_t>(std::min<std::int64_t>(left, kRowsPerMove));
       const auto rows = table_.getPendingSubtasksOfNode(round.call(), task.id, transfer.from, limit);
       std::vector<SubtaskMove> moves;
+      moves.reserve(rows.size());
       for (const auto& row : rows) moves.push_back({row.id, transfer.from, transfer.to});
       const auto moved = write(round, moves);
       all += moved;

@@ -1,5 +1,6 @@
 #include "import_fixture.hpp"
 
+#include "disttask/base/random.hpp"
 #include "disttask/storage/mysql/schema.hpp"
 
 #include <filesystem>
@@ -16,6 +17,28 @@ ImportFixture::ImportFixture() {
   config["allowed_dirs"] = Json(Json::Array{Json((dir / "in").string())});
   config["rejects_dir"] = (dir / "rejects").string();
   type.configure(host->host(), config.dump());
+}
+
+ImportFixture::~ImportFixture() {
+  if (own_user.empty()) return;
+  try {
+    store.execute("drop user '" + own_user + "'@'%', '" + own_user + "'@'localhost'");
+  } catch (const Exception&) {  // the server is gone, and its users with it
+  }
+}
+
+std::string ImportFixture::useOwnUser() {
+  own_user = "t" + std::to_string(randomToken() % 1'000'000'000'000);
+  for (const std::string host_part : {"'%'", "'localhost'"}) {
+    const std::string name = "'" + own_user + "'@" + host_part;
+    store.execute("create user " + name + " identified by 'test'");
+    store.execute("grant all on " + store.schema() + ".* to " + name);
+  }
+  Json json = Json::parse(connectionJson());
+  json["user"] = own_user;
+  json["password"] = "test";
+  host = std::make_unique<FakeHost>(std::map<std::string, std::string>{{"main", json.dump()}});
+  return own_user;
 }
 
 std::string ImportFixture::connectionJson(const std::string& more) const {

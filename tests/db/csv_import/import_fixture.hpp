@@ -18,6 +18,7 @@ namespace disttask::test {
 class ImportFixture {
  public:
   ImportFixture();
+  ~ImportFixture();
 
   /// Writes a file below the allowed directory and returns its path.
   std::string file(const std::string& name, const std::string& content);
@@ -38,6 +39,9 @@ class ImportFixture {
   /// Returns the text with which a whole task fails, or "".
   std::string failure(std::int64_t task, const std::string& meta);
 
+  /// Lets the task type log in as a user of its own, so that the test can tell its sessions from all others; returns
+  /// the name.
+  std::string useOwnUser();
   [[nodiscard]] std::string connectionJson(const std::string& more = "") const;
   void execute(const std::string& sql) { store.execute(sql); }
   [[nodiscard]] std::string scalar(const std::string& sql) const { return store.scalar(sql); }
@@ -46,6 +50,7 @@ class ImportFixture {
   TempDir dir;
   std::unique_ptr<FakeHost> host;
   csv_import::CsvImport type;
+  std::string own_user;
   std::int64_t rows_reported = 0;  ///< by addProgress, of the runs so far
 };
 

@@ -29,7 +29,7 @@ TEST_CASE("A failed task says how much remains, and a task that resumes it impor
   f.run(*step, 1, 1, metas[0]);
   f.run(*step, 1, 4, metas[3]);
   const auto count = f.scalar("select count(*) from t");
-  f.execute("alter table t add check (id <> 100)");
+  f.execute("alter table t add constraint not_100 check (id <> 100)");
   CHECK_THROWS_WITH(
       f.run(*step, 1, 2, metas[1]),
       Catch::StartsWith("line 101, byte ") &&
@@ -42,7 +42,7 @@ TEST_CASE("A failed task says how much remains, and a task that resumes it impor
   REQUIRE(f.host->log().size() == 1);
   CHECK_THAT(f.host->log()[0], Catch::StartsWith("task 10: " + count + " records in 2 chunks are imported"));
 
-  f.execute("alter table t drop constraint CONSTRAINT_1");
+  f.execute("alter table t drop constraint not_100");
   f.rows_reported = 0;
   const Json result = f.importAndVerify(11, f.meta(file, "t", R"("chunk_bytes": 1024, "resume_of": 10)"));
   CHECK(*result.find("verified_rows") == Json(300));

@@ -95,6 +95,18 @@ TEST_CASE("Plans of tasks that may not be planned are not offered", "[db][schedu
   CHECK(offered() == std::string("none"));
 }
 
+TEST_CASE("A node's plans come in the rank order of their tasks", "[db][scheduler][plan]") {
+  SchedulerFixture fixture;
+  const auto life = fixture.takeRole();
+  for (const auto* key : {"low", "first", "second"}) makePlan(fixture, life, fixture.addTask(key), std::nullopt);
+  fixture.store().execute("update tidb_global_task set priority=900 where task_key='low'");
+  std::vector<std::string> keys;
+  for (const auto& plan : fixture.plans().getPlansOf(SchedulerFixture::call(), "a")) {
+    keys.push_back(fixture.task(plan.task_id).key);
+  }
+  CHECK(keys == std::vector<std::string>{"first", "second", "low"});
+}
+
 TEST_CASE("The first batch enters the step and later ones go on by ordinal", "[db][scheduler][plan]") {
   SchedulerFixture fixture;
   const auto call = SchedulerFixture::call();

@@ -23,7 +23,8 @@ TEST_CASE("The plugin's configuration is read, and what is wrong names the key")
       "plugins.config.csv_import.allowed_dirs[0]: expected an absolute path, found 'data'"
   );
   CHECK_THROWS_WITH(
-      parseConfig(R"({"dirs": []})"), "plugins.config.csv_import.dirs: no such key; expected allowed_dirs, ledger_days, rejects_dir"
+      parseConfig(R"({"dirs": []})"),
+      "plugins.config.csv_import.dirs: no such key; expected allowed_dirs, ledger_days, rejects_dir"
   );
 }
 

@@ -40,7 +40,7 @@ TEST_CASE("The option wins over the variable, the variable over files") {
   CHECK_FALSE(choose({}));
 }
 
-TEST_CASE("A password inside --store is refused and not shown; inside the variable it is taken") {
+TEST_CASE("A password inside --store is refused and not shown, inside the variable it is taken") {
   CHECK_THROWS_WITH(
       choose(withStore("mysql://u:hush@a/")), Catch::Contains("DISTTASK_PASSWORD") && !Catch::Contains("hush")
   );

@@ -70,7 +70,7 @@ TEST_CASE("Refusals name the connection and the key that would allow it") {
   CHECK_THAT(unreadable.get("target", "csv_import").error().message(), Catch::Contains("/nowhere/pw"));
 }
 
-TEST_CASE("No more places than max_connections are taken at a time; one that is given back goes to who waits") {
+TEST_CASE("No more places than max_connections are taken at a time, and one that is given back goes to who waits") {
   NamedConnections connections({{"target", connection()}}, "");
   connections.acquire("target", "csv_import", {});
   connections.acquire("target", "csv_import", {});

@@ -350,6 +350,32 @@ TEST_CASE("A process that was stopped beyond its lease knows it at once", "[exec
   CHECK(lease->validFor() == 0s);
 }
 
+TEST_CASE(
+    "A process that stood still beyond its lease cancels its runs first and ends only if they go on",
+    "[executor][lease]"
+) {
+  Leases leases;
+  FakeClock timer_clock;  // stands still while the process does; the lease's clock goes on
+  FakeTimers timers(timer_clock);
+  NodeLease lease(leases.settings, leases.nodes, leases.world.clock, timers, leases.ctl);
+  REQUIRE(leases.acquire(lease, 5s) == "");
+  leases.nodes.away = true;
+  leases.live_runs = 1;
+  leases.start(lease);
+  leases.world.clock.advance(60s);
+  CHECK(leases.at_risk == 0);
+  timer_clock.advance(1s);
+  CHECK(leases.at_risk == 1);
+  CHECK(leases.expired == 0);
+  const bool returns = GENERATE(true, false);
+  if (returns) leases.live_runs = 0;
+  for (int i = 0; i < 3; ++i) {
+    leases.world.clock.advance(1s);
+    timer_clock.advance(1s);
+  }
+  CHECK(leases.expired == (returns ? 0 : 1));
+}
+
 TEST_CASE("An evicted life cancels its runs, waits for them, and begins a new life", "[executor][lease]") {
   Leases leases;
   const auto lease = leases.make();

@@ -35,6 +35,8 @@ TEST_CASE("Without a cause the result of a run decides", "[executor][outcome]") 
   CHECK(decideEnd(RunResult::kRetryable, CancelCause::kNone, true) == EndWrite::kRetryLater);
   CHECK(decideEnd(RunResult::kRetryable, CancelCause::kNone, false) == EndWrite::kFail);
   CHECK(decideEnd(RunResult::kHandedBack, CancelCause::kNone, true) == EndWrite::kHandBack);
+  CHECK(decideEnd(RunResult::kStoreAway, CancelCause::kNone, true) == EndWrite::kGiveBack);
+  CHECK(decideEnd(RunResult::kStoreAway, CancelCause::kNone, false) == EndWrite::kFail);
 }
 
 TEST_CASE("With a cause the result of a run does not matter unless it succeeded", "[executor][outcome]") {
@@ -55,7 +57,8 @@ TEST_CASE("With a cause the result of a run does not matter unless it succeeded"
       {CancelCause::kClosed, EndWrite::kLeave, EndWrite::kLeave},
   };
   for (const auto& row : table) {
-    for (const auto result : {RunResult::kFailed, RunResult::kRetryable, RunResult::kHandedBack}) {
+    for (const auto result :
+         {RunResult::kFailed, RunResult::kRetryable, RunResult::kHandedBack, RunResult::kStoreAway}) {
       CAPTURE(toString(row.cause));
       CHECK(decideEnd(result, row.cause, true) == row.idempotent);
       CHECK(decideEnd(result, row.cause, false) == row.not_idempotent);

@@ -314,6 +314,24 @@ TEST_CASE(
   CHECK(runs.world.rows.checkpoint(id) == "half");
 }
 
+TEST_CASE(
+    "A run that ends because a checkpoint met a failing store is given back and not counted", "[executor][ends]"
+) {
+  Runs runs;
+  const auto id = runs.world.addSubtask(runs.task);
+  runs.world.script.run = [](auto& context, auto&) { context.putCheckpoint("half"); };
+  runs.world.rows.inject(
+      {.method = "updateSubtaskCheckpoint",
+       .times = 5,
+       .error = GENERATE(Error(ErrorCode::kStoreUnavailable, "gone"), Error(ErrorCode::kTimedOut, "late"))}
+  );
+  RunningExecutor running(runs.world, runs.node, runs.task);
+  REQUIRE(runs.runToEnd(running));
+  CHECK(runs.world.state(id) == SubtaskState::kSucceed);
+  CHECK(runs.world.rows.attempt(id).retries == 0);
+  CHECK(runs.node.counters.given_back == 5);
+}
+
 TEST_CASE("The summary of a running subtask is written every few seconds when it changed", "[executor][ends]") {
   Runs runs;
   const auto id = runs.world.addSubtask(runs.task);

@@ -65,13 +65,14 @@ RowWriter::RowWriter(
       num_columns_(target.columns.size()),
       capacity_(capacityFor(num_columns_)),
       watch_warnings_(mayChangeSilently(target)),
-      use_savepoints_(watch_warnings_ && undo_singly),
+      counts_warnings_(connection.flavour() == sqlclient::Flavour::kMySql),
+      use_savepoints_(watch_warnings_ && (undo_singly || counts_warnings_)),
       values_(capacity_ * num_columns_) {
   for (std::size_t rows = 1; rows < capacity_; rows *= 2) texts_.push_back(statements::insertRows(target, mode, rows));
   texts_.push_back(statements::insertRows(target, mode, capacity_));
   sources_.reserve(capacity_);
   // Preparing it later would make the server forget the warnings that it is asked for.
-  if (watch_warnings_) connection_.query(statements::kWarnings, {});
+  if (watch_warnings_) static_cast<void>(warning());
 }
 
 void RowWriter::push(const RowSource& source, std::uint64_t bytes) {
@@ -133,19 +134,26 @@ std::int64_t RowWriter::insert(std::size_t first, std::size_t count) {
 }
 
 void RowWriter::refuseChanged(std::size_t first, std::size_t count) {
-  std::string message;
-  {
-    auto warnings = connection_.query(statements::kWarnings, {});
-    while (message.empty() && warnings.next()) {
-      if (isAmong(kChanges, warnings.getInt(2))) message = warnings.getString(3);
-    }
-  }
+  std::string message = warning();
   if (message.empty()) return;
   message = "the server would change a value: " + message;
   if (use_savepoints_) throw Exception(ErrorCode::kStoreContent, message);
   const std::size_t row = std::clamp<std::size_t>(rowOf(message), 1, count);
   on_refused_(sources_[first + row - 1], message);
   throw Exception(ErrorCode::kInternal, message);  // the row is in: whoever has no savepoint must give up
+}
+
+std::string RowWriter::warning() {
+  if (counts_warnings_) {
+    connection_.execute(statements::kCountWarnings);
+    auto rows = connection_.query(statements::kNumWarnings, {});
+    return rows.next() && rows.getInt(1) > 0 ? "it gave a warning" : std::string();
+  }
+  auto warnings = connection_.query(statements::kWarnings, {});
+  while (warnings.next()) {
+    if (isAmong(kChanges, warnings.getInt(2))) return warnings.getString(3);
+  }
+  return {};
 }
 
 }  // namespace disttask::csv_import

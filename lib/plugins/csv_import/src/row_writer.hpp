@@ -51,6 +51,8 @@ class RowWriter {
   void write(std::size_t first, std::size_t count);
   void writePiece(std::size_t first, std::size_t count);
   std::int64_t insert(std::size_t first, std::size_t count);
+  /// Returns what the server warned about in the last insert; empty: nothing that changes a value.
+  std::string warning();
   void refuseChanged(std::size_t first, std::size_t count);
 
   sqlclient::Connection& connection_;
@@ -60,6 +62,7 @@ class RowWriter {
   const std::size_t num_columns_;
   const std::size_t capacity_;  // rows of a full batch
   const bool watch_warnings_;   // the server may change a value with no more than a warning
+  const bool counts_warnings_;  // the server does not say which row it warns about
   const bool use_savepoints_;
   std::vector<std::string> texts_;  // insert of 2^i rows; the last one of a full batch
   sqlclient::Values values_;        // capacity_ rows, in order

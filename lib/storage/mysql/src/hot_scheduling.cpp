@@ -54,8 +54,7 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
 
 std::vector<HotStatement> hotPlanStatements(const HotSample& sample) {
   std::vector<HotStatement> statements;
-  // The plans found are put in the order of their tasks' ranks.
-  statements.push_back(hot(sql::kPlansOf, {sample.exec_id}, "p", "ix_planner", true));
+  statements.push_back(hot(sql::kPlansOf, {sample.exec_id}, "p", "ix_planner"));
   const Values metas{sample.task_key, sample.step, sample.ordinal, std::int64_t{1000}};
   statements.push_back(hot(sql::kResultMetas, metas, "s", "uk_task_key_step_ordinal"));
   return statements;

@@ -78,8 +78,18 @@ class MysqlPlanTable final : public PlanTable {
   std::vector<Plan> getPlansOf(const Call& call, const ExecId& exec_id) override {
     return context_.read(call, "plan.get_plans_of", [&](Connection& connection) {
       auto rows = connection.query(sql::kPlansOf, {exec_id});
+      std::vector<std::pair<proto::TaskBase, Plan>> ranked;
+      while (rows.next()) {
+        proto::TaskBase rank;
+        rank.id = TaskId(rows.getInt(1));
+        rank.priority = static_cast<std::int32_t>(rows.getInt(13));
+        rank.create_time = rows.getInt(14);
+        ranked.emplace_back(std::move(rank), readPlan(rows));
+      }
+      std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return outranks(a.first, b.first); });
       std::vector<Plan> plans;
-      while (rows.next()) plans.push_back(readPlan(rows));
+      plans.reserve(ranked.size());
+      for (auto& [rank, plan] : ranked) plans.push_back(std::move(plan));
       return plans;
     });
   }

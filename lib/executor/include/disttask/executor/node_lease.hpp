@@ -39,7 +39,9 @@ struct LeaseHooks {
   std::function<std::int64_t()> num_live_runs;  ///< runs of subtasks that have not returned (Manager::numLiveRuns)
   std::function<std::uint64_t()> progress;      ///< moves while the poll loop is alive (Manager::numPolls)
   std::function<void()> on_at_risk;             ///< ⅔ of the lease has passed: cancel all runs
-  std::function<void()> on_expired;             ///< the lease ends and runs have not returned: the process must end now
+  /// The lease ends and runs have not returned, though they were cancelled a moment ago at the latest: the process must
+  /// end now.
+  std::function<void()> on_expired;
   std::function<void()> on_evicted;  ///< this life is over: cancel all runs; a new life begins when they have returned
 };
 

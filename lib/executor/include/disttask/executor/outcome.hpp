@@ -12,6 +12,8 @@ enum class RunResult : std::uint8_t {
   kFailed,      ///< an exception of any kind that is none of the next two
   kRetryable,   ///< a transient error
   kHandedBack,  ///< this node cannot run it, another may
+  kStoreAway,   ///< a transient error after a checkpoint could not be read or written: our store's failure, not an
+                ///< attempt
 };
 
 /// What is then written to the row (all guarded by the run token).

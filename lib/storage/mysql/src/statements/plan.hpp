@@ -19,14 +19,14 @@
 
 namespace disttask::storage::mysql::sql {
 
-/// Plans of a node whose time has come and whose task may still be planned; a time further ahead than the longest back-off counts as now.
+/// Plans of a node whose time has come and whose task may still be planned, with the rank of the task; a time further ahead than the longest back-off
+/// counts as now. Not sorted here: by columns of the other table that would be a temporary table on disk at each poll, because of the blobs.
 /// Binds: planner.
 inline constexpr Sql kPlansOf{"plans_of",
-  "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p force index (ix_planner) join tidb_global_task t on t.id=p.task_id"
+  "select " DISTTASK_PLAN_COLUMNS ", p.`cursor`, t.priority, unix_timestamp(t.create_time) from disttask_plan p force index (ix_planner) join tidb_global_task t on t.id=p.task_id"
   " where p.planner=? and p.complete=0 and p.failed=0"
   " and (p.not_before<=" DISTTASK_NOW_MS " or p.not_before>" DISTTASK_NOW_MS "+3600000)"
-  " and ((p.kind='step' and t.state in ('pending','running')) or (p.kind='revert' and t.state='reverting'))"
-  " order by t.priority, t.create_time, t.id"};
+  " and ((p.kind='step' and t.state in ('pending','running')) or (p.kind='revert' and t.state='reverting'))"};
 /// Binds: task_id, kind, after_step.
 inline constexpr Sql kPlan{"plan",
   "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p where p.task_id=? and p.kind=? and p.after_step=?"};
