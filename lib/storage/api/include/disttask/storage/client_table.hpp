@@ -1,21 +1,21 @@
 #pragma once
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "disttask/proto/node.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/runtime/clock.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace disttask::storage {
 
 /// What a submitter asks for.
 struct TaskRequest {
-  std::string key;                 ///< unique for ever
+  std::string key;  ///< unique for ever
   std::string type;
-  std::string meta;                ///< JSON
+  std::string meta;  ///< JSON
   std::int32_t slots = 1;
   std::int32_t priority = proto::kDefaultPriority;
   std::int32_t max_nodes = 0;
@@ -30,8 +30,8 @@ struct SubmitResult {
 
 /// A filter for lists of tasks.
 struct TaskFilter {
-  std::vector<TaskState> states;   ///< empty = all
-  std::string type;                ///< empty = all
+  std::vector<TaskState> states;  ///< empty = all
+  std::string type;               ///< empty = all
   bool with_history = false;
   std::int32_t limit = 100;
 };
@@ -41,7 +41,7 @@ struct StepProgress {
   Step step;
   SubtaskCounts counts;
   bool plan_complete = false;
-  proto::SubtaskSummary sum;       ///< over all subtasks of the step
+  proto::SubtaskSummary sum;  ///< over all subtasks of the step
 };
 
 /// What disttaskctl and submitters read and write. Same threading and failure contract as TaskTable.
@@ -49,9 +49,10 @@ class ClientTable {
  public:
   virtual ~ClientTable() = default;
 
-  /// Inserts the task (design rule 22): insert, then look in history in the same transaction; a used key gives the old id and existed = true. After
-  /// an unknown commit the submit token in the row tells whether the insert is ours. Throws kInvalidArgument: key or type empty or above 256 bytes,
-  /// bad scope, slots below 1 or more than the largest known node has (no node yet is no error), meta not JSON.
+  /// Inserts the task (design rule 22): insert, then look in history in the same transaction; a used key gives the old
+  /// id and existed = true. After an unknown commit the submit token in the row tells whether the insert is ours.
+  /// Throws kInvalidArgument: key or type empty or above 256 bytes, bad scope, slots below 1 or more than the largest
+  /// known node has (no node yet is no error), meta not JSON.
   virtual SubmitResult submitTask(const Call& call, const TaskRequest& request) = 0;
   /// Finds a task, live first, then history.
   virtual std::optional<proto::Task> findTask(const Call& call, TaskId id) = 0;
@@ -61,9 +62,11 @@ class ClientTable {
   /// Returns the steps that have subtasks, in order of planning.
   virtual std::vector<StepProgress> getProgress(const Call& call, TaskId id) = 0;
   /// Returns subtasks of a task (live and history), by step and ordinal; at most `limit`.
-  virtual std::vector<proto::Subtask> listSubtasks(const Call& call, TaskId id, std::optional<Step> step, std::int32_t limit) = 0;
-  /// Asks for cancellation from every unfinished state; returns false when the task is done or cancelling already. Throws kNotFound for an
-  /// unknown id.
+  virtual std::vector<proto::Subtask> listSubtasks(
+      const Call& call, TaskId id, std::optional<Step> step, std::int32_t limit
+  ) = 0;
+  /// Asks for cancellation from every unfinished state; returns false when the task is done or cancelling already.
+  /// Throws kNotFound for an unknown id.
   virtual bool cancelTask(const Call& call, TaskId id) = 0;
 };
 

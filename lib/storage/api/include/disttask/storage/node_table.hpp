@@ -1,10 +1,10 @@
 #pragma once
+#include "disttask/proto/node.hpp"
+#include "disttask/runtime/clock.hpp"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "disttask/proto/node.hpp"
-#include "disttask/runtime/clock.hpp"
 
 namespace disttask::storage {
 
@@ -12,7 +12,8 @@ using proto::ExecId;
 using proto::Life;
 using runtime::Call;
 
-/// The side table of nodes (design rules 1-5). Same threading and failure contract as TaskTable. Every write compares the life.
+/// The side table of nodes (design rules 1-5). Same threading and failure contract as TaskTable. Every write compares
+/// the life.
 class NodeTable {
  public:
   virtual ~NodeTable() = default;
@@ -20,10 +21,12 @@ class NodeTable {
   virtual std::optional<proto::Node> getNode(const Call& call, const ExecId& exec_id) = 0;
   /// Returns all nodes that have a side row, by exec id, joined with their row of dist_framework_meta.
   virtual std::vector<proto::Node> getAllNodes(const Call& call) = 0;
-  /// Makes the row of a new id, or takes the row over: writes all of `node` (epoch + 1, renewals 0, new life) where the row's life is still
-  /// `expected` (nothing: there is no row). False: somebody else was faster, read again. Also writes dist_framework_meta (role, cpu_count).
+  /// Makes the row of a new id, or takes the row over: writes all of `node` (epoch + 1, renewals 0, new life) where the
+  /// row's life is still `expected` (nothing: there is no row). False: somebody else was faster, read again. Also
+  /// writes dist_framework_meta (role, cpu_count).
   virtual bool registerNode(const Call& call, const proto::Node& node, const std::optional<Life>& expected) = 0;
-  /// Renews the lease: renewals + 1 where the life is ours; also writes lease_ms, address, reasons. False: evicted, or the row is gone.
+  /// Renews the lease: renewals + 1 where the life is ours; also writes lease_ms, address, reasons. False: evicted, or
+  /// the row is gone.
   virtual bool renew(const Call& call, const proto::Node& node) = 0;
   /// Ends a life by its own process: life = 0. False: it was not ours any more.
   virtual bool release(const Call& call, const ExecId& exec_id, Life life) = 0;

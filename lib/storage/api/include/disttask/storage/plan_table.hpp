@@ -1,10 +1,10 @@
 #pragma once
+#include "disttask/proto/task.hpp"
+#include "disttask/runtime/clock.hpp"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "disttask/proto/task.hpp"
-#include "disttask/runtime/clock.hpp"
 
 namespace disttask::storage {
 
@@ -23,15 +23,17 @@ enum class PlanKind : std::uint8_t {
 struct Plan {
   TaskId task_id;
   PlanKind kind = PlanKind::kStep;
-  Step after_step;                 ///< the step that the task is in; a step number is entered once, so (task, kind, after_step) is unique
-  std::optional<Step> step;        ///< the step that is planned; nothing until the planner has said; kStepDone = there is none
-  ExecId planner;                  ///< node that writes the batches
-  proto::RunToken token;           ///< fences the planner: drawn anew at each assignment
-  std::string cursor;              ///< opaque text of the task type; empty at the start
+  Step after_step;  ///< the step that the task is in; a step number is entered once, so (task, kind, after_step) is
+                    ///< unique
+  std::optional<Step>
+      step;               ///< the step that is planned; nothing until the planner has said; kStepDone = there is none
+  ExecId planner;         ///< node that writes the batches
+  proto::RunToken token;  ///< fences the planner: drawn anew at each assignment
+  std::string cursor;     ///< opaque text of the task type; empty at the start
   std::int32_t next_ordinal = 1;
   bool complete = false;
-  std::string error;               ///< message of a fatal planning error, or of the last retryable one
-  bool failed = false;             ///< `error` is fatal
+  std::string error;    ///< message of a fatal planning error, or of the last retryable one
+  bool failed = false;  ///< `error` is fatal
   std::int32_t retries = 0;
 };
 
@@ -46,9 +48,9 @@ struct PlanBatch {
   bool complete = false;
 };
 
-enum class [[nodiscard]] PlanWrite : std::uint8_t {
-  kApplied,  ///< the batch is in, or was already (re-read after an unknown outcome)
-  kFenced,   ///< somebody else plans, or the task may not go on: nothing was written
+enum class [[nodiscard]] PlanWrite : std::uint8_t{
+    kApplied,  ///< the batch is in, or was already (re-read after an unknown outcome)
+    kFenced,   ///< somebody else plans, or the task may not go on: nothing was written
 };
 
 /// Planning as the planner node needs it. Same threading and failure contract as TaskTable.
@@ -58,12 +60,13 @@ class PlanTable {
 
   /// Returns the incomplete, not failed plans of this node whose retry time has come.
   virtual std::vector<Plan> getPlansOf(const Call& call, const ExecId& exec_id) = 0;
-  /// Records which step comes next (kStepDone completes the plan). Guarded by the token. Throws kInvalidArgument for a step that the task has entered
-  /// before.
+  /// Records which step comes next (kStepDone completes the plan). Guarded by the token. Throws kInvalidArgument for a
+  /// step that the task has entered before.
   virtual PlanWrite setStep(const Call& call, const Plan& plan, Step step) = 0;
-  /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`, with the meta of `task`),
-  /// moves the cursor `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks with following ordinals; the first batch switches the
-  /// task to `step` (and to running). On kApplied `plan` holds the new cursor and ordinal.
+  /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`,
+  /// with the meta of `task`), moves the cursor `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks
+  /// with following ordinals; the first batch switches the task to `step` (and to running). On kApplied `plan` holds
+  /// the new cursor and ordinal.
   virtual PlanWrite writeBatch(const Call& call, const proto::Task& task, Plan& plan, const PlanBatch& batch) = 0;
   /// Marks a plan of kind kRevert done.
   virtual PlanWrite complete(const Call& call, const Plan& plan) = 0;
@@ -71,7 +74,8 @@ class PlanTable {
   virtual PlanWrite setError(
       const Call& call, const Plan& plan, const std::string& message, bool fatal, runtime::Duration delay
   ) = 0;
-  /// Streams the result metas of succeeded subtasks of a step, by ordinal, in pages: returns at most `limit` with ordinal > `after`.
+  /// Streams the result metas of succeeded subtasks of a step, by ordinal, in pages: returns at most `limit` with
+  /// ordinal > `after`.
   virtual std::vector<std::pair<std::int32_t, std::string>> getResultMetas(
       const Call& call, TaskId task_id, Step step, std::int32_t after, std::int32_t limit
   ) = 0;

@@ -1,13 +1,13 @@
 #pragma once
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "disttask/proto/node.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/runtime/clock.hpp"
 #include "disttask/storage/plan_table.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace disttask::storage {
 
@@ -16,10 +16,10 @@ using proto::TaskState;
 /// Who holds the scheduler role (design rule 19): the owner row joined with its lease row.
 struct Owner {
   ExecId exec_id;
-  proto::Life life;         ///< 0 = nobody
+  proto::Life life;  ///< 0 = nobody
   std::int64_t renewals = 0;
-  std::int64_t term = 0;    ///< counts takeovers; for display only
-  std::string address;      ///< host:port for nudges, from the node row of exec_id
+  std::int64_t term = 0;  ///< counts takeovers; for display only
+  std::string address;    ///< host:port for nudges, from the node row of exec_id
   std::int64_t nudge_token = 0;
 };
 
@@ -47,20 +47,21 @@ struct SubtaskMove {
 /// A pending subtask that nodes have handed back because they cannot run it.
 struct HandedBack {
   proto::SubtaskBase subtask;
-  std::vector<ExecId> by;   ///< these nodes cannot
-  std::string error;        ///< what the last one said
+  std::vector<ExecId> by;  ///< these nodes cannot
+  std::string error;       ///< what the last one said
 };
 
 /// What the owner of the scheduler role reads and writes. Same threading and failure contract as TaskTable.
 ///
-/// Each write is a transaction that begins with `update owner set seq=seq+1 where id=1 and life=?`; when that matches no row nothing is written
-/// and Exception(kLost) is thrown: the role is gone. At most 1,000 rows or 1 MiB each.
+/// Each write is a transaction that begins with `update owner set seq=seq+1 where id=1 and life=?`; when that matches
+/// no row nothing is written and Exception(kLost) is thrown: the role is gone. At most 1,000 rows or 1 MiB each.
 class SchedulerTable {
  public:
   virtual ~SchedulerTable() = default;
 
   virtual Owner getOwner(const Call& call) = 0;
-  /// Takes the role over where life and renewals are as observed (renewals are read again under the lock). Returns the new life; nothing: moved.
+  /// Takes the role over where life and renewals are as observed (renewals are read again under the lock). Returns the
+  /// new life; nothing: moved.
   virtual std::optional<proto::Life> takeOwnership(const Call& call, const ExecId& exec_id, const Owner& observed) = 0;
   /// Renews the owner's lease; false: the role is gone.
   virtual bool renewOwnership(const Call& call, proto::Life life) = 0;
@@ -84,19 +85,26 @@ class SchedulerTable {
   virtual void createPlan(const Call& call, proto::Life owner, const Plan& plan) = 0;
   /// Gives an incomplete plan to another planner with a fresh token.
   virtual void assignPlan(const Call& call, proto::Life owner, const Plan& plan, const ExecId& planner) = 0;
-  /// One task transition `from` → `to` with these columns; false: the task is not in `from` any more. `error` is a plain text; nothing: left as it is.
+  /// One task transition `from` → `to` with these columns; false: the task is not in `from` any more. `error` is a
+  /// plain text; nothing: left as it is.
   virtual bool changeTaskState(
-      const Call& call, proto::Life owner, TaskId id, TaskState from, TaskState to, const std::optional<std::string>& error
+      const Call& call,
+      proto::Life owner,
+      TaskId id,
+      TaskState from,
+      TaskState to,
+      const std::optional<std::string>& error
   ) = 0;
   /// running → succeed with step done.
   virtual bool succeedTask(const Call& call, proto::Life owner, TaskId id) = 0;
   /// Cancels the pending and paused rows of a reverting task, at most `limit`; returns how many (design rule 11).
   virtual std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
-  /// Turns paused rows of a running task to pending, at most `limit`; returns how many. A node may pause a row just after the task went on again
-  /// (design rule 11).
+  /// Turns paused rows of a running task to pending, at most `limit`; returns how many. A node may pause a row just
+  /// after the task went on again (design rule 11).
   virtual std::int64_t resumePausedSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
-  /// Takes running rows of evicted or stopped nodes out of `running`, with the token seen, at most `limit`: pending or failed by bit 0 of the token,
-  /// canceled or paused if the task is reverting or pausing; counts abnormal ends (design rules 9, 11). Returns how many.
+  /// Takes running rows of evicted or stopped nodes out of `running`, with the token seen, at most `limit`: pending or
+  /// failed by bit 0 of the token, canceled or paused if the task is reverting or pausing; counts abnormal ends (design
+  /// rules 9, 11). Returns how many.
   virtual std::int64_t releaseRowsOfDeadNode(
       const Call& call, proto::Life owner, const ExecId& exec_id, std::int32_t max_abnormal_ends, std::int32_t limit
   ) = 0;
@@ -113,9 +121,13 @@ class SchedulerTable {
   /// Returns pending subtasks of a task that their present node has handed back, at most `limit`.
   virtual std::vector<HandedBack> getHandedBack(const Call& call, TaskId task_id, std::int32_t limit) = 0;
   /// pending → failed with this text: no node is left that could run it.
-  virtual bool failPendingSubtask(const Call& call, proto::Life owner, proto::SubtaskId id, const std::string& error) = 0;
+  virtual bool failPendingSubtask(
+      const Call& call, proto::Life owner, proto::SubtaskId id, const std::string& error
+  ) = 0;
   /// Gives pending rows a new exec id, each `where state='pending' and exec_id=from`; returns how many moved.
-  virtual std::int64_t movePendingSubtasks(const Call& call, proto::Life owner, const std::vector<SubtaskMove>& moves) = 0;
+  virtual std::int64_t movePendingSubtasks(
+      const Call& call, proto::Life owner, const std::vector<SubtaskMove>& moves
+  ) = 0;
 };
 
 }  // namespace disttask::storage
