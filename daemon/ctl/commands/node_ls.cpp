@@ -19,7 +19,8 @@ std::string_view stateOf(const proto::Node& node) {
 
 std::string typesText(const proto::Node& node) {
   std::string text;
-  for (const auto& [type, version] : node.types) text += (text.empty() ? "" : ", ") + type + " " + version;
+  for (const auto& [type, version] : node.types)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", type, version);
   return text;
 }
 

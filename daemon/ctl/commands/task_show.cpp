@@ -85,7 +85,7 @@ std::string resultText(const Json& result) {
   std::string text;
   for (const auto& [key, value] : result.asObject()) {
     const auto shown = value.isString() ? value.asString() : value.isInt() ? formatCount(value.asInt()) : value.dump();
-    text += (text.empty() ? "" : ", ") + key + " " + shown;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, shown);
   }
   return text;
 }

@@ -55,7 +55,7 @@ std::string makeUuid() {
 /// Reads the UUID, or makes one that is there after a crash as well: written aside, then renamed.
 std::string readOrMakeUuid(const std::filesystem::path& path) {
   if (auto found = firstLineOf(path); !found.empty()) return found;
-  const auto uuid = makeUuid();
+  auto uuid = makeUuid();
   auto aside = path;
   aside += ".new";
   const int file = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);

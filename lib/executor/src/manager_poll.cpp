@@ -166,8 +166,9 @@ Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) 
     executors.emplace(task->id, executor);
     ++num_jobs;
   }
-  const auto started =
-      parts.work.run([this, executor, base = proto::TaskBase(*task)]() mutable { runTask(std::move(executor), base); });
+  const auto started = parts.work.run([this, executor, base = static_cast<const proto::TaskBase&>(*task)]() mutable {
+    runTask(std::move(executor), base);
+  });
   if (!started) {
     // All threads are busy: one is just ending, or executors hold them whose runs ignore their cancel.
     node.sampled.log(Level::kWarn, "no thread for a task executor, trying again", {{"task_id", task->id}});

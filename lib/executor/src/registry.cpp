@@ -76,7 +76,7 @@ void TaskExecutorRegistry::clear() {
   types_.clear();
 }
 
-void registerPluginType(TaskExecutorRegistry& registry, std::shared_ptr<plugin::TaskType> type) {
+void registerPluginType(TaskExecutorRegistry& registry, const std::shared_ptr<plugin::TaskType>& type) {
   RegisteredTaskType entry;
   entry.options = type->options();
   entry.origin = type->origin();

@@ -19,7 +19,7 @@ TaskRun::Next TaskRun::adopt(const proto::Task& fresh) {
   const bool same_step = step_ && step_->step() == fresh.step;
   const bool busy = same_step && step_->numActive() > 0;
   auto next = task_;
-  static_cast<proto::TaskBase&>(next) = fresh;
+  static_cast<proto::TaskBase&>(next) = static_cast<const proto::TaskBase&>(fresh);
   next.slots = task_.slots;
 
   if (fresh.slots != task_.slots) {
@@ -63,7 +63,7 @@ TaskRun::Next TaskRun::adopt(const proto::Task& fresh) {
 /// told, and may refuse.
 TaskRun::Next TaskRun::adoptSlots(const proto::Task& fresh, bool notify) {
   auto& slots = parts_.node.slots;
-  const auto before = proto::TaskBase(task_);
+  const auto before = static_cast<const proto::TaskBase&>(task_);
   const auto resource = resourceOf(fresh);
   const auto tell = [&] {
     try {
@@ -115,6 +115,7 @@ void TaskRun::checkRuns() {
 
 void TaskRun::checkOwnership(const std::vector<std::shared_ptr<SubtaskRun>>& runs) {
   std::vector<proto::SubtaskId> ids;
+  ids.reserve(runs.size());
   for (const auto& run : runs) ids.push_back(run->id());
   try {
     for (const auto id : parts_.table.findLostRuns(parts_.node.call(), parts_.node.settings.exec_id, ids)) {

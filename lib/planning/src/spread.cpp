@@ -67,7 +67,7 @@ Spread::Spread(const std::vector<proto::Node>& nodes) {
   }
   // Smooth weighted turns: each time the node that is furthest behind its share. The turn repeats when all have had
   // theirs.
-  const auto length = std::min<std::int64_t>(total / divisor, kLargestTurn);
+  const auto length = std::min<std::int64_t>(total / std::max<std::int64_t>(divisor, 1), kLargestTurn);
   std::vector<std::int64_t> credit(nodes.size(), 0);
   for (std::int64_t i = 0; i < length; ++i) {
     std::size_t best = 0;

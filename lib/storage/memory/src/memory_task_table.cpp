@@ -39,7 +39,7 @@ std::vector<proto::TaskExecInfo> MemoryTaskTable::getTaskExecInfoByExecId(const 
       if (task == data.tasks.end()) continue;
       const auto state = task->second.state;
       if (state != TaskState::kRunning && state != TaskState::kReverting && state != TaskState::kPausing) continue;
-      infos.push_back({task->second, most});
+      infos.push_back({static_cast<const proto::TaskBase&>(task->second), most});
     }
     std::sort(infos.begin(), infos.end(), [](const auto& a, const auto& b) { return outranks(a.task, b.task); });
     return infos;
@@ -69,7 +69,7 @@ std::optional<proto::TaskBase> MemoryTaskTable::getTaskBaseById(const Call& call
   return rows_.apply(call, "getTaskBaseById", [&](Data& data) -> std::optional<proto::TaskBase> {
     const auto at = data.tasks.find(id);
     if (at == data.tasks.end()) return std::nullopt;
-    return at->second;
+    return static_cast<const proto::TaskBase&>(at->second);
   });
 }
 

@@ -58,7 +58,7 @@ class TaskExecutorRegistry {
 };
 
 /// Registers a plugin's task type: its tasks run through BaseTaskExecutor. The registry shares the type.
-void registerPluginType(TaskExecutorRegistry& registry, std::shared_ptr<plugin::TaskType> type);
+void registerPluginType(TaskExecutorRegistry& registry, const std::shared_ptr<plugin::TaskType>& type);
 
 /// Returns the registry of this process that the three functions below act on.
 [[nodiscard]] TaskExecutorRegistry& defaultTaskExecutorRegistry();
