@@ -26,12 +26,14 @@ class CountType final : public sdk::TaskType {
   }
   std::int32_t nextStep(const sdk::Host&, const sdk::Task& task, std::int32_t after) override {
     if (task.meta == "retry") throw sdk::RetryLater("the catalogue is locked");
+    if (task.meta == "not here") throw sdk::HandBack("the catalogue is not here");
     if (task.meta == "no such step") return 0;
     if (task.meta == "say cancelled") throw sdk::Cancelled();
     return after == sdk::kStepInit ? 1 : after == 1 ? 2 : sdk::kStepDone;
   }
   sdk::Cursor plan(sdk::Planning& planning, const sdk::Task& task, std::int32_t step, std::string_view cursor)
       override {
+    if (task.meta == "not here") throw sdk::HandBack("the file is not here");
     if (task.meta == "stand still") return {std::string(cursor), false};
     if (task.meta == "flood") {
       for (int i = 0; i <= planning.maxRows(); ++i) planning.addSubtask("x");
@@ -52,6 +54,7 @@ class CountType final : public sdk::TaskType {
   bool isRetryable(std::string_view error) override { return error.find("timeout") != std::string_view::npos; }
   void revert(const sdk::Host& host, const sdk::Task& task) override {
     host.throwIfCancelled();
+    if (task.meta == "not here") throw sdk::HandBack("the lake is not here");
     if (task.meta == "stuck") throw sdk::RetryLater("the lake is frozen");
     reverted.push_back(std::string(task.key));
   }
@@ -180,6 +183,17 @@ TEST_CASE("AbiTaskType goes from step to step as the type says", "[plugin][plann
   CHECK(
       stepError("say cancelled").message() == "next_step returned 'cancelled' although nothing was cancelled: cancelled"
   );
+}
+
+TEST_CASE("AbiTaskType hands a plan back that this node cannot make", "[plugin][planning]") {
+  LoaderBench bench;
+  const auto type = makeType(bench);
+  const auto task = makeTask("count", "not here");
+  FakePlan context;
+  CHECK_THROWS_AS(type->nextStep({}, task, proto::kStepInit), plugin::HandBack);
+  CHECK_THROWS_AS(type->plan(context, task, proto::Step(1), "", {}), plugin::HandBack);
+  CHECK_THROWS_AS(type->revert({}, task), plugin::HandBack);
+  CHECK(errorOf([&] { type->revert({}, task); }).message() == "the lake is not here");
 }
 
 TEST_CASE("AbiTaskType answers validate, revert and the predicates", "[plugin][planning]") {

@@ -62,6 +62,8 @@ template <typename Work>
 auto callType(Work&& work) {
   try {
     return work();
+  } catch (const plugin::HandBack&) {
+    throw;
   } catch (...) {
     throw TypeFailed{currentError()};
   }
@@ -116,8 +118,11 @@ bool PlanJob::runOrThrow() {
         "task type '" + task->type + "' is not offered by " + settings_.exec_id
     ));
   }
-  if (plan_.kind == storage::PlanKind::kRevert) return runRevert(*type_, *task);
-  return planStep(*type_, *task);
+  try {
+    return steps ? planStep(*type_, *task) : runRevert(*type_, *task);
+  } catch (const plugin::HandBack& e) {
+    return token_.cancelled() || handOn(*task, e.error().message());
+  }
 }
 
 bool PlanJob::runRevert(plugin::TaskType& type, const proto::Task& task) {
@@ -209,6 +214,26 @@ void PlanJob::checkSizes(const plugin::PlannedBatch& planned) const {
   if (!planned.complete && planned.next_cursor == plan_.cursor) {
     refuse("the task type planned a batch that is not the last and does not move its cursor");
   }
+}
+
+bool PlanJob::handOn(const proto::Task& task, const std::string& message) {
+  auto candidates = plannerNodes(parts_.nodes.getAllNodes(call()), task, plan_.kind == storage::PlanKind::kRevert);
+  const auto& others = plan_.handed_back;
+  std::erase_if(candidates, [&](const auto& exec_id) {
+    return exec_id == settings_.exec_id || std::find(others.begin(), others.end(), exec_id) != others.end();
+  });
+  if (candidates.empty()) {
+    noteError(Error(ErrorCode::kPluginFailed, "no node could plan it: " + message), false);
+    return true;
+  }
+  if (parts_.plans.handOn(call(), plan_, candidates.front(), message) == PlanWrite::kFenced) return noteFenced();
+  observability::log(
+      Level::kWarn,
+      "plan handed on to another node",
+      {{"task_id", plan_.task_id}, {"after", plan_.after_step}, {"to", candidates.front()}, {"error", message}}
+  );
+  if (parts_.on_progress) parts_.on_progress();
+  return true;
 }
 
 void PlanJob::noteError(const Error& error, bool retryable) {

@@ -18,6 +18,8 @@ class PlanJob {
   [[nodiscard]] bool runRevert(plugin::TaskType& type, const proto::Task& task);
   [[nodiscard]] storage::PlanBatch nextBatch(plugin::TaskType& type, const proto::Task& task);
   void checkSizes(const plugin::PlannedBatch& planned) const;
+  /// This node cannot plan it: gives the plan to one that has not said so yet; without one, fails it.
+  [[nodiscard]] bool handOn(const proto::Task& task, const std::string& message);
   void noteError(const Error& error, bool retryable);
   bool noteFenced() const;
   [[nodiscard]] storage::Call call() const { return {token_, runtime::Deadline(parts_.clock, settings_.call_timeout)}; }

@@ -37,6 +37,23 @@ std::vector<proto::Node> eligibleNodes(std::vector<proto::Node> nodes, const pro
   return nodes;
 }
 
+std::vector<proto::ExecId> plannerNodes(
+    const std::vector<proto::Node>& nodes, const proto::TaskBase& task, bool any_scope
+) {
+  auto unlimited = task;
+  unlimited.max_nodes = 0;
+  std::vector<proto::ExecId> planners;
+  for (const auto& node : eligibleNodes(nodes, unlimited)) planners.push_back(node.exec_id);
+  if (!any_scope) return planners;
+  for (const auto& node : nodes) {
+    const bool can = node.life.value() != 0 && node.types.contains(task.type);
+    if (can && std::find(planners.begin(), planners.end(), node.exec_id) == planners.end()) {
+      planners.push_back(node.exec_id);
+    }
+  }
+  return planners;
+}
+
 std::string whyNoNode(const std::vector<proto::Node>& nodes, const proto::TaskBase& task) {
   auto left = nodes;
   const bool background = hasBackground(nodes);

@@ -199,7 +199,7 @@ TEST_CASE("A request that cannot be right is refused before anything is written"
   CHECK_FALSE(table.submitTask({}, request(std::string(256, 'k'))).existed);
 }
 
-TEST_CASE("More slots than the largest known node has are refused; no known node is no error") {
+TEST_CASE("More slots than the largest known node has are refused, no known node is no error") {
   test::TestStore store;
   auto& table = store->clientTable();
   auto wanted = request("before any node");

@@ -97,6 +97,8 @@ TEST_CASE("Files that are missing, outside, unreadable, compressed or changed ar
       f.failure(1, f.meta(dir + "/none.csv", "t")) ==
       "file '" + dir + "/none.csv' cannot be read on this node: No such file or directory"
   );
+  // A node without the file gives the plan to another one.
+  CHECK_THROWS_AS(f.plan(1, f.meta(dir + "/none.csv", "t"), 1), sdk::HandBack);
   const std::string outside = f.dir.write("out.csv", "id\n").string();
   CHECK(
       f.failure(1, f.meta(outside, "t")) ==
@@ -124,6 +126,9 @@ TEST_CASE("Files that are missing, outside, unreadable, compressed or changed ar
       Catch::StartsWith("file '" + path + "' has changed since planning: 23 bytes then, 24 now")
   );
   CHECK(f.scalar("select count(*) from t") == "0");
+
+  // What was rolled back was never counted.
+  CHECK(f.rows_reported == 0);
 
   // A node without the file gives the chunk to another one.
   std::filesystem::remove(path);

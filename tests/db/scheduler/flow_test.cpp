@@ -453,6 +453,38 @@ TEST_CASE("Another node takes the role when its holder stops renewing", "[db][sc
   }
 }
 
+TEST_CASE(
+    "A role that was given up is taken within three seconds also when the hint is lost", "[db][scheduler][flow]"
+) {
+  SchedulerFixture fixture;
+  LedScheduler first(fixture, "a");
+  LedScheduler second(fixture, "b");
+  first.round();
+  second.round();
+  REQUIRE(first.service().isOwner());
+  for (int i = 0; i < 10; ++i) {  // at no time of its life a follower pauses longer
+    while (first.clock.now() < second.clock.now()) first.round();
+    const auto looked = second.clock.now();
+    second.round();
+    CHECK(second.clock.now() - looked <= 3s);
+  }
+  first.service().stop();
+  second.round();
+  CHECK(second.service().isOwner());
+}
+
+TEST_CASE("A follower with a short lease looks before a renewal could be missed", "[db][scheduler][flow]") {
+  SchedulerFixture fixture;
+  scheduler::SchedulerSettings settings;
+  settings.lease = 4s;
+  LedScheduler first(fixture, "a", settings);
+  LedScheduler second(fixture, "b", settings);
+  first.round();
+  const auto looked = second.clock.now();
+  second.round();
+  CHECK(second.clock.now() - looked <= 1s);
+}
+
 TEST_CASE("A node that dies with the role is evicted as soon as the next owner is there", "[db][scheduler][flow]") {
   SchedulerFixture fixture;
   for (const auto* name : {"a", "b"}) fixture.addNode(name);

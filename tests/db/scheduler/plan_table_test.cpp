@@ -343,3 +343,74 @@ TEST_CASE("Result metas of succeeded subtasks come in pages by ordinal", "[db][s
   CHECK(fixture.plans().getResultMetas(call, task.id, kOne, 4, 3) == Metas{{5, "m15"}, {6, "m16"}});
   CHECK(fixture.plans().getResultMetas(call, task.id, kOne, 6, 3).empty());
 }
+
+TEST_CASE("A plan that is handed on belongs to the next node at once and keeps its place", "[db][scheduler][plan]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto life = fixture.takeRole();
+  const auto task = fixture.addTask("t");
+  auto plan = makePlan(fixture, life, task, kOne);
+  CHECK(plan.handed_back.empty());
+  REQUIRE(fixture.plans().writeBatch(call, task, plan, makeBatch(1, 3, "at 3", false)) == PlanWrite::kApplied);
+  REQUIRE(fixture.plans().setError(call, plan, "busy", false, std::chrono::minutes(5)) == PlanWrite::kApplied);
+
+  REQUIRE(fixture.plans().handOn(call, plan, "b", "file is \xff missing") == PlanWrite::kApplied);
+  CHECK(fixture.plans().getPlansOf(call, "a").empty());
+  REQUIRE(fixture.plans().getPlansOf(call, "b").size() == 1);  // not only after the back-off
+  auto now = fixture.plans().getPlansOf(call, "b")[0];
+  CHECK(now.token != plan.token);
+  CHECK(now.handed_back == std::vector<std::string>{"a"});
+  CHECK(now.error == "file is \xEF\xBF\xBD missing");
+  CHECK_FALSE(now.failed);
+  CHECK(now.step == kOne);
+  CHECK(now.cursor == "at 3");
+  CHECK(now.next_ordinal == 4);
+
+  // The old token writes nothing.
+  CHECK(fixture.plans().handOn(call, plan, "c", "late") == PlanWrite::kFenced);
+  CHECK(fixture.plans().writeBatch(call, task, plan, makeBatch(4, 3, "at 6", false)) == PlanWrite::kFenced);
+  CHECK(readPlan(fixture, plan).planner == "b");
+  CHECK(readPlan(fixture, plan).token == now.token);
+  CHECK(readPlan(fixture, plan).error == now.error);
+  CHECK(readPlan(fixture, plan).handed_back == now.handed_back);
+
+  // Who cannot plan it stays known when the owner gives it away, and nobody is named twice.
+  fixture.scheduler().assignPlan(call, life, now, "a");
+  now = readPlan(fixture, plan);
+  CHECK(now.planner == "a");
+  CHECK(now.handed_back == std::vector<std::string>{"a"});
+  REQUIRE(fixture.plans().handOn(call, now, "b", "missing") == PlanWrite::kApplied);
+  now = readPlan(fixture, plan);
+  CHECK(now.handed_back == std::vector<std::string>{"a"});
+  REQUIRE(fixture.plans().handOn(call, now, "c", "missing") == PlanWrite::kApplied);
+  CHECK(readPlan(fixture, plan).handed_back == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("A plan that has failed is not handed on", "[db][scheduler][plan]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto plan = makePlan(fixture, fixture.takeRole(), fixture.addTask("t"), kOne);
+  REQUIRE(fixture.plans().setError(call, plan, "broken", true, {}) == PlanWrite::kApplied);
+  CHECK(fixture.plans().handOn(call, plan, "b", "late") == PlanWrite::kFenced);
+  CHECK(readPlan(fixture, plan).planner == "a");
+  CHECK(readPlan(fixture, plan).error == "broken");
+}
+
+TEST_CASE("A plan whose handing on was not answered is handed on once", "[db][scheduler][plan]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto life = fixture.takeRole();
+  const auto plan = makePlan(fixture, life, fixture.addTask("t"), kOne);
+  SECTION("the commit went through") {
+    const UnansweredOnce lost("plan.update_committed");
+    CHECK(fixture.plans().handOn(call, plan, "b", "missing") == PlanWrite::kApplied);
+    CHECK(lost.passes() == 1);  // the row tells by its token
+  }
+  SECTION("the commit did not go through") {
+    const UnansweredOnce lost("plan.update_before_commit");
+    CHECK(fixture.plans().handOn(call, plan, "b", "missing") == PlanWrite::kApplied);
+    CHECK(lost.passes() == 2);
+  }
+  CHECK(readPlan(fixture, plan).planner == "b");
+  CHECK(readPlan(fixture, plan).handed_back == std::vector<std::string>{"a"});
+}

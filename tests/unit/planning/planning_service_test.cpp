@@ -75,6 +75,17 @@ class FakePlans final : public storage::PlanTable {
     ++row->retries;
     return PlanWrite::kApplied;
   }
+  PlanWrite handOn(const Call&, const Plan& plan, const proto::ExecId& next_planner, const std::string& message)
+      override {
+    const std::lock_guard lock(mutex);
+    auto* row = fenced(plan);
+    if (row == nullptr) return PlanWrite::kFenced;
+    row->handed_back.push_back(row->planner);
+    row->planner = next_planner;
+    row->token = proto::RunToken(row->token.value() + 1);
+    row->error = message;
+    return PlanWrite::kApplied;
+  }
   std::vector<std::pair<std::int32_t, std::string>> getResultMetas(
       const Call&, proto::TaskId, proto::Step, std::int32_t after, std::int32_t limit
   ) override {
@@ -156,7 +167,10 @@ class PlannedType final : public plugin::TaskType {
   [[nodiscard]] const std::string& origin() const noexcept override { return name_; }
   [[nodiscard]] plugin::TaskTypeOptions options() const noexcept override { return {}; }
   void validate(const std::string&) override {}
-  proto::Step nextStep(const runtime::CancelToken&, const proto::Task&, proto::Step) override { return next_step; }
+  proto::Step nextStep(const runtime::CancelToken&, const proto::Task&, proto::Step) override {
+    if (on_next_step) on_next_step();
+    return next_step;
+  }
   plugin::PlannedBatch
   plan(plugin::PlanContext& context, const proto::Task&, proto::Step, const std::string& cursor, const plugin::PlanLimits&)
       override {
@@ -165,7 +179,10 @@ class PlannedType final : public plugin::TaskType {
     const int done = cursor.empty() ? 1 : std::stoi(cursor) + 1;
     return {{meta, meta}, std::to_string(done), done >= num_batches};
   }
-  void revert(const runtime::CancelToken&, const proto::Task&) override { ++reverts; }
+  void revert(const runtime::CancelToken&, const proto::Task&) override {
+    if (on_revert) on_revert();
+    ++reverts;
+  }
   std::unique_ptr<plugin::StepExecutor> createStepExecutor(const proto::Task&) override { return nullptr; }
   [[nodiscard]] bool isIdempotent(const proto::Subtask&) override { return true; }
   [[nodiscard]] bool isRetryableError(const Error& error) override { return error.message() == "transient"; }
@@ -173,7 +190,9 @@ class PlannedType final : public plugin::TaskType {
   proto::Step next_step = kOne;
   int num_batches = 3;
   std::string meta = "meta";
+  std::function<void()> on_next_step;
   std::function<void(plugin::PlanContext&)> on_plan;
+  std::function<void()> on_revert;
   TestSignal<std::string> cursors;
   std::atomic<int> reverts{0};
 
@@ -412,4 +431,78 @@ TEST_CASE("A nudge makes an idle service look at once", "[planning]") {
   world.plans.held = false;
   service->nudge();
   CHECK(eventually([&] { return world.plans.get().complete; }));  // the clock stands still
+}
+
+TEST_CASE("A node that cannot plan hands the plan on, as far as it is, and says so", "[planning]") {
+  World world;
+  bool is_revert = false;
+  SECTION("the next step") {
+    world.type->on_next_step = [] { throw plugin::HandBack("the file is not here"); };
+  }
+  SECTION("a batch") {
+    world.plans.change([](Plan& plan) {
+      plan.step = kOne;
+      plan.cursor = "1";
+      plan.next_ordinal = 3;
+    });
+    world.type->on_plan = [](plugin::PlanContext&) { throw plugin::HandBack("the file is not here"); };
+  }
+  SECTION("the revert") {
+    is_revert = true;
+    world.plans.change([](Plan& plan) { plan.kind = PlanKind::kRevert; });
+    world.rows.change([](auto& data) { data.tasks.begin()->second.state = proto::TaskState::kReverting; });
+    world.type->on_revert = [] { throw plugin::HandBack("the file is not here"); };
+    const std::lock_guard lock(world.nodes.mutex);
+    world.nodes.nodes.back().role = "elsewhere";  // good enough to undo
+  }
+  const auto before = world.plans.get();
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.plans.get().planner == "b"; }));
+  REQUIRE(world.runUntil([&] { return service->numRunning() == 0 && world.progress > 0; }));
+  const auto now = world.plans.get();
+  CHECK(now.handed_back == std::vector<std::string>{"a"});
+  CHECK(now.error == "the file is not here");
+  CHECK_FALSE(now.failed);
+  CHECK_FALSE(now.complete);
+  CHECK(now.retries == 0);
+  CHECK(now.cursor == before.cursor);
+  CHECK(now.next_ordinal == before.next_ordinal);
+  CHECK(is_revert == (now.kind == PlanKind::kRevert));
+  CHECK(world.plans.numRows() == 0);
+}
+
+TEST_CASE("A plan fails only when each node that may plan it has handed it on", "[planning]") {
+  World world;
+  world.type->on_plan = [](plugin::PlanContext&) { throw plugin::HandBack("the file is not here"); };
+  bool is_last = true;
+  const auto changeB = [&](const std::function<void(proto::Node&)>& change) {
+    const std::lock_guard lock(world.nodes.mutex);
+    change(world.nodes.nodes.back());
+  };
+  SECTION("the other one has said so") {
+    world.plans.change([](Plan& plan) { plan.handed_back = {"b"}; });
+  }
+  SECTION("the other one is gone") {
+    changeB([](proto::Node& node) { node.life = {}; });
+  }
+  SECTION("the other one does not offer the type") {
+    changeB([](proto::Node& node) { node.types.clear(); });
+  }
+  SECTION("the other one is cordoned") {
+    changeB([](proto::Node& node) { node.wanted = proto::WantedState::kCordoned; });
+  }
+  SECTION("the other one is out of scope") {
+    changeB([](proto::Node& node) { node.role = "elsewhere"; });
+  }
+  SECTION("a third one may") {
+    is_last = false;
+    world.plans.change([](Plan& plan) { plan.handed_back = {"b"}; });
+    world.nodes.add("c");
+    // How many nodes may get subtasks is no limit for planning.
+    world.rows.change([](auto& data) { data.tasks.begin()->second.max_nodes = 1; });
+  }
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.plans.get().failed || world.plans.get().planner == "c"; }));
+  CHECK(world.plans.get().failed == is_last);
+  CHECK(world.plans.get().error == (is_last ? "no node could plan it: the file is not here" : "the file is not here"));
 }

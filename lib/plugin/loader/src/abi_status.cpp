@@ -42,8 +42,8 @@ void throwUnlessOk(
       }
       misbehaved(error, call, function, "returned 'cancelled' although nothing was cancelled");
     case DISTTASK_HAND_BACK:
-      if (may_hand_back) throw HandBack(textOf(error, function, "handed the subtask back"));
-      misbehaved(error, call, function, "returned 'hand back', which only run_subtask may");
+      if (may_hand_back) throw HandBack(textOf(error, function, "handed it back"));
+      misbehaved(error, call, function, "returned 'hand back', which it may not");
     default:
       misbehaved(
           error, call, function, "returned status " + std::to_string(status) + ", which this host does not know"

@@ -67,7 +67,7 @@ proto::Step AbiTaskType::nextStep(const runtime::CancelToken& token, const proto
   OutputSink error(kMaxErrorTextBytes);
   std::int32_t next = kUnset;
   throwUnlessOk(
-      type_->next_step(type_, call.abi(), &abi_task, after.value(), &next, error.abi()), error, call, "next_step"
+      type_->next_step(type_, call.abi(), &abi_task, after.value(), &next, error.abi()), error, call, "next_step", true
   );
   if (next >= 1 || next == DISTTASK_STEP_DONE) return proto::Step(next);
   const std::string what = "next_step gave " + (next == kUnset ? "no step" : "step " + std::to_string(next)) +
@@ -90,7 +90,8 @@ PlannedBatch AbiTaskType::plan(
       ),
       error,
       call,
-      "plan"
+      "plan",
+      true
   );
   PlannedBatch batch;
   batch.metas = call.takeMetas();
@@ -111,7 +112,7 @@ void AbiTaskType::revert(const runtime::CancelToken& token, const proto::Task& t
   HostCall call(*services_, namesOf(task.id), token);
   const disttask_task abi_task = taskToAbi(task);
   OutputSink error(kMaxErrorTextBytes);
-  throwUnlessOk(extension->revert(type_, call.abi(), &abi_task, error.abi()), error, call, "revert");
+  throwUnlessOk(extension->revert(type_, call.abi(), &abi_task, error.abi()), error, call, "revert", true);
 }
 
 std::unique_ptr<StepExecutor> AbiTaskType::createStepExecutor(const proto::Task& task) {

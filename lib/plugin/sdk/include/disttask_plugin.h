@@ -33,7 +33,7 @@ typedef int32_t disttask_status;
 #define DISTTASK_FAILED 1    /* permanent: the subtask, or the plan, fails with the text in the error sink */
 #define DISTTASK_RETRY 2     /* transient: again later, within the type's limits */
 #define DISTTASK_CANCELLED 3 /* ended because the host asked */
-#define DISTTASK_HAND_BACK 4 /* run_subtask only: this node cannot, another may */
+#define DISTTASK_HAND_BACK 4 /* run_subtask, next_step, plan, revert: this node cannot, another may */
 
 /* Why a run is cancelled (disttask_host.cancel_cause). */
 #define DISTTASK_CAUSE_NONE 0

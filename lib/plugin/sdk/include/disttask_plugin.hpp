@@ -24,7 +24,7 @@ struct RetryLater : std::runtime_error {
 };  ///< transient: again later
 struct HandBack : std::runtime_error {
   using std::runtime_error::runtime_error;
-};  ///< runSubtask only: another node may
+};  ///< runSubtask, nextStep, plan, revert: this node cannot, another may
 struct Cancelled : std::runtime_error {
   Cancelled() : std::runtime_error("cancelled") {}
 };

@@ -21,14 +21,14 @@ class ChunkRun {
       const ChunkMeta& chunk,
       std::int32_t ordinal,
       const ImportJob& job,
-      const ImportHooks& hooks
+      const std::function<void()>& check
   )
       : connection_(connection),
         file_(file),
         chunk_(chunk),
         ordinal_(ordinal),
         job_(job),
-        hooks_(hooks),
+        check_(check),
         rejects_(job.rejects_dir, file, job.task, ordinal),
         converter_(job.options, job.target.columns),
         writer_(
@@ -56,10 +56,9 @@ class ChunkRun {
     if (num_bad_ > 0) checkBadOfAll();
     job_.ledger.finish(connection_, job_.task, kStepImport, ordinal_, row);
     rejects_.publish();
-    hooks_.check();
+    check_();
     DISTTASK_FAILPOINT("csv_import.before_commit");
     transaction.commit();
-    report();
     return result(row, false);
   }
 
@@ -91,7 +90,6 @@ class ChunkRun {
           " bytes in the ledger, " + toHex(chunk_.hash) + " of " + std::to_string(chunk_.bytes) + " planned"
       );
     }
-    hooks_.progress(row->records, chunk_.bytes);
     return result(*row, true);
   }
 
@@ -106,14 +104,13 @@ class ChunkRun {
         take(record);
       });
       while (offset < end) {
-        hooks_.check();
+        check_();
         const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockBytes, end - offset));
         const std::string_view block = file_.read(buffer, offset, size);
         if (block.empty()) break;
         hash.update(block);
         offset += block.size();
         reader.feed(block);
-        report();
       }
       reader.finish();
     } catch (const Exception&) {
@@ -179,32 +176,17 @@ class ChunkRun {
     }
   }
 
-  // Rows count as progress when the server has them, though not yet committed.
-  void report() {
-    const std::uint64_t rows = writer_.numWritten();
-    const std::uint64_t bytes = num_records_ == chunk_.records && rows + num_bad_ == num_records_
-                                    ? chunk_.bytes
-                                    : chunk_.bytes * (rows + num_bad_) / std::max<std::uint64_t>(chunk_.records, 1);
-    if (rows <= reported_rows_ && bytes <= reported_bytes_) return;
-    const std::uint64_t more = bytes > reported_bytes_ ? bytes - reported_bytes_ : 0;
-    hooks_.progress(rows - reported_rows_, more);
-    reported_rows_ = rows;
-    reported_bytes_ += more;
-  }
-
   sqlclient::Connection& connection_;
   const SourceFile& file_;
   const ChunkMeta& chunk_;
   const std::int32_t ordinal_;
   const ImportJob& job_;
-  const ImportHooks& hooks_;
+  const std::function<void()>& check_;
   RejectsFile rejects_;
   RowConverter converter_;
   RowWriter writer_;
   std::uint64_t num_records_ = 0;
   std::uint64_t num_bad_ = 0;
-  std::uint64_t reported_rows_ = 0;
-  std::uint64_t reported_bytes_ = 0;
 };
 
 }  // namespace
@@ -215,9 +197,9 @@ ChunkResult importChunk(
     const ChunkMeta& chunk,
     std::int32_t ordinal,
     const ImportJob& job,
-    const ImportHooks& hooks
+    const std::function<void()>& check
 ) {
-  return ChunkRun(connection, file, chunk, ordinal, job, hooks).run();
+  return ChunkRun(connection, file, chunk, ordinal, job, check).run();
 }
 
 }  // namespace disttask::csv_import

@@ -21,23 +21,18 @@ struct ImportJob {
   std::string rejects_dir;
 };
 
-/// Called while a chunk runs.
-struct ImportHooks {
-  std::function<void(std::uint64_t rows, std::uint64_t bytes)> progress;
-  std::function<void()> check;  ///< may throw to cancel
-};
-
 /// Imports one chunk in one transaction, or finds in the ledger that it is in and changes nothing. The rows are in
 /// exactly when this returns; after an exception none is, except kStoreUnavailable from the commit: then the ledger
 /// row, on another connection, decides: call it again. Throws CsvError and kInvalidArgument for what is wrong with the
-/// file or a record (line and byte offset in the text), or the store's error.
+/// file or a record (line and byte offset in the text), or the store's error. `check` is called for each block that is
+/// read and before the commit, and may throw to cancel.
 [[nodiscard]] ChunkResult importChunk(
     sqlclient::Connection& connection,
     const SourceFile& file,
     const ChunkMeta& chunk,
     std::int32_t ordinal,
     const ImportJob& job,
-    const ImportHooks& hooks
+    const std::function<void()>& check
 );
 
 }  // namespace disttask::csv_import

@@ -28,25 +28,18 @@ const ImportStep::Prepared& ImportStep::prepare(const TaskSession& session, cons
 }
 
 ChunkResult ImportStep::runOnce(sdk::Run& run, const SourceFile& file, const ChunkMeta& chunk, std::int32_t ordinal) {
-  std::int64_t rows = 0;
-  std::int64_t bytes = 0;
-  const ImportHooks hooks{
-      [&](std::uint64_t more_rows, std::uint64_t more_bytes) {
-        rows += static_cast<std::int64_t>(more_rows);
-        bytes += static_cast<std::int64_t>(more_bytes);
-        run.addProgress(static_cast<std::int64_t>(more_rows), static_cast<std::int64_t>(more_bytes));
-      },
-      [&] { run.throwIfCancelled(); }};
-  ChunkPace::Turn turn(pace_, hooks.check);
+  const auto check = [&] { run.throwIfCancelled(); };
+  ChunkPace::Turn turn(pace_, check);
   const TaskSession session(run, *sessions_, options_, Purpose::kImport);
   try {
     const Prepared& prepared = prepare(session, chunk);
     const ImportJob job{options_, prepared.target, session.ledger(), prepared.root, config_.rejects_dir};
-    ChunkResult result = importChunk(session.connection(), file, chunk, ordinal, job, hooks);
+    ChunkResult result = importChunk(session.connection(), file, chunk, ordinal, job, check);
+    // Only what is committed counts: counters cannot be taken back.
+    run.addProgress(static_cast<std::int64_t>(result.written), static_cast<std::int64_t>(chunk.bytes));
     turn.setBytes(chunk.bytes);
     return result;
   } catch (...) {
-    run.addProgress(-rows, -bytes);  // rolled back
     try {
       throw;
     } catch (const Exception& exception) {

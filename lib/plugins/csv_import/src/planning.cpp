@@ -104,32 +104,28 @@ sdk::Cursor planImport(
     Sessions& sessions,
     std::string_view cursor
 ) {
-  try {
-    const SourceFile file(options.file, config.allowed_dirs);
-    PlanCursor at;
-    if (cursor.empty()) {
-      checkRejectsDir(options, config);
-      at = readHead(file, options);
-      const TaskSession session(planning, sessions, options, Purpose::kImport);
-      checkTarget(session, task, options, at);
-      forgetOlder(planning, session, config.ledger_days);
-    } else {
-      at = PlanCursor::parse(cursor);
-    }
-    std::uint64_t bytes = 0;
-    const auto take = [&](const ChunkMeta& chunk) {
-      const std::string meta = chunk.dump();
-      if (bytes >= kBatchBytes || !planning.hasRoom(meta.size())) return false;
-      planning.addSubtask(meta);
-      bytes += chunk.bytes;
-      return true;
-    };
-    const bool complete = planChunks(file, options, at, take, [&] { planning.throwIfCancelled(); });
-    if (complete) noteTotals(planning, task, options, sessions, at);
-    return {at.dump(), complete};
-  } catch (const FileMissing& missing) {
-    fail(missing.error().message());
+  const SourceFile file(options.file, config.allowed_dirs);
+  PlanCursor at;
+  if (cursor.empty()) {
+    checkRejectsDir(options, config);
+    at = readHead(file, options);
+    const TaskSession session(planning, sessions, options, Purpose::kImport);
+    checkTarget(session, task, options, at);
+    forgetOlder(planning, session, config.ledger_days);
+  } else {
+    at = PlanCursor::parse(cursor);
   }
+  std::uint64_t bytes = 0;
+  const auto take = [&](const ChunkMeta& chunk) {
+    const std::string meta = chunk.dump();
+    if (bytes >= kBatchBytes || !planning.hasRoom(meta.size())) return false;
+    planning.addSubtask(meta);
+    bytes += chunk.bytes;
+    return true;
+  };
+  const bool complete = planChunks(file, options, at, take, [&] { planning.throwIfCancelled(); });
+  if (complete) noteTotals(planning, task, options, sessions, at);
+  return {at.dump(), complete};
 }
 
 sdk::Cursor planVerify(

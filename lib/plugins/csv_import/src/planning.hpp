@@ -9,7 +9,8 @@
 namespace disttask::csv_import {
 
 /// Plans step `import`: with the first batch everything is checked that can be checked before a row is written; each
-/// batch is one stretch of the file. Throws one sentence for each kind of bad input.
+/// batch is one stretch of the file. Throws FileMissing on a node without the file, and one sentence for each kind of
+/// bad input.
 [[nodiscard]] sdk::Cursor planImport(
     sdk::Planning& planning,
     const sdk::Task& task,

@@ -1,3 +1,4 @@
+#include "attempts.hpp"
 #include "disttask/base/failpoint.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/base/utf8.hpp"
@@ -82,8 +83,8 @@ class MysqlPlanTable final : public PlanTable {
       while (rows.next()) {
         proto::TaskBase rank;
         rank.id = TaskId(rows.getInt(1));
-        rank.priority = static_cast<std::int32_t>(rows.getInt(13));
-        rank.create_time = rows.getInt(14);
+        rank.priority = static_cast<std::int32_t>(rows.getInt(14));
+        rank.create_time = rows.getInt(15);
         ranked.emplace_back(std::move(rank), readPlan(rows));
       }
       std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return outranks(a.first, b.first); });
@@ -165,6 +166,27 @@ class MysqlPlanTable final : public PlanTable {
     });
   }
 
+  PlanWrite handOn(const Call& call, const Plan& plan, const ExecId& next_planner, const std::string& message)
+      override {
+    auto handed_back = plan.handed_back;
+    if (std::find(handed_back.begin(), handed_back.end(), plan.planner) == handed_back.end()) {
+      handed_back.push_back(plan.planner);
+    }
+    const auto token = proto::makeRunToken(randomToken(), false);
+    const sqlclient::Values values{
+        next_planner,
+        token.value(),
+        toJsonArray(handed_back),
+        toValidUtf8(message, proto::kMaxErrorBytes),
+        plan.task_id.value(),
+        toText(plan.kind),
+        std::int64_t{plan.after_step.value()},
+        plan.token.value()};
+    // The new token alone says that it was this write.
+    const auto is_done = [](const Plan&) { return true; };
+    return updatePlan(call, "plan.hand_on", plan, sql::kPlanHandOn, values, is_done, token);
+  }
+
   std::vector<std::pair<std::int32_t, std::string>> getResultMetas(
       const Call& call, TaskId task_id, Step step, std::int32_t after, std::int32_t limit
   ) override {
@@ -238,7 +260,7 @@ class MysqlPlanTable final : public PlanTable {
 
   /// One guarded update of a plan row. When it matches nothing, or its commit was not answered, the row is read again:
   /// `is_done` says that it shows the target. Otherwise an unanswered one is sent again, and one that did not match is
-  /// fenced.
+  /// fenced. `new_token`: the row's token once it is updated, if that is another one.
   template <typename F>
   PlanWrite updatePlan(
       const Call& call,
@@ -246,23 +268,27 @@ class MysqlPlanTable final : public PlanTable {
       const Plan& plan,
       const sqlclient::Sql& statement,
       const sqlclient::Values& values,
-      F is_done
+      F is_done,
+      std::optional<proto::RunToken> new_token = std::nullopt
   ) {
     for (int unanswered = 0;;) {
       bool answered = true;
       try {
         const auto matched = context_.inTransaction(call, name, [&](Connection& connection) {
-          return connection.update(statement, values);
+          const auto updated = connection.update(statement, values);
+          DISTTASK_FAILPOINT("plan.update_before_commit");
+          return updated;
         });
+        DISTTASK_FAILPOINT("plan.update_committed");
         if (matched == 1) return PlanWrite::kApplied;
       } catch (const Exception& e) {
         if (e.error().reaction() != Reaction::kReconnect || ++unanswered == kMaxUnanswered) throw;
         answered = false;
       }
       const auto now = readPlanNow(call, plan);
-      if (!now || now->token != plan.token) return PlanWrite::kFenced;
-      if (is_done(*now)) return PlanWrite::kApplied;
-      if (answered) return PlanWrite::kFenced;
+      if (!now) return PlanWrite::kFenced;
+      if (now->token == new_token.value_or(plan.token) && is_done(*now)) return PlanWrite::kApplied;
+      if (answered || now->token != plan.token) return PlanWrite::kFenced;
     }
   }
 

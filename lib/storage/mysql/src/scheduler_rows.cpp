@@ -1,5 +1,6 @@
 #include "scheduler_rows.hpp"
 
+#include "attempts.hpp"
 #include "disttask/base/error.hpp"
 
 #include "statements/plan.hpp"
@@ -40,7 +41,8 @@ Plan readPlan(const sqlclient::Result& row) {
   plan.failed = row.getInt(9) != 0;
   plan.retries = getInt32(row, 10);
   plan.error = row.getString(11);
-  if (row.numColumns() >= 12) plan.cursor = row.getString(12);
+  if (!row.isNull(12)) plan.handed_back = parseExecIds(row.getString(12));
+  if (row.numColumns() >= 13) plan.cursor = row.getString(13);
   return plan;
 }
 

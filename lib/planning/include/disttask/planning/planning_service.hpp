@@ -37,14 +37,15 @@ struct PlanningParts {
   runtime::Timers& timers;
   runtime::Pool& ctl;   ///< the looks run here: one short store call each
   runtime::Pool& work;  ///< plans run here, one thread each; apart from the pool that runs subtasks
-  /// A plan is complete, or its first subtasks are in: the owner may want to go on. A hint, from a thread of `work`;
-  /// may be empty.
+  /// A plan is complete, its first subtasks are in, or it was handed on: owner and nodes may want to go on. A hint,
+  /// from a thread of `work`; may be empty.
   std::function<void()> on_progress;
 };
 
 /// Plans the steps that the owner has assigned to this node (design rule 20): asks the task type which step follows,
 /// then batch by batch for its subtasks, spreads them over the nodes that fit and writes each batch in one transaction
-/// that is fenced by the plan's token and cursor. Also runs the revert hook of a type. Planning needs no lease: whoever
+/// that is fenced by the plan's token and cursor. Also runs the revert hook of a type. A plan for which a type throws
+/// HandBack goes to another node that fits; when each has handed it on, it fails. Planning needs no lease: whoever
 /// is fenced off writes nothing.
 ///
 /// Any thread may call. Owns the jobs that run plans; a plan that is no longer this node's is cancelled at the next

@@ -12,6 +12,12 @@ namespace disttask::planning {
 /// offering the type, in the task's scope, with enough slots; at most the task's max_nodes, the first ones. Pure.
 [[nodiscard]] std::vector<proto::Node> eligibleNodes(std::vector<proto::Node> nodes, const proto::TaskBase& task);
 
+/// Returns the nodes that may plan the task, best first: those that may get subtasks of it, whatever its max_nodes;
+/// with `any_scope` (a revert, which has none) also all others that are live and offer the type, after them. Pure.
+[[nodiscard]] std::vector<proto::ExecId> plannerNodes(
+    const std::vector<proto::Node>& nodes, const proto::TaskBase& task, bool any_scope
+);
+
 /// Says in one sentence why no node is eligible.
 [[nodiscard]] std::string whyNoNode(const std::vector<proto::Node>& nodes, const proto::TaskBase& task);
 

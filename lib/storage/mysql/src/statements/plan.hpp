@@ -15,7 +15,7 @@
 
 /// Columns in the order of plan_rows.cpp; the cursor, which may be long, comes last.
 #define DISTTASK_PLAN_COLUMNS \
-  "p.task_id, p.kind, p.after_step, p.step, p.planner, p.token, p.next_ordinal, p.complete, p.failed, p.retries, p.error"
+  "p.task_id, p.kind, p.after_step, p.step, p.planner, p.token, p.next_ordinal, p.complete, p.failed, p.retries, p.error, p.handed_back"
 
 namespace disttask::storage::mysql::sql {
 
@@ -39,7 +39,7 @@ inline constexpr Sql kAllPlansOfTask{"all_plans_of_task", "select " DISTTASK_PLA
 inline constexpr Sql kPlanMake{"plan_make",
   "insert into disttask_plan (task_id, kind, after_step, step, planner, token, `cursor`, next_ordinal, complete, failed, retries, error,"
   " not_before, created) values (?,?,?,null,?,?,'',1,0,0,0,null,0,current_timestamp()) on duplicate key update task_id=task_id"};
-/// Binds: planner, new token, task_id, kind, after_step, token as seen.
+/// Who has handed the plan on stays known. Binds: planner, new token, task_id, kind, after_step, token as seen.
 inline constexpr Sql kPlanAssign{"plan_assign",
   "update disttask_plan set planner=?, token=?, not_before=0"
   " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
@@ -67,6 +67,10 @@ inline constexpr Sql kPlanComplete{"plan_complete",
 inline constexpr Sql kPlanError{"plan_error",
   "update disttask_plan set error=?, failed=?, retries=retries+1, not_before=" DISTTASK_NOW_MS "+?"
   " where task_id=? and kind=? and after_step=? and token=? and retries=? and complete=0 and failed=0"};
+/// Binds: next planner, new token, handed_back (JSON), error, task_id, kind, after_step, token.
+inline constexpr Sql kPlanHandOn{"plan_hand_on",
+  "update disttask_plan set planner=?, token=?, handed_back=?, error=?, not_before=0"
+  " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
 /// By ordinal. Binds: task_key, step, ordinal, limit.
 inline constexpr Sql kResultMetas{"result_metas",
   "select s.ordinal, s.meta from tidb_background_subtask s force index (uk_task_key_step_ordinal)"

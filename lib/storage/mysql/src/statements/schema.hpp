@@ -155,6 +155,7 @@ inline constexpr ColumnDefinition kPlanColumns[] = {
     {"error", "blob"},
     {"not_before", "bigint", false, "0"},
     {"created", "timestamp"},
+    {"handed_back", "text"},
 };
 inline constexpr IndexDefinition kPlanIndexes[] = {
     {"PRIMARY", true, "task_id, kind, after_step"},

@@ -101,7 +101,8 @@ class EmptyStepExecutor : public StepExecutor {
   void resourceModified(const runtime::CancelToken&, const proto::StepResource&) override {}
 };
 
-/// Thrown by runSubtask when this node cannot run the subtask but another may.
+/// Thrown by runSubtask when this node cannot run the subtask but another may; by TaskType::nextStep, plan and revert
+/// when this node cannot plan the task but another may.
 class HandBack : public Exception {
  public:
   explicit HandBack(std::string message)

@@ -49,7 +49,8 @@ struct PlannedBatch {
 
 /// A task type as the framework uses it: planning, and making step executors. Implemented by the plugin adapter, or by
 /// an embedder in its own process. All methods may be called from several threads at once. Exceptions: reaction kRetry,
-/// kBackOff or isRetryableError true = again later.
+/// kBackOff or isRetryableError true = again later. HandBack from nextStep, plan or revert gives the plan to another
+/// node, from the same cursor; when no node is left that could plan it, it fails, and so does the task.
 class TaskType {
  public:
   virtual ~TaskType() = default;

@@ -35,6 +35,7 @@ struct Plan {
   std::string error;    ///< message of a fatal planning error, or of the last retryable one
   bool failed = false;  ///< `error` is fatal
   std::int32_t retries = 0;
+  std::vector<ExecId> handed_back;  ///< nodes that cannot plan it, and have handed it on
 };
 
 /// One batch of planned subtasks: at most 1,000 rows or 1 MiB.
@@ -73,6 +74,11 @@ class PlanTable {
   /// Keeps a planning error: fatal, or to be retried after `delay`.
   virtual PlanWrite setError(
       const Call& call, const Plan& plan, const std::string& message, bool fatal, runtime::Duration delay
+  ) = 0;
+  /// Gives the plan, as far as it is, to another node because this one cannot plan it: `next_planner` gets it at once,
+  /// under a new token; the present planner joins handed_back, and `message` is kept as an error that is not fatal.
+  virtual PlanWrite handOn(
+      const Call& call, const Plan& plan, const ExecId& next_planner, const std::string& message
   ) = 0;
   /// Streams the result metas of succeeded subtasks of a step, by ordinal, in pages: returns at most `limit` with
   /// ordinal > `after`.
