@@ -224,8 +224,10 @@ void Daemon::Impl::build(const std::string& address) {
       toLeaseSettings(settings.node, facts, address, offered), store->nodeTable(), clock, reactor, ctl
   );
   const auto executor_settings = toExecutorSettings(settings);
+  // One more than tasks can run at a time: the executor of a task that ends may still be on its thread when the next
+  // task has its slots.
   task_pool = std::make_unique<runtime::ThreadPool>(
-      "task", static_cast<std::size_t>(executor_settings.slots), 0, logJobFailure
+      "task", static_cast<std::size_t>(executor_settings.slots) + 1, 0, logJobFailure
   );
   manager = std::make_unique<executor::Manager>(
       executor_settings, executor::ManagerParts{store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease}
@@ -277,9 +279,8 @@ void Daemon::Impl::wakeOwner() {
 }
 
 std::optional<runtime::TimePoint> Daemon::Impl::lastRenewal() const {
-  const auto left = lease->validFor();
-  if (left <= runtime::Duration::zero()) return std::nullopt;
-  return clock.now() + left - runtime::Duration(settings.node.lease);
+  // After the lease has run out another process may live under this id, and what it holds is not ours.
+  return lease->validFor() > runtime::Duration::zero() ? lease->lastRenewal() : std::nullopt;
 }
 
 void Daemon::Impl::work() {

@@ -1,5 +1,7 @@
 #include "disttask/scheduler/placement.hpp"
 
+#include "disttask/proto/eligibility.hpp"
+
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -39,8 +41,7 @@ std::string_view toString(Fitness fitness) noexcept {
 
 Placement::Placement(std::vector<proto::Node> nodes) : nodes_(std::move(nodes)) {
   std::sort(nodes_.begin(), nodes_.end(), [](const auto& a, const auto& b) { return a.exec_id < b.exec_id; });
-  has_background_ =
-      std::any_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node.role == "background"; });
+  has_background_ = proto::hasBackgroundNode(nodes_);
   fingerprint_ = fingerprintOf(nodes_);
 }
 
@@ -51,20 +52,22 @@ const proto::Node* Placement::find(const proto::ExecId& exec_id) const {
   return node != nodes_.end() && node->exec_id == exec_id ? &*node : nullptr;
 }
 
-bool Placement::inScope(const proto::Node& node, const proto::TaskBase& task) const {
-  // Contract 3.8: the empty scope means the nodes of role `background` when there are any.
-  if (task.target_scope.empty() && has_background_) return node.role == "background";
-  return node.role == task.target_scope;
-}
-
 Fitness Placement::fitnessOf(const proto::ExecId& exec_id, const proto::TaskBase& task) const {
   const auto* node = find(exec_id);
-  if (node == nullptr || !isAlive(*node) || node->wanted == proto::WantedState::kDraining) return Fitness::kLeaves;
-  if (!node->types.contains(task.type)) return Fitness::kLeaves;
-  // The node puts a missing row back within one poll; until then its scope and slots are not known.
-  if (!node->has_meta_row) return Fitness::kKeeps;
-  if (!inScope(*node, task) || node->slots < task.slots) return Fitness::kLeaves;
-  return node->wanted == proto::WantedState::kCordoned ? Fitness::kKeeps : Fitness::kFits;
+  if (node == nullptr || node->wanted == proto::WantedState::kDraining) return Fitness::kLeaves;
+  switch (obstacleFor(*node, task, has_background_)) {
+    case proto::Obstacle::kNone:
+      return Fitness::kFits;
+    case proto::Obstacle::kScopeUnknown:
+    case proto::Obstacle::kNotWanted:
+      return Fitness::kKeeps;
+    case proto::Obstacle::kNotAlive:
+    case proto::Obstacle::kTypeNotOffered:
+    case proto::Obstacle::kOutOfScope:
+    case proto::Obstacle::kTooFewSlots:
+      break;
+  }
+  return Fitness::kLeaves;
 }
 
 std::vector<proto::ExecId> Placement::eligible(const proto::TaskBase& task, const std::vector<proto::ExecId>& holders)
@@ -107,24 +110,7 @@ std::optional<proto::ExecId> Placement::choosePlanner(
 }
 
 std::string Placement::whyNone(const proto::TaskBase& task) const {
-  std::size_t alive = 0;
-  std::size_t offering = 0;
-  std::size_t in_scope = 0;
-  std::size_t large = 0;
-  for (const auto& node : nodes_) {
-    if (!isAlive(node)) continue;
-    ++alive;
-    if (!node.types.contains(task.type)) continue;
-    ++offering;
-    if (!node.has_meta_row || !inScope(node, task)) continue;
-    ++in_scope;
-    if (node.slots >= task.slots) ++large;
-  }
-  if (alive == 0) return "no node is alive";
-  if (offering == 0) return "no live node offers type '" + task.type + "'";
-  if (in_scope == 0) return "no live node that offers type '" + task.type + "' is in scope '" + task.target_scope + "'";
-  if (large == 0) return "no live node in scope has " + std::to_string(task.slots) + " slots";
-  return "all live nodes that could run it are cordoned or draining";
+  return whyNoNode(nodes_, task);
 }
 
 }  // namespace disttask::scheduler

@@ -27,6 +27,9 @@ constexpr std::int32_t kMaxTasksPerRound = 1000;
 constexpr int kLookShare = 8;
 constexpr std::chrono::milliseconds kShortestPause{50};
 constexpr std::chrono::seconds kReleaseLimit{5};
+/// The longest pause between two looks of a follower at the owner: what is given up while its hint gets lost must not
+/// lie there for long.
+constexpr std::chrono::seconds kLongestFollowPause{3};
 
 /// Rounds must come often enough, also with a short lease, that no pause between renewals breaks the observations.
 SchedulerSettings fitted(SchedulerSettings settings) {
@@ -119,12 +122,17 @@ class SchedulerService::Impl {
 
   /// What a follower does besides watching the owner: a look at the nodes now and then, so that those who died with a
   /// dead owner are not waited for twice; more often when the owner is silent. The pause is shorter than a renewal's,
-  /// so no renewal is overlooked.
+  /// so no renewal is overlooked. Looks at all nodes do not come as often as those at the owner: all followers make
+  /// them.
   runtime::Duration follow(bool is_early) {
     const bool is_silent = ownership_.isHolderSilent();
     confirmWrites();
-    if (is_silent || (!is_early && ++num_follows_ % 2 == 0)) liveness_.look(call(), false);
-    return is_silent ? settings_.lease / 30 : settings_.lease / 4;
+    const auto now = deps_.clock.now();
+    if (is_silent || (!is_early && now - last_look_ >= settings_.lease / 2)) {
+      liveness_.look(call(), false);
+      last_look_ = now;
+    }
+    return is_silent ? settings_.lease / 30 : std::min<runtime::Duration>(settings_.lease / 4, kLongestFollowPause);
   }
 
   void noteOthers(const Placement& placement) {
@@ -194,7 +202,7 @@ class SchedulerService::Impl {
   TaskScheduler tasks_;
   SubtaskMover mover_;
   runtime::TimePoint last_change_{};
-  std::uint64_t num_follows_ = 0;
+  runtime::TimePoint last_look_{};     ///< at all nodes, as a follower
   std::vector<proto::ExecId> others_;  ///< other live nodes, as of the last round as owner
   observability::SampledLog failures_{std::chrono::seconds(30)};
   observability::SampledLog task_failures_{std::chrono::seconds(30)};

@@ -40,14 +40,12 @@ class Placement {
   [[nodiscard]] std::optional<proto::ExecId> choosePlanner(
       const proto::TaskBase& task, const std::map<proto::ExecId, int>& open_plans, bool any_scope
   ) const;
-  /// Says why no node fits, for people: "no live node", "no live node offers type 'x'", …
+  /// Says why no node fits, for people: "no node is alive", "no live node offers type 'x'", …
   [[nodiscard]] std::string whyNone(const proto::TaskBase& task) const;
   /// Changes whenever it matters for placing: lives, scopes, types, slots, wanted states.
   [[nodiscard]] std::size_t fingerprint() const noexcept { return fingerprint_; }
 
  private:
-  [[nodiscard]] bool inScope(const proto::Node& node, const proto::TaskBase& task) const;
-
   std::vector<proto::Node> nodes_;  ///< by exec id
   bool has_background_ = false;
   std::size_t fingerprint_ = 0;
