@@ -30,7 +30,7 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
-deploy/private-mariadb.sh start "$work/db"
+deploy/private-mariadb.sh start "$work/db" --innodb-buffer-pool-size=2G --innodb-log-file-size=1G
 sql() { mariadb --no-defaults --socket="$work/db/s.sock" --user=root "$@"; }
 
 mkdir "$work/in" "$work/plugins"

@@ -6,7 +6,7 @@
 using namespace disttask;        // NOLINT: a test
 using namespace disttask::test;  // NOLINT: a test
 
-TEST_CASE("A task is found by its id with and without meta; a missing one is nothing") {
+TEST_CASE("A task is found by its id with and without meta, a missing one is nothing") {
   Rows rows;
   const auto task = rows.table().getTaskById({}, rows.taskId());
   REQUIRE(task);
@@ -26,7 +26,7 @@ TEST_CASE("A task is found by its id with and without meta; a missing one is not
   CHECK_FALSE(rows.table().getTaskBaseById({}, TaskId(999)));
 }
 
-TEST_CASE("Tasks in states come in rank order; no states give none") {
+TEST_CASE("Tasks in states come in rank order, no states give none") {
   Rows rows;
   const auto add = [&](const char* key, std::int32_t priority, std::int64_t create_time, TaskState state) {
     proto::Task task;
@@ -187,7 +187,7 @@ TEST_CASE("Whether a node has subtasks in states does not depend on back-off") {
   CHECK_FALSE(has({}));
 }
 
-TEST_CASE("A row in back-off is passed over until its time; a time beyond the longest back-off counts as now") {
+TEST_CASE("A row in back-off is passed over until its time, a time beyond the longest back-off counts as now") {
   Rows rows;
   const auto waits = rows.add(1);
   const auto over = rows.add(2);
@@ -224,7 +224,7 @@ TEST_CASE("Adjacent task ids above 2^53 are not confused") {
   CHECK(infos[1].task.id == odd);
 }
 
-TEST_CASE("Registration overwrites the role; recovery keeps it, and both write the slots") {
+TEST_CASE("Registration overwrites the role, recovery keeps it, and both write the slots") {
   Rows rows;
   rows.table().recoverMeta({}, kNode, "blue", 4);
   REQUIRE(rows->meta(kNode));

@@ -347,7 +347,7 @@ TEST_CASE("A summary is written while the run goes on") {
   CHECK(rows.table().liveToken(id) == rows.read(id).token);
 }
 
-TEST_CASE("A checkpoint is kept with the row; it is empty before the first and for a missing row") {
+TEST_CASE("A checkpoint is kept with the row, it is empty before the first and for a missing row") {
   Rows rows;
   const auto id = rows.start(1);
   CHECK(rows.table().getSubtaskCheckpoint({}, id).empty());

@@ -3,8 +3,9 @@
 
 usage: check_sources.py [--root DIR] [--header-sets FILE]
 
-Third-party headers and certain calls are allowed in their home only, SQL texts stand in one place, files stay small, and (with
---header-sets: the list of all headers that the build's header sets hold, one path a line) every public header belongs to a component.
+Third-party headers and certain calls are allowed in their home only, SQL texts stand in one place under a name each, test names are such
+that they can be run by name, files stay small, and (with --header-sets: the list of all headers that the build's header sets hold, one path
+a line) every public header belongs to a component.
 Prints one line for each finding and exits 1 when there is one.
 """
 
@@ -57,6 +58,13 @@ SQL = re.compile(
 # schema_sql.cpp makes the DDL texts from the table definitions.
 SQL_HOMES = ["lib/storage/mysql/src/statements/", "lib/storage/mysql/src/schema_sql.cpp", "lib/plugins/", "tests/", "docs/"]
 
+# Each name is one object of the program: two of a name in two headers would be one of them, whichever the linker takes.
+STATEMENT_FOLDER = "lib/storage/mysql/src/statements/"
+STATEMENT = re.compile(r"\binline\s+constexpr\s+[\w:]*Sql\s+(\w+)")
+
+# The start of a test case, up to its name: a fixture or nothing may stand before it. With a macro of their own the names are not seen.
+TEST_CASE = re.compile(r"\b(?:TEMPLATE_\w*)?(?:TEST_CASE|SCENARIO)\w*\s*\(\s*(?:[A-Za-z_][\w:<>, ]*,\s*)?$")
+
 TOKEN = re.compile(
     r'(?P<raw>R"(?P<mark>[^\s()\\]{0,16})\((?P<rawtext>.*?)\)(?P=mark)")'
     r'|(?P<string>"(?:\\.|[^"\\\n])*")'
@@ -94,6 +102,29 @@ def split(text):
     return "".join(code), literals
 
 
+def test_names(text):
+    """Yields (line, name) for each test case, the name's pieces joined."""
+    line = name = None
+    end_of_last = 0
+    for match in TOKEN.finditer(text):
+        if match.group("comment"):
+            continue
+        between = re.sub(TOKEN, " ", text[end_of_last : match.start()])
+        end_of_last = match.end()
+        if match.group("string") is None or (name is not None and between.strip()):
+            if name is not None:
+                yield line, name
+            name = None
+        if match.group("string") is None:
+            continue
+        if name is not None:
+            name += match.group(0)[1:-1]
+        elif TEST_CASE.search(between):
+            line, name = text.count("\n", 0, match.start()) + 1, match.group(0)[1:-1]
+    if name is not None:
+        yield line, name
+
+
 def allowed(path, homes):
     return any(path == home or (home.endswith("/") and path.startswith(home)) for home in homes)
 
@@ -120,6 +151,10 @@ def check_file(path, text):
             found = re.search(call, line)
             if found and not allowed(path, homes):
                 yield number, f"'{found.group(0).strip()}' is not used here: {instead}"
+    if path.startswith("tests/"):
+        for number, name in test_names(text):
+            if ";" in name or name.startswith("-"):
+                yield number, "test name contains ';' or begins with '-': it would be cut, or taken for an option, and no test run"
     if not allowed(path, SQL_HOMES):
         for number, literal in literals:
             if SQL.search(literal):
@@ -144,13 +179,30 @@ def check_header_sets(root, list_path):
             yield path, "a public header in no target's header set: see disttask_component()"
 
 
+def check_statements(texts):
+    """Yields (path, line, finding) for statements whose name is there already; texts maps the paths of headers to what they hold."""
+    first = {}
+    for path, text in texts.items():
+        code, _ = split(text)
+        for match in STATEMENT.finditer(code):
+            name = match.group(1)
+            if name in first:
+                yield path, code.count("\n", 0, match.start()) + 1, f"statement {name} is defined in {first[name]} too: one of both would be lost"
+            else:
+                first[name] = path
+
+
 def check(root, header_sets=None):
     """Returns all findings as lines of text."""
     findings = []
+    statements = {}
     for path in source_files(root):
         with open(os.path.join(root, path), encoding="utf-8") as file:
             text = file.read()
         findings += [f"{path}:{line}: {finding}" for line, finding in check_file(path, text)]
+        if path.startswith(STATEMENT_FOLDER) and path.endswith(".hpp"):
+            statements[path] = text
+    findings += [f"{path}:{line}: {finding}" for path, line, finding in check_statements(statements)]
     if header_sets:
         findings += [f"{path}:1: {finding}" for path, finding in check_header_sets(root, header_sets)]
     return findings

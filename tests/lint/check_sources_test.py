@@ -81,6 +81,46 @@ auto a = "std::async"; auto b = R"(getenv)"; int c = 1'000'000; char d = '"'; //
     def test_headers_are_included_once(self):
         self.assert_finds("lib/a/src/a.hpp", "int x;\n", "#pragma once")
 
+    def test_names_of_tests_can_be_run_by_name(self):
+        for name in [
+            'TEST_CASE("a; b") {',
+            'TEST_CASE("a, b, " // why "not"\n  "c; d", "[x]") {',
+            'TEST_CASE(\n    "a; b", "[x]"\n) {',
+            'TEST_CASE_METHOD(Fixture, "a; b") {',
+            'SCENARIO("-a") {',
+            'TEMPLATE_TEST_CASE("a; b", "", int) {',
+            'TEMPLATE_TEST_CASE_METHOD(Fixture, "-a", "", int) {',
+            'TEST_CASE("-a") {',
+        ]:
+            self.assert_finds("tests/unit/a_test.cpp", "int a; // x\n" + name + "\n", "test name")
+        for code in [
+            'TEST_CASE("a-b, c", "[;]") { run("a; b"); CHECK("-x" == y); }',
+            'const char* kText = "a; b"; int TEST_CASES; TEST_CASE("a") {}',
+            '// TEST_CASE("a; b")',
+        ]:
+            self.assertEqual(findings("tests/unit/a_test.cpp", code + "\n"), [], code)
+
+    def test_the_line_of_a_test_name_is_told(self):
+        self.assertEqual([line for line, _ in check_sources.check_file("tests/a_test.cpp", '\n\nTEST_CASE("a; b") {\n')], [3])
+
+    def test_statements_have_a_name_of_their_own(self):
+        one = 'inline constexpr Sql kA{"a", "x"};\n// inline constexpr Sql kB{"b", "x"};\n'
+        other = 'inline constexpr sqlclient::Sql kB{"b",\n "x"};\n'
+        self.assertEqual(list(check_sources.check_statements({"a.hpp": one, "b.hpp": other})), [])
+        found = list(check_sources.check_statements({"a.hpp": one, "b.hpp": other, "c.hpp": "\n" + one}))
+        self.assertEqual([(path, line) for path, line, _ in found], [("c.hpp", 2)])
+        self.assertIn("kA is defined in a.hpp", found[0][2])
+
+    def test_statements_of_one_name_are_found_in_the_tree(self):
+        with tempfile.TemporaryDirectory() as root:
+            folder = os.path.join(root, "lib", "storage", "mysql", "src", "statements")
+            os.makedirs(folder)
+            for name in ["a.hpp", "b.hpp"]:
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write('#pragma once\ninline constexpr Sql kA{"a", "x"};\n')
+            self.assertEqual(len(check_sources.check(root)), 1)
+            self.assertIn("b.hpp:2:", check_sources.check(root)[0])
+
     def test_public_headers_belong_to_a_header_set(self):
         with tempfile.TemporaryDirectory() as root:
             folder = os.path.join(root, "lib", "a", "include", "disttask", "a")

@@ -153,7 +153,7 @@ TEST_CASE("A byte order mark, skipped lines and the header are not records") {
   CHECK(text.substr(chunks[0].start.offset) == "1,2\n3,4");
 }
 
-TEST_CASE("A file of nothing but a header has no chunks; with own names for the columns a header is skipped") {
+TEST_CASE("A file of nothing but a header has no chunks, with own names for the columns a header is skipped") {
   const test::TempDir dir;
   const SourceFile only_header(dir.write("h.csv", "a,b\n"), {dir.path()});
   CHECK(planAll(only_header, optionsFor(1024), 10).empty());

@@ -169,7 +169,7 @@ TEST_CASE("An executor that sees its task reverting cancels what runs", "[execut
 }
 
 TEST_CASE(
-    "Cancel writes nothing; the row is given back only when the Manager takes what was left", "[executor][ends]"
+    "Cancel writes nothing, the row is given back only when the Manager takes what was left", "[executor][ends]"
 ) {
   Runs runs;
   runs.block();
