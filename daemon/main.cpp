@@ -6,7 +6,8 @@
 #include <iostream>
 
 int main(int argc, char** argv) {
-  using namespace disttask;
+  namespace app = disttask::app;
+  namespace settings = disttask::settings;
   const auto parsed = app::parseDaemonArguments(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* end = std::get_if<app::DaemonEarlyEnd>(&parsed)) {
     (end->exit_code == app::kExitClean ? std::cout : std::cerr) << end->text;
@@ -14,20 +15,20 @@ int main(int argc, char** argv) {
   }
   const auto& arguments = std::get<app::DaemonArguments>(parsed);
   const auto facts = app::hostFacts();
-  const auto settings = settings::loadSettings(arguments.config, facts);
-  if (!settings) {
-    std::cerr << settings.error().message() << '\n';
+  const auto loaded = settings::loadSettings(arguments.config, facts);
+  if (!loaded) {
+    std::cerr << loaded.error().message() << '\n';
     return app::kExitConfig;
   }
   if (arguments.check_config) {
-    std::cout << settings::dumpSettings(settings.value());
+    std::cout << settings::dumpSettings(loaded.value());
     std::cerr << arguments.config << ": ok\n";
     return app::kExitClean;
   }
   try {
-    return app::Daemon(settings.value(), facts).run();
+    return app::Daemon(loaded.value(), facts).run();
   } catch (const std::exception&) {
-    const auto error = currentError();
+    const auto error = disttask::currentError();
     std::cerr << "disttaskd: " << error.message() << '\n';
     return app::exitCodeOf(error.code());
   }

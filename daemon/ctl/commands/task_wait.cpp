@@ -54,7 +54,7 @@ std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitO
   std::optional<runtime::TimePoint> away_since;
   while (true) {
     try {
-      const auto task = context.store().clientTable().findTask(context.call(), id);
+      auto task = context.store().clientTable().findTask(context.call(), id);
       if (!task) throw Exception(ErrorCode::kNotFound, fmt::format("task id:{} is in no table any more", id.value()));
       const auto snapshot = takeSnapshot(context, *task);
       if (away_since) context.err() << (terminal ? "\r\x1b[K" : "") << "the store answers again\n";
