@@ -4,6 +4,7 @@
 #include "disttask/base/random.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/planning/spread.hpp"
+#include "disttask/proto/eligibility.hpp"
 
 #include <algorithm>
 
@@ -169,7 +170,8 @@ bool PlanJob::planStep(plugin::TaskType& type, const proto::Task& task) {
 storage::PlanBatch PlanJob::nextBatch(plugin::TaskType& type, const proto::Task& task) {
   const auto nodes = parts_.nodes.getAllNodes(call());
   const auto eligible = eligibleNodes(nodes, task);
-  if (eligible.empty()) throw Exception(Error(ErrorCode::kPrecondition, Reaction::kBackOff, whyNoNode(nodes, task)));
+  if (eligible.empty())
+    throw Exception(Error(ErrorCode::kPrecondition, Reaction::kBackOff, proto::whyNoNode(nodes, task)));
   Context context(settings_, parts_, plan_, token_, static_cast<std::int32_t>(eligible.size()));
   auto planned = callType([&] { return type.plan(context, task, *plan_.step, plan_.cursor, settings_.limits); });
   token_.throwIfCancelled();

@@ -1,5 +1,7 @@
 #include "disttask/planning/spread.hpp"
 
+#include "disttask/proto/eligibility.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -7,28 +9,14 @@ namespace disttask::planning {
 
 namespace {
 
-constexpr const char* kBackground = "background";
 constexpr std::int32_t kLargestTurn = 4096;
-
-/// An empty target scope means the background nodes where there are any (contract 3.8).
-bool inScope(const proto::Node& node, const proto::TaskBase& task, bool has_background) {
-  const std::string scope = task.target_scope.empty() && has_background ? kBackground : task.target_scope;
-  return node.has_meta_row && node.role == scope;
-}
-
-bool hasBackground(const std::vector<proto::Node>& nodes) {
-  return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
-    return node.has_meta_row && node.role == kBackground;
-  });
-}
 
 }  // namespace
 
 std::vector<proto::Node> eligibleNodes(std::vector<proto::Node> nodes, const proto::TaskBase& task) {
-  const bool background = hasBackground(nodes);
+  const bool has_background = proto::hasBackgroundNode(nodes);
   std::erase_if(nodes, [&](const auto& node) {
-    return node.life.value() == 0 || node.wanted != proto::WantedState::kNormal || !node.types.contains(task.type) ||
-           !inScope(node, task, background) || node.slots < task.slots;
+    return proto::obstacleFor(node, task, has_background) != proto::Obstacle::kNone;
   });
   std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.exec_id < b.exec_id; });
   if (task.max_nodes > 0 && nodes.size() > static_cast<std::size_t>(task.max_nodes)) {
@@ -52,26 +40,6 @@ std::vector<proto::ExecId> plannerNodes(
     }
   }
   return planners;
-}
-
-std::string whyNoNode(const std::vector<proto::Node>& nodes, const proto::TaskBase& task) {
-  auto left = nodes;
-  const bool background = hasBackground(nodes);
-  const auto none_after = [&](auto&& unfit) {
-    std::erase_if(left, unfit);
-    return left.empty();
-  };
-  if (none_after([](const auto& node) { return node.life.value() == 0; })) return "no node is alive";
-  if (none_after([&](const auto& node) { return !node.types.contains(task.type); })) {
-    return "no live node offers type '" + task.type + "'";
-  }
-  if (none_after([&](const auto& node) { return !inScope(node, task, background); })) {
-    return "no live node that offers type '" + task.type + "' is in scope '" + task.target_scope + "'";
-  }
-  if (none_after([&](const auto& node) { return node.slots < task.slots; })) {
-    return "the task wants " + std::to_string(task.slots) + " slots and no node has as many";
-  }
-  return "the nodes that fit are cordoned or draining";
 }
 
 Spread::Spread(const std::vector<proto::Node>& nodes) {

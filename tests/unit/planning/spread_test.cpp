@@ -71,22 +71,6 @@ TEST_CASE("An empty scope means background nodes where there are any", "[plannin
   CHECK(idsOf(eligibleNodes({plain, background}, anywhere)) == "b");
 }
 
-TEST_CASE("Why no node fits is said in one sentence", "[planning][spread]") {
-  auto one = node("a");
-  CHECK(whyNoNode({}, task()) == "no node is alive");
-  one.types.clear();
-  CHECK(whyNoNode({one}, task()) == "no live node offers type 't'");
-  one = node("a");
-  one.role = "other";
-  CHECK_THAT(whyNoNode({one}, task()), Contains("in scope 'disttask'"));
-  auto wide = task();
-  wide.slots = 9;
-  CHECK_THAT(whyNoNode({node("a")}, wide), Contains("9 slots"));
-  one = node("a");
-  one.wanted = proto::WantedState::kDraining;
-  CHECK_THAT(whyNoNode({one}, task()), Contains("draining"));
-}
-
 TEST_CASE(
     "Subtasks go to nodes in turn, weighted by slots, and batches go on where the last one ended", "[planning][spread]"
 ) {

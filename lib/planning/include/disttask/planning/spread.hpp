@@ -3,7 +3,6 @@
 #include "disttask/proto/task.hpp"
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace disttask::planning {
@@ -17,9 +16,6 @@ namespace disttask::planning {
 [[nodiscard]] std::vector<proto::ExecId> plannerNodes(
     const std::vector<proto::Node>& nodes, const proto::TaskBase& task, bool any_scope
 );
-
-/// Says in one sentence why no node is eligible.
-[[nodiscard]] std::string whyNoNode(const std::vector<proto::Node>& nodes, const proto::TaskBase& task);
 
 /// Gives subtasks to nodes in turn, each as often as its slots weigh, evenly mixed: two nodes of 4 and 2 slots get A B
 /// A A B A … The place in the turn follows from the ordinal, so batches of one step go on where the last one ended.
