@@ -137,6 +137,8 @@ bool PlanJob::runRevert(plugin::TaskType& type, const proto::Task& task) {
 
 bool PlanJob::planStep(plugin::TaskType& type, const proto::Task& task) {
   if (!plan_.step) {
+    // Before anything else is asked of the type: what is wrong with the meta is said by whoever knows it best.
+    if (plan_.after_step == proto::kStepInit) callType([&] { type.validate(task.meta); });
     const auto step = callType([&] { return type.nextStep(token_, task, plan_.after_step); });
     token_.throwIfCancelled();
     if (parts_.plans.setStep(call(), plan_, step) == PlanWrite::kFenced) return noteFenced();

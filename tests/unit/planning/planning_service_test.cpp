@@ -166,7 +166,9 @@ class PlannedType final : public plugin::TaskType {
   [[nodiscard]] const std::string& version() const noexcept override { return name_; }
   [[nodiscard]] const std::string& origin() const noexcept override { return name_; }
   [[nodiscard]] plugin::TaskTypeOptions options() const noexcept override { return {}; }
-  void validate(const std::string&) override {}
+  void validate(const std::string&) override {
+    if (on_validate) on_validate();
+  }
   proto::Step nextStep(const runtime::CancelToken&, const proto::Task&, proto::Step) override {
     if (on_next_step) on_next_step();
     return next_step;
@@ -190,6 +192,7 @@ class PlannedType final : public plugin::TaskType {
   proto::Step next_step = kOne;
   int num_batches = 3;
   std::string meta = "meta";
+  std::function<void()> on_validate;
   std::function<void()> on_next_step;
   std::function<void(plugin::PlanContext&)> on_plan;
   std::function<void()> on_revert;
@@ -341,6 +344,17 @@ TEST_CASE("A planning error that may pass is tried again, up to a limit, one tha
   REQUIRE(world.runUntil([&] { return world.plans.get().failed; }));
   CHECK(world.plans.get().error == text);
   CHECK(world.plans.get().retries == (text == "transient" ? 3 : 1));
+}
+
+TEST_CASE("A task meta that its type refuses fails the plan before anything is asked of the type", "[planning]") {
+  World world;
+  world.type->on_validate = [] { throw Exception(ErrorCode::kInvalidArgument, "'file' is missing"); };
+  std::atomic<bool> asked{false};
+  world.type->on_next_step = [&] { asked = true; };
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.plans.get().failed; }));
+  CHECK(world.plans.get().error == "'file' is missing");
+  CHECK_FALSE(asked);
 }
 
 TEST_CASE("A store that fails in the middle lets the plan go on from its cursor", "[planning]") {
