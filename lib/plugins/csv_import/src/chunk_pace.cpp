@@ -6,8 +6,10 @@ namespace disttask::csv_import {
 namespace {
 
 constexpr int kMaxLimit = 64;
-constexpr int kMinWindow = 4;  // turns; fewer say nothing
-constexpr double kGain = 1.05;
+constexpr int kMinWindow = 8;  // turns; of fewer, one slow one decides
+constexpr int kRounds = 3;     // turns of each place in a window
+constexpr int kMaxHold = 64;   // windows
+constexpr double kGain = 1.10;
 constexpr auto kCheckEvery = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -30,7 +32,7 @@ void ChunkPace::leave(std::uint64_t bytes, Time now) noexcept {
   if (since_ == Time{}) {
     since_ = now;  // the first turn only tells when work began
     bytes_ = 0;
-  } else if (++finished_ >= std::max(kMinWindow, 2 * limit_) && now > since_) {
+  } else if (++finished_ >= std::max(kMinWindow, kRounds * limit_) && now > since_) {
     adjust(static_cast<double>(bytes_) / std::chrono::duration<double>(now - since_).count());
     finished_ = 0;
     bytes_ = 0;
@@ -40,16 +42,24 @@ void ChunkPace::leave(std::uint64_t bytes, Time now) noexcept {
 }
 
 void ChunkPace::adjust(double rate) noexcept {
-  if (last_rate_ > 0) {
-    if (direction_ > 0 && rate < last_rate_ * kGain)
-      direction_ = -1;
-    else if (direction_ < 0 && rate * kGain < last_rate_)
-      direction_ = 1;
+  if (trying_) {
+    trying_ = false;
+    if (rate >= good_rate_ * kGain) {
+      next_hold_ = 2;
+    } else {
+      --limit_;
+      hold_ = next_hold_;
+      next_hold_ = std::min(2 * next_hold_, kMaxHold);
+      return;
+    }
   }
-  last_rate_ = rate;
-  const int next = std::clamp(limit_ + direction_, 1, kMaxLimit);
-  if (next == limit_) direction_ = -direction_;
-  limit_ = next;
+  good_rate_ = rate;
+  if (hold_ > 0) {
+    --hold_;
+  } else if (limit_ < kMaxLimit) {
+    ++limit_;
+    trying_ = true;
+  }
 }
 
 int ChunkPace::limit() const {
