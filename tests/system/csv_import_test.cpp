@@ -45,3 +45,46 @@ TEST_CASE("After kill -9 of a node that holds a chunk, before and after its work
   scene.checkLoaded(result.json());
   CHECK(other.stop() == 0);
 }
+
+TEST_CASE("A node without the file hands planning and chunks on to the one that has it") {
+  SystemCluster cluster;
+  CsvScene scene(cluster, 5'000);
+  // Either may be asked to plan first.
+  const bool first_has = GENERATE(true, false);
+  auto first = cluster.startReady(scene.nodeWithOwnFiles("node-a", first_has));
+  auto second = cluster.startReady(scene.nodeWithOwnFiles("node-b", !first_has));
+  const auto result = cluster.ctl(
+      {"task",
+       "submit",
+       "--type",
+       "csv_import",
+       "--key",
+       "import",
+       "--meta",
+       scene.metaOfOwnFiles(),
+       "--wait",
+       "-o",
+       "json"}
+  );
+  INFO(result.err << first.process->errors() << second.process->errors());
+  REQUIRE(result.exit_code == 0);
+  scene.checkLoaded(result.json());
+  const std::string owner = first_has ? "node-a" : "node-b";
+  CHECK(cluster.scalar("select group_concat(distinct exec_id) from tidb_background_subtask where step = 1") == owner);
+  CHECK(first.stop() == 0);
+  CHECK(second.stop() == 0);
+}
+
+TEST_CASE("The task fails with the file's name when no node has the file") {
+  SystemCluster cluster;
+  CsvScene scene(cluster, 100);
+  auto first = cluster.startReady(scene.nodeWithOwnFiles("node-a", false));
+  auto second = cluster.startReady(scene.nodeWithOwnFiles("node-b", false));
+  const auto result = cluster.ctl(
+      {"task", "submit", "--type", "csv_import", "--key", "import", "--meta", scene.metaOfOwnFiles(), "--wait"}
+  );
+  INFO(result.err << first.process->errors() << second.process->errors());
+  CHECK(result.exit_code == 1);
+  CHECK_THAT(result.out + result.err, Catch::Contains("/proc/self/cwd/files/cities.csv' cannot be read on this node"));
+  CHECK(cluster.scalar("select count(*) from cities") == "0");
+}

@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 
 namespace disttask::test {
+namespace {
+// One path that names another folder in each process.
+constexpr const char* kOwnFiles = "/proc/self/cwd/files";
+}  // namespace
 
 CsvScene::CsvScene(SystemCluster& cluster, int records) : cluster_(cluster), records_(records) {
   cluster_.installSchema();
@@ -21,6 +25,18 @@ CsvScene::CsvScene(SystemCluster& cluster, int records) : cluster_(cluster), rec
 }
 
 NodeOptions CsvScene::node(const std::string& id) const {
+  return nodeFor(id, (cluster_.folder() / "files").string());
+}
+
+NodeOptions CsvScene::nodeWithOwnFiles(const std::string& id, bool has_file) const {
+  auto options = nodeFor(id, kOwnFiles);
+  options.working_dir = (cluster_.folder() / ("root-" + id)).string();
+  std::filesystem::create_directories(options.working_dir + "/files");
+  if (has_file) std::filesystem::copy_file(file_, options.working_dir + "/files/cities.csv");
+  return options;
+}
+
+NodeOptions CsvScene::nodeFor(const std::string& id, const std::string& files) const {
   NodeOptions options;
   options.id = id;
   options.slots = 2;
@@ -28,7 +44,7 @@ NodeOptions CsvScene::node(const std::string& id) const {
       "plugins:\n  list: [{}]\n  config:\n    csv_import: {{allowed_dirs: [{}]}}\nconnections:\n  target:\n{}    "
       "types: [csv_import]\n    schemas: [{}]\n",
       CSV_IMPORT_PLUGIN,
-      (cluster_.folder() / "files").string(),
+      files,
       cluster_.serverYaml("    ", "endpoint"),
       cluster_.schema()
   );
@@ -36,8 +52,16 @@ NodeOptions CsvScene::node(const std::string& id) const {
 }
 
 std::string CsvScene::meta() const {
+  return metaFor(file_);
+}
+
+std::string CsvScene::metaOfOwnFiles() const {
+  return metaFor(std::string(kOwnFiles) + "/cities.csv");
+}
+
+std::string CsvScene::metaFor(const std::string& file) const {
   return Json(Json::Object{
-                  {"file", file_},
+                  {"file", file},
                   {"connection", "target"},
                   {"target", Json::Object{{"schema", cluster_.schema()}, {"table", "cities"}}},
                   {"chunk_bytes", std::int64_t{16 * 1024}},

@@ -128,8 +128,10 @@ NodeProcess SystemCluster::start(const NodeOptions& options) {
   NodeProcess node;
   const auto config = writeConfig(options);
   node.notify = std::make_unique<NotifySocket>(folder_ / fmt::format("notify-{}", ++num_started_));
+  std::vector<std::string> words{DISTTASKD, "--config", config.string()};
+  if (!options.working_dir.empty()) words.insert(words.begin(), {"env", "-C", options.working_dir});
   node.process = std::make_unique<ChildProcess>(
-      std::vector<std::string>{DISTTASKD, "--config", config.string()},
+      words,
       std::map<std::string, std::string>{
           {"NOTIFY_SOCKET", node.notify->path()}, {"DISTTASK_FAILPOINTS", options.failpoints}, {"JOURNAL_STREAM", ""}}
   );

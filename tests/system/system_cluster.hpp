@@ -41,8 +41,9 @@ struct NodeOptions {
   std::string state_dir = {};  ///< empty: one of its own by its id
   std::string lease = "3s";
   int slots = 2;
-  std::string failpoints = {};  ///< DISTTASK_FAILPOINTS
-  std::string more = {};        ///< further YAML at top level
+  std::string failpoints = {};   ///< DISTTASK_FAILPOINTS
+  std::string working_dir = {};  ///< empty: the test's
+  std::string more = {};         ///< further YAML at top level
 };
 
 /// A daemon under test.
