@@ -51,6 +51,32 @@ TransitionOutcome MemoryTaskTable::finishSubtask(
   });
 }
 
+std::vector<RunWriteResult> MemoryTaskTable::writeRuns(
+    const Call& call, const ExecId& exec_id, const std::vector<RunWrite>& writes
+) {
+  call.check("writeRuns");
+  std::vector<RunWriteResult> results(writes.size());
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    try {
+      if (const auto* finish = std::get_if<RunFinish>(&writes[i])) {
+        results[i].outcome = finishSubtask(call, exec_id, finish->id, finish->meta, finish->summary);
+        continue;
+      }
+      const auto& start = std::get<RunStart>(writes[i]);
+      proto::SubtaskBase row;
+      row.id = start.id;
+      row.task_id = start.as_read.task_id;
+      row.step = start.as_read.step;
+      row.ordinal = start.as_read.ordinal;
+      row.token = start.as_read.token_before;
+      results[i].outcome = startSubtask(call, row, exec_id, start.idempotent);
+    } catch (...) {
+      results[i].error = currentError();
+    }
+  }
+  return results;
+}
+
 TransitionOutcome MemoryTaskTable::updateSubtaskStateAndError(
     const Call& call, const ExecId& exec_id, SubtaskId id, SubtaskState state, const std::optional<Error>& error
 ) {

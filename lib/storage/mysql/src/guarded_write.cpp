@@ -45,6 +45,12 @@ bool isWorthAnotherTry(const Error& error) noexcept {
          error.reaction() == Reaction::kReconnect;
 }
 
+bool refusesContent(const Error& error, std::size_t bytes) noexcept {
+  // What one value may measure before a refusal without a number of its own (1105) is put down to its size.
+  constexpr std::size_t kLargeValue = 1 << 20;
+  return error.code() == ErrorCode::kStoreContent || (error.storeNumber() == 1105 && bytes >= kLargeValue);
+}
+
 RetryPause::RetryPause(StoreContext& context, Call call, std::string_view name)
     : context_(context), call_(bounded(context, std::move(call))), name_(name) {}
 
@@ -65,6 +71,16 @@ std::int64_t updateOne(Connection& connection, const sqlclient::Sql& sql, const 
   if (connection.flavour() != sqlclient::Flavour::kTiDb) return connection.update(sql, values);
   sqlclient::Transaction transaction(connection);
   const auto matched = connection.update(sql, values);
+  transaction.commit();
+  return matched;
+}
+
+std::int64_t updateMany(
+    Connection& connection, std::string_view name, const std::string& text, const sqlclient::Values& values
+) {
+  if (connection.flavour() != sqlclient::Flavour::kTiDb) return connection.updateDynamic(name, text, values);
+  sqlclient::Transaction transaction(connection);
+  const auto matched = connection.updateDynamic(name, text, values);
   transaction.commit();
   return matched;
 }

@@ -5,6 +5,7 @@
 #include "store_context.hpp"
 #include "task_rows.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -20,6 +21,9 @@ enum class Verdict : std::uint8_t {
 
 /// True for failures after which the same may be tried again: conflicts, no connection, too many, killed, read-only.
 [[nodiscard]] bool isWorthAnotherTry(const Error& error) noexcept;
+
+/// True when the store refuses the values of a write and would refuse them always; `bytes` is how large they are.
+[[nodiscard]] bool refusesContent(const Error& error, std::size_t bytes) noexcept;
 
 /// Waits a little longer after each failure; throws kTimedOut with `last` when the call's deadline would pass,
 /// kCancelled when cancelled.
@@ -40,6 +44,11 @@ class RetryPause {
 /// Updates one row by its primary key as an autocommit statement and returns the matched rows. On TiDB it is a
 /// transaction of its own, since there the limit on lock waits does not hold for autocommit statements.
 std::int64_t updateOne(Connection& connection, const sqlclient::Sql& sql, const sqlclient::Values& values);
+
+/// The same for a text made at run time that changes many rows by their primary keys.
+std::int64_t updateMany(
+    Connection& connection, std::string_view name, const std::string& text, const sqlclient::Values& values
+);
 
 /// Sends a conditional UPDATE of one subtask row. `send` runs it on a connection and returns the matched rows; when
 /// that is 0, or the outcome is unknown, the row is read again by its id outside a transaction and `judge` decides.

@@ -1,3 +1,4 @@
+#include "statements/run_batch.hpp"
 #include "statements/task.hpp"
 
 namespace disttask::storage::mysql {
@@ -23,6 +24,23 @@ std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
   sqlclient::Values node_and_ids{node};
   node_and_ids.insert(node_and_ids.end(), ids.begin(), ids.end());
   const auto count = ids.size();
+
+  // As for a full batch of 32 finishes and 32 starts.
+  sqlclient::Values merged;
+  constexpr std::size_t kRoom = 32;
+  const auto each = [&](std::size_t first, const sqlclient::Values& values) {
+    for (std::size_t i = first; i < first + kRoom; ++i) {
+      merged.push_back(ids.at(i));
+      merged.insert(merged.end(), values.begin(), values.end());
+    }
+  };
+  each(0, {json});
+  each(0, {json});
+  each(kRoom, {token});
+  merged.insert(merged.end(), ids.begin(), ids.begin() + 2 * kRoom);
+  merged.emplace_back(node);
+  each(0, {token});
+  each(kRoom, {key, sample.step, sample.ordinal});
 
   std::vector<HotStatement> hots{
       hot(sql::kTasksWithWork, {node, node}, "p", "ix_exec"),
@@ -55,6 +73,8 @@ std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
       hot(sql::kAttemptAbnormalEnd, {std::int64_t{1}, std::int64_t{0}, token, id}, "disttask_attempt", "PRIMARY"),
       hot(sql::kAttemptRetry, {std::int64_t{1000}, json, id}, "disttask_attempt", "PRIMARY"),
       hot(sql::kAttemptHandBack, {"[]", json, id}, "disttask_attempt", "PRIMARY"),
+      {"write of runs", sql::mergedRunsText(kRoom, true), merged, kSubtaskTable, "PRIMARY", false},
+      {"rows of runs", sql::runRowsText(count), ids, "s", "PRIMARY", false},
       {"rows of ids", sql::rowsOfIdsText(count), ids, "s", "PRIMARY", false},
       {"cancel of pending ids", sql::cancelPendingText(count), node_and_ids, kSubtaskTable, "PRIMARY", false},
       {"pause of pending ids", sql::pausePendingText(count), node_and_ids, kSubtaskTable, "PRIMARY", false},

@@ -32,8 +32,8 @@ sqlclient::ConnectSettings withSession(const StoreSettings& settings, int lock_w
   return connect;
 }
 
-sqlclient::ConnectSettings workConnect(const StoreSettings& settings) {
-  auto connect = withSession(settings, 3);
+sqlclient::ConnectSettings workConnect(const StoreSettings& settings, int lock_wait_seconds) {
+  auto connect = withSession(settings, lock_wait_seconds);
   connect.idle_transaction_limit = idleLimit(settings);
   return connect;
 }
@@ -56,9 +56,12 @@ StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
       clock_(clock),
       // On MySQL the idle limit ends any idle session, so the pool must let go of them earlier.
       pool_(
-          workConnect(settings_),
+          workConnect(settings_, 3),
           {settings_.pool_size, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
           clock
+      ),
+      runs_pool_(
+          workConnect(settings_, 1), {1, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))}, clock
       ),
       lease_pool_(leaseConnect(settings_), {1, std::chrono::seconds(60)}, clock) {}
 

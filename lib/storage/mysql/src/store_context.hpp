@@ -26,6 +26,10 @@ class StoreContext {
   /// statements only.
   ConnectionPool::Lease acquireForLease(const Call& call) { return lease_pool_.acquire(bounded(call)); }
 
+  /// Borrows the one connection for merged writes of runs: it waits for locks for 1 s only, since many rows wait with
+  /// the locked one, and it keeps the prepared texts of all sizes.
+  ConnectionPool::Lease acquireForRuns(const Call& call) { return runs_pool_.acquire(bounded(call)); }
+
   /// Runs `body(connection)` in a transaction and commits. A conflict, or a connection that broke before the commit was
   /// sent, undid everything: the whole transaction is tried again until the call's deadline, so `body` must not keep
   /// results of a failed try. Throws kStoreUnavailable (reaction kReconnect) when the outcome of the commit is unknown:
@@ -89,6 +93,7 @@ class StoreContext {
   const StoreSettings settings_;
   runtime::Clock& clock_;
   ConnectionPool pool_;
+  ConnectionPool runs_pool_;
   ConnectionPool lease_pool_;
 };
 

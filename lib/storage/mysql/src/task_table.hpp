@@ -14,8 +14,8 @@
 namespace disttask::storage::mysql {
 
 /// TaskTable on a MySQL-compatible server. Any thread; holds no connection between calls. Reads stand in
-/// task_table.cpp, writes of live runs in task_table_writes.cpp, ends that need a side row in task_table_attempts.cpp,
-/// rows without a live run in task_table_unrun.cpp.
+/// task_table.cpp, writes of live runs in task_table_writes.cpp and, many at once, in task_table_batch.cpp, ends that
+/// need a side row in task_table_attempts.cpp, rows without a live run in task_table_unrun.cpp.
 class MySqlTaskTable final : public TaskTable {
  public:
   explicit MySqlTaskTable(StoreContext& context) : context_(context) {}
@@ -57,6 +57,8 @@ class MySqlTaskTable final : public TaskTable {
       const std::string& meta,
       const std::optional<std::string>& summary
   ) override;
+  std::vector<RunWriteResult> writeRuns(const Call& call, const ExecId& exec_id, const std::vector<RunWrite>& writes)
+      override;
   TransitionOutcome updateSubtaskStateAndError(
       const Call& call, const ExecId& exec_id, SubtaskId id, SubtaskState state, const std::optional<Error>& error
   ) override;
@@ -103,6 +105,36 @@ class MySqlTaskTable final : public TaskTable {
   void writeMeta(
       const Call& call, const sqlclient::Sql& sql, const ExecId& exec_id, const std::string& role, std::int32_t slots
   );
+
+  struct BatchRow;
+  /// Writes these rows with one statement, again until each has its result; splits them when the store refuses one.
+  void writeBatch(
+      RetryPause& pause, const ExecId& exec_id, std::vector<BatchRow> rows, std::vector<RunWriteResult>& results
+  );
+  /// Reads the rows again and takes out those about which something can be said (design rule 10).
+  void concludeBatch(
+      const Call& call, const ExecId& exec_id, std::vector<BatchRow>& rows, std::vector<RunWriteResult>& results
+  );
+  /// The store refuses what this single write brings: a finish becomes `failed`.
+  void failContent(
+      const Call& call,
+      const ExecId& exec_id,
+      const BatchRow& row,
+      const Error& error,
+      std::vector<RunWriteResult>& results
+  );
+  void settle(const BatchRow& row, TransitionOutcome outcome, std::vector<RunWriteResult>& results);
+  void fail(const BatchRow& row, const Error& error, std::vector<RunWriteResult>& results);
+
+  /// What a row says about a start that matched nothing.
+  static Verdict judgeStart(
+      const ExecId& exec_id, proto::RunToken token, const StartedAs& started, const RowState& row
+  );
+  /// What a row says about an end to `target` that matched nothing; for another try `guard` becomes the token that the
+  /// row shows.
+  Verdict judgeEnd(
+      const ExecId& exec_id, SubtaskId id, SubtaskState target, const RowState& row, proto::RunToken& guard
+  ) const;
 
   TransitionOutcome writeStart(
       const Call& call, const ExecId& exec_id, SubtaskId id, proto::RunToken token, const StartedAs& started

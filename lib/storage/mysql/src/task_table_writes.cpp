@@ -8,19 +8,31 @@ namespace disttask::storage::mysql {
 
 namespace {
 
-/// What one value may measure before a refusal without a number of its own (1105) is put down to its size.
-constexpr std::size_t kLargeValue = 1 << 20;
-
-bool refusesContent(const Error& error, std::size_t bytes) noexcept {
-  return error.code() == ErrorCode::kStoreContent || (error.storeNumber() == 1105 && bytes >= kLargeValue);
-}
-
 sqlclient::Value errorBind(const std::optional<Error>& error) {
   if (!error) return nullptr;
   return proto::encodeRowError(error->message(), error->storeNumber());
 }
 
 }  // namespace
+
+Verdict MySqlTaskTable::judgeStart(
+    const ExecId& exec_id, proto::RunToken token, const StartedAs& started, const RowState& row
+) {
+  if (row.exec_id != exec_id) return Verdict::kLost;
+  if (row.is(SubtaskState::kRunning) && row.token == token) return Verdict::kApplied;
+  const bool same = row.task_id == started.task_id && row.step == started.step && row.ordinal == started.ordinal;
+  return row.is(SubtaskState::kPending) && same ? Verdict::kSendAgain : Verdict::kLost;
+}
+
+Verdict MySqlTaskTable::judgeEnd(
+    const ExecId& exec_id, SubtaskId id, SubtaskState target, const RowState& row, proto::RunToken& guard
+) const {
+  if (!isRunHere(id, row)) return Verdict::kLost;
+  if (row.is(target)) return Verdict::kApplied;
+  if (row.exec_id != exec_id || !row.is(SubtaskState::kRunning)) return Verdict::kLost;
+  guard = row.token;
+  return Verdict::kSendAgain;
+}
 
 TransitionOutcome MySqlTaskTable::writeStart(
     const Call& call, const ExecId& exec_id, SubtaskId id, proto::RunToken token, const StartedAs& started
@@ -42,12 +54,7 @@ TransitionOutcome MySqlTaskTable::writeStart(
              std::int64_t{started.ordinal}}
         );
       },
-      [&](const RowState& row) {
-        if (row.exec_id != exec_id) return Verdict::kLost;
-        if (row.is(SubtaskState::kRunning) && row.token == token) return Verdict::kApplied;
-        const bool same = row.task_id == started.task_id && row.step == started.step && row.ordinal == started.ordinal;
-        return row.is(SubtaskState::kPending) && same ? Verdict::kSendAgain : Verdict::kLost;
-      }
+      [&](const RowState& row) { return judgeStart(exec_id, token, started, row); }
   );
 }
 
@@ -101,13 +108,7 @@ TransitionOutcome MySqlTaskTable::endRun(
       name,
       id,
       [&](Connection& connection) { return send(connection, guard); },
-      [&](const RowState& row) {
-        if (!isRunHere(id, row)) return Verdict::kLost;
-        if (row.is(target)) return Verdict::kApplied;
-        if (row.exec_id != exec_id || !row.is(SubtaskState::kRunning)) return Verdict::kLost;
-        guard = row.token;
-        return Verdict::kSendAgain;
-      }
+      [&](const RowState& row) { return judgeEnd(exec_id, id, target, row, guard); }
   );
   tokens_.end(id);
   return outcome;

@@ -4,6 +4,7 @@
 #include "disttask/proto/task.hpp"
 #include "disttask/proto/transition.hpp"
 #include "disttask/runtime/clock.hpp"
+#include "disttask/storage/run_write.hpp"
 
 #include <optional>
 #include <string>
@@ -98,6 +99,13 @@ class TaskTable {
       SubtaskId id,
       const std::string& meta,
       const std::optional<std::string>& summary
+  ) = 0;
+  /// Many starts and finishes with as few statements as possible: each does exactly what startSubtask or finishSubtask
+  /// would do, and none depends on another; at most one write per id. Returns their results in the same order; a write
+  /// that fails does not fail the others. Writes that met a lock come back unsent (shouldBeSentAlone), so that one
+  /// locked row does not hold up the rest. Throws only when nothing was sent because the call is over already.
+  virtual std::vector<RunWriteResult> writeRuns(
+      const Call& call, const ExecId& exec_id, const std::vector<RunWrite>& writes
   ) = 0;
   /// running → `state` (failed, canceled or paused) with the error's text (nothing: NULL), state_update_time and for
   /// done states end_time.

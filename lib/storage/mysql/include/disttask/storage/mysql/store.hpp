@@ -18,7 +18,7 @@ struct StoreSettings {
   sqlclient::ConnectSettings
       connect;  ///< endpoints, user, TLS, time limits; its schema, session and idle limit are set by the store
   std::string schema = "disttask";  ///< the database that holds our tables
-  std::size_t pool_size = 4;        ///< most connections at once; one more, with short limits, renews leases
+  std::size_t pool_size = 4;  ///< most connections at once; one more writes starts and finishes, one renews leases
   std::chrono::milliseconds lease{
       30'000};  ///< the node lease: no transaction of ours may stand idle for longer than a third of it
   bool shared_with_dxf =

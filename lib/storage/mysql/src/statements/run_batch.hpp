@@ -1,0 +1,49 @@
+#pragma once
+#include "statements/task.hpp"
+
+#include <cstddef>
+#include <string>
+
+// Many starts and finishes in one guarded UPDATE (design rule 15).
+
+namespace disttask::storage::mysql::sql {
+
+/// Returns "case id when ? then VALUE … else OTHERWISE end" with `count` branches.
+inline std::string caseOfId(std::size_t count, const std::string& value, const std::string& otherwise) {
+  std::string text = "case id";
+  for (std::size_t i = 0; i < count; ++i) text += " when ? then " + value;
+  return text + " else " + otherwise + " end";
+}
+
+/// The merged UPDATE with room for `room` finishes and `room` starts. Unused places are filled with NULL as id, which
+/// is equal to nothing; unused ids of the list with one that is in it already. Binds: for each finish: id, meta; with
+/// summaries again for each finish: id, summary; for each start: id, token; all ids (2 × room), ascending; exec_id; for
+/// each finish: id, token; for each start: id, task_key, step, ordinal.
+///
+/// Each row has a guard of its own, found by its id; the opaque `case` keeps the optimizer at the list of ids. `state`
+/// comes last: the assignments before it look at the state that the row leaves, and no column is read after it was
+/// written, so it does not matter whether a server evaluates with old values or from left to right.
+inline std::string mergedRunsText(std::size_t room, bool with_summaries) {
+  std::string text = "update tidb_background_subtask force index (primary) set meta=" + caseOfId(room, "?", "meta");
+  if (with_summaries) text += ", summary=" + caseOfId(room, "convert(? using utf8mb4)", "summary");
+  text += ", ddl_physical_tid=" + caseOfId(room, "?", "ddl_physical_tid") +
+          ", start_time=case state when 'pending' then unix_timestamp() else start_time end"
+          ", end_time=case state when 'running' then current_timestamp() else end_time end"
+          ", state_update_time=unix_timestamp()"
+          ", state=case state when 'pending' then 'running' else 'succeed' end"
+          " where id in (" +
+          placeholders(2 * room) + ") and exec_id=? and case id";
+  for (std::size_t i = 0; i < room; ++i) text += " when ? then (state='running' and ddl_physical_tid=?)";
+  for (std::size_t i = 0; i < room; ++i)
+    text += " when ? then (state='pending' and task_key=? and step=? and ordinal=?)";
+  return text + " else 0 end";
+}
+
+/// Rows of these ids: task_key, step, ordinal, exec_id, state, token, id. Binds: ids.
+inline std::string runRowsText(std::size_t count) {
+  return "select s.task_key, s.step, s.ordinal, s.exec_id, s.state, s.ddl_physical_tid, s.id"
+         " from tidb_background_subtask s force index (primary) where s.id in (" +
+         placeholders(count) + ")";
+}
+
+}  // namespace disttask::storage::mysql::sql
