@@ -27,4 +27,20 @@ cmake -S "$source/docs/examples/hello_plugin" -B "$work/hello" -G Ninja -DCMAKE_
 cmake --build "$work/hello" >"$work/hello.log" 2>&1 || { cat "$work/hello.log"; exit 1; }
 plugin=$(find "$work/hello" -name '*.so' -print -quit)
 chmod 755 "$plugin"
+! grep -qi 'fmt\|boost\|spdlog\|yaml' "$work/hello/CMakeCache.txt" || { echo "a plugin alone asks for the library's dependencies"; exit 1; }
 "$prefix/bin/disttaskctl" plugin check "$plugin"
+
+# A program that embeds the library finds it, and what it needs, by the same package.
+mkdir "$work/embedded"
+cp "$source/docs/examples/embedded/embedded.cpp" "$work/embedded/"
+cat >"$work/embedded/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.25)
+project(embedded LANGUAGES CXX)
+set(CMAKE_CXX_STANDARD 20)
+find_package(disttask REQUIRED)
+add_executable(embedded embedded.cpp)
+target_link_libraries(embedded PRIVATE disttask::executor disttask::planning disttask::scheduler disttask::storage_mysql disttask::sqlclient
+  disttask::plugin_api disttask::runtime)
+CMAKE
+cmake -S "$work/embedded" -B "$work/embedded/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/embedded.log" 2>&1 || { cat "$work/embedded.log"; exit 1; }
+cmake --build "$work/embedded/build" >"$work/embedded.log" 2>&1 || { cat "$work/embedded.log"; exit 1; }
