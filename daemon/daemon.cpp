@@ -99,11 +99,13 @@ struct Daemon::Impl {
   runtime::ThreadPool ctl{"ctl", kCtlThreads, kCtlQueue, logJobFailure};
   std::unique_ptr<runtime::ThreadPool> task_pool;
   runtime::ThreadPool plan_pool{"plan", kPlanThreads, 0, logJobFailure};
+  runtime::ThreadPool history_pool{"history", 1, 0, logJobFailure};
   std::unique_ptr<executor::NodeLease> lease;
   std::unique_ptr<executor::Manager> manager;
   std::unique_ptr<Nudges> nudges;
   std::unique_ptr<planning::PlanningService> planner;
   std::unique_ptr<scheduler::SchedulerService> scheduler;
+  std::unique_ptr<scheduler::HistoryMover> history;
   std::atomic<bool> working{false};  // the objects above are all there and not being stopped
 };
 
@@ -260,6 +262,11 @@ void Daemon::Impl::build(const std::string& address) {
       },
       toSchedulerSettings(settings)
   );
+  history = std::make_unique<scheduler::HistoryMover>(
+      scheduler::HistoryDeps{
+          store->historyTable(), clock, reactor, history_pool, [this] { return scheduler->ownerLife(); }},
+      toHistorySettings(settings)
+  );
 }
 
 void Daemon::Impl::announcePlan() {
@@ -294,6 +301,7 @@ void Daemon::Impl::work() {
   manager->start();
   planner->start();
   scheduler->start();
+  if (settings.scheduler.enabled) history->start();
   working.store(true);
   notifyReady(status());
   observability::log(Level::kInfo, "ready", {{"exec_id", settings.node.id}, {"life", lease->node().life}});
@@ -304,6 +312,7 @@ void Daemon::Impl::work() {
 int Daemon::Impl::stop() {
   const Patience patience(reactor, "stopping: waiting for runs to return");
   working.store(false);
+  history->stop();
   scheduler->stop();
   nudges->wakeAllNodesNow();  // one of them takes the role
   planner->stop();

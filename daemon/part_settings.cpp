@@ -73,4 +73,13 @@ scheduler::SchedulerSettings toSchedulerSettings(const settings::Settings& setti
   return to;
 }
 
+scheduler::HistorySettings toHistorySettings(const settings::Settings& settings) {
+  scheduler::HistorySettings to;
+  to.after = settings.scheduler.history_after;
+  to.keep = settings.scheduler.history_keep;
+  // What moves at once is looked for often.
+  to.interval = std::clamp<runtime::Duration>(to.after / 10, std::chrono::seconds(1), to.interval);
+  return to;
+}
+
 }  // namespace disttask::app

@@ -3,6 +3,7 @@
 #include "disttask/executor/settings.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/planning/planning_service.hpp"
+#include "disttask/scheduler/history_mover.hpp"
 #include "disttask/scheduler/scheduler_settings.hpp"
 #include "disttask/settings/loader.hpp"
 
@@ -24,5 +25,6 @@ namespace disttask::app {
 [[nodiscard]] executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings);
 [[nodiscard]] planning::PlanningSettings toPlanningSettings(const settings::Settings& settings);
 [[nodiscard]] scheduler::SchedulerSettings toSchedulerSettings(const settings::Settings& settings);
+[[nodiscard]] scheduler::HistorySettings toHistorySettings(const settings::Settings& settings);
 
 }  // namespace disttask::app

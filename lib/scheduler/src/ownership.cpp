@@ -79,6 +79,7 @@ std::optional<proto::Life> Ownership::take(
   const auto life = table_.takeOwnership(call, exec_id_, observed);
   if (!life) return std::nullopt;
   life_ = *life;
+  acting_life_ = life->value();
   last_confirmed_ = clock_.now();
   is_holder_silent_ = false;
   acts_until_ = (sent + settings_.lease * 2 / 3).time_since_epoch().count();
@@ -86,6 +87,11 @@ std::optional<proto::Life> Ownership::take(
       "scheduler role taken",
       {{"exec_id", exec_id_}, {"former", observed.exec_id}, {"term", observed.term + 1}, {"reason", why}});
   return isOwner() ? life : std::nullopt;
+}
+
+std::optional<proto::Life> Ownership::actingLife() const noexcept {
+  const proto::Life life(acting_life_);
+  return isOwner() ? std::optional(life) : std::nullopt;
 }
 
 void Ownership::lose() noexcept {

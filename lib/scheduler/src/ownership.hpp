@@ -23,6 +23,8 @@ class Ownership {
   /// True if the holder may go on: its own lease clock, counted from before the last confirmed renewal was sent, is
   /// below two thirds. Any thread.
   [[nodiscard]] bool isOwner() const noexcept;
+  /// Returns the life under which this node may act now; nothing: it is not the owner. Any thread.
+  [[nodiscard]] std::optional<proto::Life> actingLife() const noexcept;
   /// A fenced write matched nothing: the role is gone.
   void lose() noexcept;
   /// Gives the role up; true if it was ours.
@@ -50,6 +52,7 @@ class Ownership {
 
   // read by any thread
   std::atomic<runtime::Duration::rep> acts_until_{0};  ///< on the clock; 0 = not the owner
+  std::atomic<std::int64_t> acting_life_{0};           ///< the last life that was taken
 };
 
 /// The longest pause between own confirmed writes that lets observations go on (design rule 3): renewals come every

@@ -81,6 +81,7 @@ class SchedulerService::Impl {
   }
 
   [[nodiscard]] bool isOwner() const noexcept { return ownership_.isOwner(); }
+  [[nodiscard]] std::optional<proto::Life> ownerLife() const noexcept { return ownership_.actingLife(); }
   [[nodiscard]] std::uint64_t numRounds() const { return periodic_.numRounds(); }
 
   runtime::Duration runRound() {
@@ -227,6 +228,9 @@ void SchedulerService::nudge() {
 }
 bool SchedulerService::isOwner() const noexcept {
   return impl_->isOwner();
+}
+std::optional<proto::Life> SchedulerService::ownerLife() const noexcept {
+  return impl_->ownerLife();
 }
 std::uint64_t SchedulerService::numRounds() const {
   return impl_->numRounds();

@@ -136,7 +136,11 @@ std::string dumpSettings(const Settings& settings) {
       formatDuration(settings.polling.max_interval)
   );
   text += fmt::format(
-      "scheduler:\n  enabled: {}\n  max_tasks: {}\n", settings.scheduler.enabled, settings.scheduler.max_tasks
+      "scheduler:\n  enabled: {}\n  max_tasks: {}\n  history_after: {}\n  history_keep: {}\n",
+      settings.scheduler.enabled,
+      settings.scheduler.max_tasks,
+      formatDuration(settings.scheduler.history_after),
+      formatDuration(settings.scheduler.history_keep)
   );
   text += fmt::format("plugins:\n  dir: {}\n  list: {}\n", quoted(settings.plugins.dir), list(settings.plugins.list));
   if (!settings.plugins.config.empty()) text += "  config:\n";

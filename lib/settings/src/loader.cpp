@@ -171,6 +171,8 @@ Expected<Settings> parseSettings(std::string_view yaml, const std::string& file_
       Section scheduler(valueOf(root, "scheduler"), "scheduler", problems);
       scheduler.readBool("enabled", settings.scheduler.enabled);
       scheduler.readInt("max_tasks", 1, 4096, settings.scheduler.max_tasks);
+      scheduler.readDuration("history_after", milliseconds(0), hours(365 * 24), settings.scheduler.history_after);
+      scheduler.readDuration("history_keep", hours(1), hours(10 * 365 * 24), settings.scheduler.history_keep);
     }
     readPlugins(valueOf(root, "plugins"), problems, facts, settings.plugins);
     readConnections(valueOf(root, "connections"), problems, facts, settings.connections);

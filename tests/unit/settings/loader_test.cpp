@@ -45,7 +45,7 @@ TEST_CASE("An unknown key gets the nearest name, or the list of known ones") {
   CHECK(problemsOf(kStore + "nod: {}\n") == Lines{"d.yaml:2: nod: unknown key, did you mean 'node'?"});
   CHECK(
       problemsOf(kStore + "scheduler:\n  colour: red\n") ==
-      Lines{"d.yaml:3: scheduler.colour: unknown key; known here: enabled, max_tasks"}
+      Lines{"d.yaml:3: scheduler.colour: unknown key; known here: enabled, max_tasks, history_after, history_keep"}
   );
 }
 

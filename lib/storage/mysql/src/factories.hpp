@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/storage/client_table.hpp"
+#include "disttask/storage/history_table.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
@@ -17,5 +18,6 @@ std::unique_ptr<TaskTable> makeTaskTable(StoreContext& context);
 std::unique_ptr<ClientTable> makeClientTable(StoreContext& context);
 std::unique_ptr<SchedulerTable> makeSchedulerTable(StoreContext& context);
 std::unique_ptr<PlanTable> makePlanTable(StoreContext& context);
+std::unique_ptr<HistoryTable> makeHistoryTable(StoreContext& context);
 
 }  // namespace disttask::storage::mysql

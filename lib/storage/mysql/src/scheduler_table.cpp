@@ -4,6 +4,7 @@
 #include "disttask/base/random.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "factories.hpp"
+#include "owner_fence.hpp"
 #include "task_rows.hpp"
 
 #include "statements/plan.hpp"
@@ -28,9 +29,7 @@ std::optional<TaskState> readTaskState(Connection& connection, TaskId id) {
 }  // namespace
 
 void MysqlSchedulerTable::fence(Connection& connection, proto::Life owner) {
-  if (connection.update(sql::kOwnerFence, {owner.value()}) != 1) {
-    throw Exception(ErrorCode::kLost, "the scheduler role is somebody else's now");
-  }
+  fenceOwner(connection, owner);
 }
 
 // --- the role ---

@@ -12,7 +12,8 @@ Store::Store(StoreSettings settings, runtime::Clock& clock)
       tasks_(makeTaskTable(*context_)),
       clients_(makeClientTable(*context_)),
       scheduler_(makeSchedulerTable(*context_)),
-      plans_(makePlanTable(*context_)) {}
+      plans_(makePlanTable(*context_)),
+      history_(makeHistoryTable(*context_)) {}
 
 Store::~Store() = default;
 
@@ -30,6 +31,9 @@ SchedulerTable& Store::schedulerTable() noexcept {
 }
 PlanTable& Store::planTable() noexcept {
   return *plans_;
+}
+HistoryTable& Store::historyTable() noexcept {
+  return *history_;
 }
 Schema& Store::schema() noexcept {
   return *schema_;

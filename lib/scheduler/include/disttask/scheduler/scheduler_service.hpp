@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace disttask::scheduler {
@@ -50,6 +51,9 @@ class SchedulerService {
   void nudge();
   /// True while this node holds the role and its lease is fresh.
   [[nodiscard]] bool isOwner() const noexcept;
+  /// Returns the life under which this node holds the role; nothing: it does not, or its lease is not fresh. For others
+  /// that write as the owner: their fence compares it.
+  [[nodiscard]] std::optional<proto::Life> ownerLife() const noexcept;
   /// Returns how many rounds have ended.
   [[nodiscard]] std::uint64_t numRounds() const;
   /// Runs one round on the calling thread, for tests that lead time by hand; not while started. Returns the delay to

@@ -75,7 +75,9 @@ struct PollingSettings {
 
 struct SchedulerSettings {
   bool enabled = true;
-  std::int32_t max_tasks = 16;  ///< tasks that run at once
+  std::int32_t max_tasks = 16;                 ///< tasks that run at once
+  milliseconds history_after{600'000};         ///< so long after its end a task moves to history
+  milliseconds history_keep{14 * 86'400'000};  ///< so long its subtasks stay there
 };
 
 struct PluginSettings {

@@ -2,6 +2,7 @@
 #include "disttask/runtime/clock.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "disttask/storage/client_table.hpp"
+#include "disttask/storage/history_table.hpp"
 #include "disttask/storage/mysql/schema.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
@@ -41,6 +42,7 @@ class Store {
   [[nodiscard]] NodeTable& nodeTable() noexcept;
   [[nodiscard]] SchedulerTable& schedulerTable() noexcept;
   [[nodiscard]] PlanTable& planTable() noexcept;
+  [[nodiscard]] HistoryTable& historyTable() noexcept;
   [[nodiscard]] Schema& schema() noexcept;
 
   /// Returns the random id that the schema got when it was installed; read once. Throws kStoreSchema when there is
@@ -57,6 +59,7 @@ class Store {
   std::unique_ptr<ClientTable> clients_;
   std::unique_ptr<SchedulerTable> scheduler_;
   std::unique_ptr<PlanTable> plans_;
+  std::unique_ptr<HistoryTable> history_;
   std::mutex store_id_mutex_;
   std::string store_id_;
 };

@@ -1,0 +1,143 @@
+#include "disttask/scheduler/history_mover.hpp"
+
+#include "disttask/observability/sampled_log.hpp"
+#include "disttask/runtime/periodic.hpp"
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+namespace disttask::scheduler {
+
+using observability::Level;
+
+class HistoryMover::Impl {
+ public:
+  Impl(HistoryDeps deps, HistorySettings settings)
+      : deps_(std::move(deps)),
+        settings_(settings),
+        periodic_("history", deps_.timers, deps_.pool, [this] { return runRound(); }) {}
+
+  void start() { periodic_.start(settings_.interval); }
+  void stop() {
+    stopping_.cancel(runtime::CancelCause::kShutdown);
+    periodic_.stop();
+  }
+  [[nodiscard]] std::int64_t numMoved() const noexcept { return num_moved_; }
+  runtime::Duration runRound();
+
+ private:
+  void moveTasks(proto::Life owner);
+  void moveTask(proto::Life owner, proto::TaskId id);
+  void forgetOld(proto::Life owner);
+  /// Pauses for as long as the work since `began` took; throws when the mover stops or the role is gone.
+  void rest(runtime::TimePoint began, proto::Life owner);
+  [[nodiscard]] runtime::Call call() const {
+    return {stopping_.token(), runtime::Deadline(deps_.clock, settings_.call_limit)};
+  }
+
+  const HistoryDeps deps_;
+  const HistorySettings settings_;
+  runtime::CancelSource stopping_;
+  std::atomic<std::int64_t> num_moved_{0};
+  bool more_ = false;  ///< the round stopped before all was moved; touched by rounds only
+  observability::SampledLog failures_{std::chrono::seconds(60)};
+  runtime::Periodic periodic_;  // last: its rounds use the members above
+};
+
+runtime::Duration HistoryMover::Impl::runRound() {
+  more_ = false;
+  const auto owner = deps_.owner();
+  if (!owner) return settings_.interval;
+  try {
+    moveTasks(*owner);
+    forgetOld(*owner);
+  } catch (...) {
+    const auto error = currentError();
+    if (error.code() != ErrorCode::kCancelled && error.code() != ErrorCode::kLost) {
+      failures_.log(
+          Level::kWarn,
+          "move to history stopped, tried again later",
+          {{"error", error.message()}, {"code", toString(error.code())}}
+      );
+    }
+    return settings_.interval;
+  }
+  return more_ ? runtime::Duration::zero() : settings_.interval;
+}
+
+void HistoryMover::Impl::moveTasks(proto::Life owner) {
+  const auto ids = deps_.history.findEndedTasks(call(), settings_.after, proto::TaskId(), settings_.round_tasks);
+  const auto before = num_moved_.load();
+  for (const auto id : ids) {
+    try {
+      moveTask(owner, id);
+    } catch (const Exception& e) {
+      // What concerns the store or the role ends the round; what concerns this task alone does not.
+      const auto reaction = e.error().reaction();
+      if (reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect) throw;
+      failures_.logFor(
+          std::to_string(id.value()),
+          Level::kWarn,
+          "task could not be moved to history, tried again later",
+          {{"task_id", id}, {"error", e.error().message()}, {"code", toString(e.error().code())}}
+      );
+    }
+  }
+  // Tasks that stay in the way are looked at again at leisure.
+  more_ = static_cast<std::int32_t>(ids.size()) == settings_.round_tasks && num_moved_ > before;
+}
+
+void HistoryMover::Impl::moveTask(proto::Life owner, proto::TaskId id) {
+  if (!deps_.history.isAtRest(call(), id)) {
+    throw Exception(ErrorCode::kPrecondition, "subtasks of the ended task are pending or running");
+  }
+  for (;;) {
+    const auto began = deps_.clock.now();
+    if (deps_.history.moveSubtasks(call(), owner, id, settings_.batch_rows) == 0) break;
+    rest(began, owner);
+  }
+  const auto began = deps_.clock.now();
+  if (deps_.history.moveTask(call(), owner, id)) {
+    ++num_moved_;
+    observability::log(Level::kInfo, "task moved to history", {{"task_id", id}});
+  }
+  rest(began, owner);
+}
+
+void HistoryMover::Impl::forgetOld(proto::Life owner) {
+  for (;;) {
+    const auto began = deps_.clock.now();
+    const auto forgotten = deps_.history.forgetSubtasks(call(), owner, settings_.keep, settings_.batch_rows);
+    if (forgotten < settings_.batch_rows) return;
+    rest(began, owner);
+  }
+}
+
+void HistoryMover::Impl::rest(runtime::TimePoint began, proto::Life owner) {
+  const auto took = deps_.clock.now() - began;
+  if (took > runtime::Duration::zero()) runtime::Wakeup(deps_.clock).waitFor(stopping_.token(), took);
+  stopping_.token().throwIfCancelled();
+  if (deps_.owner() != owner) throw Exception(ErrorCode::kLost, "the scheduler role is gone");
+}
+
+HistoryMover::HistoryMover(HistoryDeps deps, HistorySettings settings)
+    : impl_(std::make_unique<Impl>(std::move(deps), settings)) {}
+HistoryMover::~HistoryMover() {
+  stop();
+}
+
+void HistoryMover::start() {
+  impl_->start();
+}
+void HistoryMover::stop() {
+  impl_->stop();
+}
+std::int64_t HistoryMover::numMoved() const noexcept {
+  return impl_->numMoved();
+}
+runtime::Duration HistoryMover::runRoundForTest() {
+  return impl_->runRound();
+}
+
+}  // namespace disttask::scheduler

@@ -1,0 +1,42 @@
+#pragma once
+#include "disttask/proto/ids.hpp"
+#include "disttask/runtime/clock.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace disttask::storage {
+
+/// What the owner of the scheduler role moves to history and clears away (design rules 22 and 25). Same threading and
+/// failure contract as TaskTable.
+///
+/// Each write is one transaction of at most `limit` rows or 1 MiB that begins with the owner's fence; when the role is
+/// gone nothing is written and Exception(kLost) is thrown. A write whose commit was not answered may simply be
+/// repeated.
+class HistoryTable {
+ public:
+  virtual ~HistoryTable() = default;
+
+  /// Returns tasks that ended (succeed, failed, reverted) at least `age` ago by the store's clock, those with the
+  /// lowest ids above `after` first, at most `limit`.
+  virtual std::vector<proto::TaskId> findEndedTasks(
+      const runtime::Call& call, runtime::Duration age, proto::TaskId after, std::int32_t limit
+  ) = 0;
+  /// True if no subtask of the task is pending or running. Looks at all of the task's index entries: ask once.
+  virtual bool isAtRest(const runtime::Call& call, proto::TaskId id) = 0;
+  /// Moves subtasks of an ended task that are at rest, with their side rows of attempts; returns how many. 0: there are
+  /// none, or the task has not ended.
+  virtual std::int64_t moveSubtasks(
+      const runtime::Call& call, proto::Life owner, proto::TaskId id, std::int32_t limit
+  ) = 0;
+  /// Moves the row of an ended task that has no subtasks any more, and deletes its plans and what is left of its
+  /// attempts. False: it has subtasks, has not ended, or is gone.
+  virtual bool moveTask(const runtime::Call& call, proto::Life owner, proto::TaskId id) = 0;
+  /// Deletes subtasks that have been in history for longer than `keep`, oldest first; returns how many. Rows of tasks
+  /// stay for ever: they are what refuses a key that was used before.
+  virtual std::int64_t forgetSubtasks(
+      const runtime::Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit
+  ) = 0;
+};
+
+}  // namespace disttask::storage

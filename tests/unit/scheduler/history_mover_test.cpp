@@ -1,0 +1,141 @@
+#include "disttask/scheduler/history_mover.hpp"
+
+#include "disttask/base/error.hpp"
+
+#include "support/fake_clock.hpp"
+#include <catch2/catch.hpp>
+
+#include <map>
+#include <set>
+
+using namespace disttask;
+using namespace disttask::test;
+using proto::Life;
+using proto::TaskId;
+
+namespace {
+
+/// Ended tasks with a number of subtasks each.
+class FakeHistory final : public storage::HistoryTable {
+ public:
+  std::map<std::int64_t, std::int64_t> tasks;  ///< id → subtasks left
+  std::set<std::int64_t> busy;                 ///< not at rest
+  std::set<std::int64_t> broken;               ///< whose move fails
+  std::vector<std::int64_t> moved;
+  std::int64_t old = 0;
+  std::function<void()> on_batch;
+  ErrorCode failure = ErrorCode::kInternal;
+
+  std::vector<TaskId> findEndedTasks(const runtime::Call&, runtime::Duration, TaskId after, std::int32_t limit)
+      override {
+    std::vector<TaskId> ids;
+    for (const auto& [id, left] : tasks) {
+      if (id > after.value() && ids.size() < static_cast<std::size_t>(limit)) ids.emplace_back(id);
+    }
+    return ids;
+  }
+  bool isAtRest(const runtime::Call&, TaskId id) override { return busy.count(id.value()) == 0; }
+  std::int64_t moveSubtasks(const runtime::Call& call, Life, TaskId id, std::int32_t limit) override {
+    call.check("move");
+    if (broken.count(id.value()) != 0) throw Exception(failure, "broken");
+    auto& left = tasks.at(id.value());
+    const auto count = std::min<std::int64_t>(left, limit);
+    left -= count;
+    if (on_batch) on_batch();
+    return count;
+  }
+  bool moveTask(const runtime::Call&, Life, TaskId id) override {
+    if (tasks.at(id.value()) > 0) return false;
+    tasks.erase(id.value());
+    moved.push_back(id.value());
+    return true;
+  }
+  std::int64_t forgetSubtasks(const runtime::Call&, Life, runtime::Duration, std::int32_t limit) override {
+    const auto count = std::min<std::int64_t>(old, limit);
+    old -= count;
+    return count;
+  }
+};
+
+struct Scene {
+  FakeHistory history;
+  FakeClock clock;
+  FakeTimers timers{clock};
+  runtime::ThreadPool pool{"history", 1, 0, [](const Error&) {}};
+  std::optional<Life> owner = Life(5);
+  scheduler::HistorySettings settings;
+  std::unique_ptr<scheduler::HistoryMover> mover;
+
+  scheduler::HistoryMover& make() {
+    mover = std::make_unique<scheduler::HistoryMover>(
+        scheduler::HistoryDeps{history, clock, timers, pool, [this] { return owner; }}, settings
+    );
+    return *mover;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("The mover moves each ended task whole and forgets what is old") {
+  Scene scene;
+  scene.history.tasks = {{1, 600}, {2, 0}};
+  scene.history.old = 900;
+  auto& mover = scene.make();
+  CHECK(mover.runRoundForTest() == scene.settings.interval);
+  CHECK(scene.history.moved == std::vector<std::int64_t>{1, 2});
+  CHECK(scene.history.old == 0);
+  CHECK(mover.numMoved() == 2);
+}
+
+TEST_CASE("The mover does nothing without the scheduler role, and stops when the role goes") {
+  Scene scene;
+  scene.history.tasks = {{1, 1000}};
+  scene.owner.reset();
+  auto& mover = scene.make();
+  mover.runRoundForTest();
+  CHECK(scene.history.tasks.at(1) == 1000);
+
+  scene.owner = Life(5);
+  scene.history.on_batch = [&] { scene.owner = Life(6); };
+  mover.runRoundForTest();
+  CHECK(scene.history.tasks.at(1) == 1000 - scene.settings.batch_rows);
+  CHECK(scene.history.moved.empty());
+}
+
+TEST_CASE("A task that cannot be moved does not stop the others") {
+  Scene scene;
+  scene.history.tasks = {{1, 1}, {2, 1}, {3, 1}};
+  scene.history.broken = {1};
+  scene.history.busy = {2};
+  auto& mover = scene.make();
+  CHECK(mover.runRoundForTest() == scene.settings.interval);
+  CHECK(scene.history.moved == std::vector<std::int64_t>{3});
+}
+
+TEST_CASE("A store that is away ends the round") {
+  Scene scene;
+  scene.history.tasks = {{1, 1}, {2, 1}};
+  scene.history.broken = {1};
+  scene.history.failure = ErrorCode::kStoreUnavailable;
+  scene.make().runRoundForTest();
+  CHECK(scene.history.moved.empty());
+}
+
+TEST_CASE("While many tasks wait the next round follows at once, unless they stay in the way") {
+  Scene scene;
+  scene.settings.round_tasks = 2;
+  scene.history.tasks = {{1, 0}, {2, 0}, {3, 0}};
+  auto& mover = scene.make();
+  CHECK(mover.runRoundForTest() == runtime::Duration::zero());
+  CHECK(mover.runRoundForTest() == scene.settings.interval);
+  CHECK(scene.history.moved == std::vector<std::int64_t>{1, 2, 3});
+}
+
+TEST_CASE("Stopping ends a move between two batches") {
+  Scene scene;
+  scene.history.tasks = {{1, 1000}};
+  auto& mover = scene.make();
+  scene.history.on_batch = [&] { mover.stop(); };
+  mover.runRoundForTest();
+  CHECK(scene.history.tasks.at(1) == 1000 - scene.settings.batch_rows);
+}
