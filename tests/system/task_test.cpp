@@ -52,6 +52,27 @@ TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did 
   CHECK(b.stop() == 0);
 }
 
+TEST_CASE("A task that has gone to history is shown as before, and its key stays used") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.more = "scheduler: {history_after: 0s}\n"});
+  const auto submitted = cluster.ctl(
+      {"task", "submit", "--type", "example", "--key", "old", "--meta", R"({"subtasks": 3})", "--wait", "-o", "json"}
+  );
+  INFO(submitted.err << node.process->errors());
+  REQUIRE(submitted.exit_code == 0);
+  REQUIRE(eventually([&] { return cluster.scalar("select count(*) from tidb_global_task") == "0"; }));
+  for (const auto* table : {"tidb_background_subtask", "disttask_plan", "disttask_attempt"}) {
+    CHECK(cluster.scalar(std::string("select count(*) from ") + table) == "0");
+  }
+  const auto before = submitted.json();
+  const auto after = cluster.ctl({"task", "show", "old", "-o", "json"}).json();
+  CHECK(after.find("steps")->dump() == before.find("steps")->dump());
+  CHECK(after.find("results")->dump() == before.find("results")->dump());
+  CHECK(cluster.ctl({"task", "submit", "--type", "example", "--key", "old"}).exit_code == 5);
+  CHECK(node.stop() == 0);
+}
+
 TEST_CASE("A wait ends with 1 and the reason when the task fails") {
   SystemCluster cluster;
   cluster.installSchema();

@@ -44,9 +44,8 @@ class MemoryTaskTable final : public TaskTable {
       const std::optional<std::string>& summary
   ) override;
   /// Each write is a call of startSubtask or finishSubtask: faults, hooks and traces name those.
-  std::vector<RunWriteResult> writeRuns(
-      const Call& call, const ExecId& exec_id, const std::vector<RunWrite>& writes
-  ) override;
+  std::vector<RunWriteResult> writeRuns(const Call& call, const ExecId& exec_id, const std::vector<RunWrite>& writes)
+      override;
   TransitionOutcome updateSubtaskStateAndError(
       const Call& call, const ExecId& exec_id, SubtaskId id, SubtaskState state, const std::optional<Error>& error
   ) override;
