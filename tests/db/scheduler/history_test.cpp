@@ -158,7 +158,7 @@ TEST_CASE("Large subtasks move in transactions of at most 1 MiB, or one row", "[
   CHECK(batches >= 3);
 }
 
-TEST_CASE("Subtasks leave history after the time to keep; the key stays used", "[db][scheduler][history]") {
+TEST_CASE("Subtasks leave history after the time to keep, and the key stays used", "[db][scheduler][history]") {
   SchedulerFixture fixture;
   auto& history = fixture.store()->historyTable();
   const auto call = SchedulerFixture::call();
