@@ -38,9 +38,10 @@ TransitionOutcome send(
       try {
         return table.finishSubtask(call, exec_id, end.id, end.meta, end.summary);
       } catch (const Exception& e) {
-        // The store refuses the result, today and always: else the row would stay running for ever.
         if (e.error().code() != ErrorCode::kStoreContent) throw;
-        return fail(Error(e.error()).addContext("the store refuses the result"));
+        RunEnd refused = end;
+        refuseResult(refused, e.error());
+        return fail(*refused.error);
       }
     case EndWrite::kFail:
       return fail(*end.error);
@@ -77,19 +78,36 @@ TransitionOutcome send(
 
 }  // namespace
 
-void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end) {
-  std::atomic<std::int64_t>* applied = nullptr;
-  const auto outcome = send(node, table, call, end, applied);
+void noteEndOutcome(
+    NodeServices& node,
+    proto::SubtaskId id,
+    EndWrite write,
+    TransitionOutcome outcome,
+    std::atomic<std::int64_t>& applied
+) {
   if (outcome == TransitionOutcome::kApplied) {
-    ++*applied;
+    ++applied;
     return;
   }
   ++node.counters.lost;
   observability::log(
       Level::kInfo,
       "subtask is not ours any more, its result is dropped",
-      {{"subtask_id", end.id}, {"write", toString(end.write)}, {"outcome", proto::toString(outcome)}}
+      {{"subtask_id", id}, {"write", toString(write)}, {"outcome", proto::toString(outcome)}}
   );
+}
+
+void refuseResult(RunEnd& end, const Error& refusal) {
+  end.write = EndWrite::kFail;
+  end.error = Error(refusal).addContext("the store refuses the result");
+  end.meta.clear();
+  end.summary.reset();
+}
+
+void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end) {
+  std::atomic<std::int64_t>* applied = nullptr;
+  const auto outcome = send(node, table, call, end, applied);
+  noteEndOutcome(node, end.id, end.write, outcome, *applied);
 }
 
 void writeEnd(NodeServices& node, storage::TaskTable& table, RunEnd end) {

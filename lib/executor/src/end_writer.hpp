@@ -3,6 +3,19 @@
 
 namespace disttask::executor {
 
+/// Counts (in `applied`) and logs what came of the end of a run.
+void noteEndOutcome(
+    NodeServices& node,
+    proto::SubtaskId id,
+    EndWrite write,
+    proto::TransitionOutcome outcome,
+    std::atomic<std::int64_t>& applied
+);
+
+/// Turns a finish whose result the store refuses, today and always, into a failure: else the row would stay running for
+/// ever.
+void refuseResult(RunEnd& end, const Error& refusal);
+
 /// Writes the end of a run: once, and counts and logs what came of it. Throws store errors; kCancelled when the node
 /// vanished.
 void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end);

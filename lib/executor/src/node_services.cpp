@@ -30,12 +30,19 @@ bool NodeExclusive::enter(const runtime::CancelToken& token, bool alone) {
   return entered;
 }
 
+bool NodeExclusive::tryShare() {
+  const std::lock_guard lock(mutex_);
+  if (taken_alone_ || num_waiting_alone_ > 0) return false;
+  ++num_shared_;
+  return true;
+}
+
 void NodeExclusive::leave(bool alone) {
   const std::lock_guard lock(mutex_);
   if (alone) {
     taken_alone_ = false;
-  } else {
-    --num_shared_;
+  } else if (--num_shared_ > 0 || num_waiting_alone_ == 0) {
+    return;  // nobody waits for this
   }
   changed_.notify_all();
 }

@@ -1,4 +1,5 @@
-// The queue and the runner threads of a step; subtask_runner.cpp has what a runner does with one subtask.
+// The queue and the threads of a step; step_writes.cpp has the starts and finishes, subtask_runner.cpp what is done
+// with one subtask.
 #include "step_run.hpp"
 
 #include "disttask/observability/log.hpp"
@@ -27,26 +28,36 @@ StepRun::StepRun(
 )
     : parts_(parts), task_(task), executor_(std::move(executor)), parallel_(parallel) {}
 
-std::size_t StepRun::offer(std::vector<proto::Subtask> rows) {
-  std::size_t num_new = 0;
+std::size_t StepRun::offer(std::vector<proto::Subtask> rows, bool more) {
+  std::vector<Item> items;
+  items.reserve(rows.size());
   for (auto& row : rows) {
     row.type = task_.type;
     const bool idempotent = isIdempotent(row);
-    const std::lock_guard lock(mutex_);
-    if (!taking_ || !known_.insert(row.id).second) continue;
-    queue_.push_back({std::move(row), idempotent});
-    ++num_new;
+    auto& item = items.emplace_back();
+    item.row = std::move(row);
+    item.idempotent = idempotent;
   }
+  std::size_t num_new = 0;
   std::int32_t num_wanted = 0;
   {
     const std::lock_guard lock(mutex_);
-    const auto waiting = static_cast<std::int64_t>(queue_.size()) - num_idle_;
+    if (!taking_) return 0;
+    for (auto& item : items) {
+      if (!known_.insert(item.row.id).second) continue;
+      queued_bytes_ += static_cast<std::int64_t>(item.row.meta.size());
+      queue_.push_back(std::move(item));
+      ++num_new;
+    }
+    const auto runs = static_cast<std::size_t>(parallel_.runs);
+    low_mark_ = more ? std::max(runs, queue_.size() / 2) : runs;
+    const auto waiting = static_cast<std::int64_t>(queue_.size()) - num_idle_ - num_free_;
     if (waiting > 0) {
       num_wanted = static_cast<std::int32_t>(std::min<std::int64_t>(waiting, parallel_.runs - num_runners_));
     }
   }
   for (; num_wanted > 0; --num_wanted) addRunner();
-  changed_.notify_all();
+  kick();
   return num_new;
 }
 
@@ -58,7 +69,7 @@ void StepRun::addRunner() {
   }
   try {
     const auto name = "run-" + std::to_string(task_.id.value()) + "-" + std::to_string(index);
-    runners_.spawn(name, [this, index] { runnerLoop(index); });
+    runners_.spawn(name, [this] { runnerLoop(); });
   } catch (...) {
     observability::log(
         observability::Level::kWarn,
@@ -71,18 +82,89 @@ void StepRun::addRunner() {
   }
 }
 
-void StepRun::clearQueue() {
+void StepRun::runnerLoop() {
+  std::unique_lock lock(mutex_);
+  ++num_free_;
+  for (;;) {
+    if (doNext(lock)) continue;
+    if (closed_ && known_.empty()) break;
+    --num_free_;
+    ++num_idle_;
+    changed_.wait(lock, [this] { return waking_ || (closed_ && known_.empty()); });
+    waking_ = false;
+    --num_idle_;
+    ++num_free_;
+  }
+  --num_free_;
+}
+
+/// Does one piece of work; false when there is none. Ends come first: an end that waits keeps a row running; then what
+/// is confirmed, so that it does begin; sending comes last, so that the batch has grown meanwhile.
+bool StepRun::doNext(std::unique_lock<std::mutex>& lock) {
+  const auto leave = [&](auto&& work) {
+    --num_free_;
+    wakeOneLocked();  // for what is left
+    lock.unlock();
+    work();
+    lock.lock();
+    ++num_free_;
+    return true;
+  };
+  const auto takeFront = [](auto& list) {
+    auto front = std::move(list.front());
+    list.pop_front();
+    return front;
+  };
+  if (!ends_alone_.empty()) {
+    return leave([this, end = takeFront(ends_alone_)]() mutable { writeAlone(std::move(end)); });
+  }
+  if (!ready_.empty()) return leave([this, item = takeFront(ready_)]() mutable { runReady(std::move(item)); });
+  if (!starts_alone_.empty()) {
+    return leave([this, item = takeFront(starts_alone_)]() mutable { startAlone(std::move(item)); });
+  }
+  if (startMore(lock)) return true;
+  if (!must_drive_) return false;
+  must_drive_ = false;
+  lock.unlock();
+  parts_.node.writer.drive();
+  lock.lock();
+  return true;
+}
+
+bool StepRun::hasWorkLocked() const {
+  if (!ends_alone_.empty() || !ready_.empty() || !starts_alone_.empty() || must_drive_) return true;
+  return taking_ && !queue_.empty() && num_places_taken_ < num_runners_;
+}
+
+/// Somebody must be on the way to whatever can be done; one thread after the other, so that the first ones can do it
+/// all when it is quick.
+void StepRun::wakeOneLocked() {
+  if (num_free_ > 0 || waking_ || num_idle_ == 0 || !hasWorkLocked()) return;
+  waking_ = true;
+  changed_.notify_one();
+}
+
+void StepRun::kick() {
   const std::lock_guard lock(mutex_);
+  wakeOneLocked();
+}
+
+void StepRun::dropQueueLocked() {
   for (const auto& item : queue_) known_.erase(item.row.id);
   queue_.clear();
+  queued_bytes_ = 0;
+  if (closed_ && known_.empty()) changed_.notify_all();
+}
+
+void StepRun::clearQueue() {
+  const std::lock_guard lock(mutex_);
+  dropQueueLocked();
 }
 
 void StepRun::drain() {
-  {
-    const std::lock_guard lock(mutex_);
-    taking_ = false;
-  }
-  clearQueue();
+  const std::lock_guard lock(mutex_);
+  taking_ = false;
+  dropQueueLocked();
 }
 
 void StepRun::interrupt(runtime::CancelCause cause) {
@@ -91,9 +173,9 @@ void StepRun::interrupt(runtime::CancelCause cause) {
     const std::lock_guard lock(mutex_);
     taking_ = false;
     cause_ = cause;
+    dropQueueLocked();
     for (const auto& [id, run] : runs_) live.push_back(run);
   }
-  clearQueue();
   // Outside of the lock: what plugin code hangs on its token runs here.
   step_source_.cancel(cause);
   for (const auto& run : live) run->interrupt(cause);
@@ -111,23 +193,24 @@ void StepRun::interruptRun(proto::SubtaskId id, runtime::CancelCause cause) {
   run->interrupt(cause);
 }
 
-void StepRun::kick() {
-  changed_.notify_all();
-}
-
 void StepRun::close() {
-  drain();
   {
     const std::lock_guard lock(mutex_);
+    taking_ = false;
     closed_ = true;
+    dropQueueLocked();
   }
-  changed_.notify_all();
   runners_.join();
 }
 
 std::size_t StepRun::numQueued() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
+}
+
+std::int64_t StepRun::numQueuedBytes() const {
+  const std::lock_guard lock(mutex_);
+  return queued_bytes_;
 }
 
 std::size_t StepRun::numActive() const {
@@ -137,11 +220,10 @@ std::size_t StepRun::numActive() const {
 
 bool StepRun::isLow() const {
   const std::lock_guard lock(mutex_);
-  return taking_ && queue_.size() < static_cast<std::size_t>(parallel_.runs);
+  return taking_ && queue_.size() < std::max(low_mark_, static_cast<std::size_t>(parallel_.runs));
 }
 
 bool StepRun::isDraining() const {
-  const std::lock_guard lock(mutex_);
   return !taking_;
 }
 
@@ -155,46 +237,6 @@ std::vector<std::shared_ptr<SubtaskRun>> StepRun::runs() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [id, run] : runs_) live.push_back(run);
   return live;
-}
-
-void StepRun::runnerLoop(std::int32_t index) {
-  while (auto item = take(index)) {
-    const auto id = item->row.id;
-    runItem(std::move(*item));
-    if (index > 0 && parallel_.borrows) parts_.node.slots.returnBorrowed(task_.slots);
-    {
-      const std::lock_guard lock(mutex_);
-      known_.erase(id);
-    }
-    parts_.coordinator.notify();
-  }
-}
-
-std::optional<StepRun::Item> StepRun::take(std::int32_t index) {
-  std::unique_lock lock(mutex_);
-  ++num_idle_;
-  for (;;) {
-    if (closed_) {
-      --num_idle_;
-      return std::nullopt;
-    }
-    // Only the first runner has slots that the task holds; what may not run twice never runs on borrowed ones (design
-    // rule 12).
-    const auto at =
-        std::find_if(queue_.begin(), queue_.end(), [&](const Item& item) { return index == 0 || item.idempotent; });
-    if (taking_ && at != queue_.end()) {
-      if (index == 0 || !parallel_.borrows || parts_.node.slots.tryBorrow(task_.slots)) {
-        auto item = std::move(*at);
-        queue_.erase(at);
-        --num_idle_;
-        const bool low = queue_.size() + 1 == static_cast<std::size_t>(parallel_.runs);
-        lock.unlock();
-        if (low) parts_.coordinator.notify();
-        return item;
-      }
-    }
-    changed_.wait(lock);
-  }
 }
 
 bool StepRun::isIdempotent(const proto::Subtask& row) noexcept {

@@ -3,6 +3,7 @@
 #include "disttask/executor/node_services.hpp"
 #include "disttask/plugin/task_type.hpp"
 #include "disttask/runtime/thread_group.hpp"
+#include "held.hpp"
 #include "subtask_run.hpp"
 
 #include <atomic>
@@ -12,7 +13,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace disttask::executor {
@@ -23,7 +25,7 @@ struct StepParts {
   storage::TaskTable& table;
   Extension& type;
   const plugin::TaskTypeOptions& options;
-  runtime::Wakeup& coordinator;  ///< woken when the queue runs low and when a run has ended
+  runtime::Wakeup& coordinator;  ///< woken when the queue runs low and when nothing is left to do
 };
 
 /// How many subtasks of a task may run at a time here.
@@ -39,9 +41,15 @@ struct Parallel {
 /// One step of one task on this node: its step executor, the queue of pending subtasks, and the threads that run them.
 ///
 /// The coordinator (the task executor's run thread) owns it and calls everything except interrupt, which any thread may
-/// call. Queued subtasks stay pending in the store until a runner thread starts them, so they may be moved away at any
-/// time.
-class StepRun {
+/// call. Queued subtasks stay pending in the store until their start is written, so they may be moved away at any time.
+///
+/// A subtask goes: queued → starting (its start is with the node's writer) → ready (confirmed) → running → ending (its
+/// finish is with the writer, mostly together with the start of the next one, which takes its place over) → gone. The
+/// threads share these: whichever is free takes what is next, so that a row of quick subtasks is run by few threads and
+/// written by few statements. As many threads as places: somebody is always there for what is not running. What is out
+/// of the ordinary (an end that is no finish, a write that failed, a subtask that ended its process before) is done by
+/// one thread alone, waiting.
+class StepRun final : private WriteOwner {
  public:
   StepRun(
       const StepParts& parts,
@@ -53,8 +61,9 @@ class StepRun {
   StepRun& operator=(const StepRun&) = delete;
   ~StepRun() { close(); }
 
-  /// Queues those of these pending rows that are not queued or running; returns how many were new.
-  std::size_t offer(std::vector<proto::Subtask> rows);
+  /// Queues those of these pending rows that are not queued or running; returns how many were new. `more`: the store
+  /// has further ones, so say so (isLow) while there is still half of this left.
+  std::size_t offer(std::vector<proto::Subtask> rows, bool more);
   /// Forgets the queue; runs go on.
   void clearQueue();
   /// Takes no more subtasks; runs go on.
@@ -63,12 +72,14 @@ class StepRun {
   void interrupt(runtime::CancelCause cause);
   /// Cancels one run.
   void interruptRun(proto::SubtaskId id, runtime::CancelCause cause);
-  /// Lets runners that wait for a borrowed slot look again.
+  /// Lets a thread look whether what had to wait (for slots, for a subtask that is alone) can go on.
   void kick();
   /// Waits until all runs have returned, then ends the threads. Idempotent.
   void close();
 
   [[nodiscard]] std::size_t numQueued() const;
+  /// Returns the bytes of the metas that are queued.
+  [[nodiscard]] std::int64_t numQueuedBytes() const;
   /// Returns how many subtasks are being started, run, or have their end written.
   [[nodiscard]] std::size_t numActive() const;
   /// True when more rows would be welcome.
@@ -89,14 +100,47 @@ class StepRun {
   struct Item {
     proto::Subtask row;
     bool idempotent = false;
+    // From before its start on; `has_place` until the next one takes the place over.
+    bool has_place = false;
+    bool first_place = false;  ///< the one on the task's own slots
+    Held slots;                ///< borrowed ones of another place
+    Held shared;
+    Held run;
+  };
+  using Items = std::unordered_map<proto::SubtaskId, Item>;
+  /// An end to be written by one thread, waiting.
+  struct End {
+    Item item;
+    RunEnd end;
   };
 
+  // The threads (step_run.cpp); what ends in Locked wants mutex_ held.
   void addRunner();
-  void runnerLoop(std::int32_t index);
-  [[nodiscard]] std::optional<Item> take(std::int32_t index);
-  void runItem(Item item);
+  void runnerLoop();
+  bool doNext(std::unique_lock<std::mutex>& lock);
+  void wakeOneLocked();
+  [[nodiscard]] bool hasWorkLocked() const;
+  void dropQueueLocked();
+
+  // Places, starts and finishes (step_writes.cpp).
+  std::optional<Item> takeLocked(Item* predecessor);
+  bool startMore(std::unique_lock<std::mutex>& lock);
+  void finish(Item item, RunEnd end);
+  void release(Item item);
+  void releaseLocked(const Item& item);
+  [[nodiscard]] bool maySendStarts() const noexcept override { return taking_; }
+  void concluded(RunWrites writes, RunWritesResult result) noexcept override;
+  void concludeStart(proto::SubtaskId id, const std::optional<storage::RunWriteResult>& result);
+  void concludeFinish(storage::RunFinish finish, const storage::RunWriteResult& result);
+  void mustDrive() noexcept override;
+
+  // One subtask (subtask_runner.cpp).
+  void startAlone(Item item);
   [[nodiscard]] bool start(const Item& item);
-  void writeRunEnd(const SubtaskRun& run, Item& item, RunResult result, std::optional<Error> error);
+  [[nodiscard]] bool loadMeta(Item& item);
+  void runReady(Item item);
+  void endRun(Item item, const SubtaskRun& run, RunResult result, std::optional<Error> error);
+  void writeAlone(End end);
   [[nodiscard]] bool isRetryable(const Error& error);
   [[nodiscard]] bool isIdempotent(const proto::Subtask& row) noexcept;
 
@@ -108,17 +152,29 @@ class StepRun {
 
   runtime::CancelSource step_source_;  // ends waits that come before a start
   std::atomic<std::int64_t> progress_{0};
+  std::atomic<bool> taking_{true};  // written under mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // guarded by mutex_
   std::deque<Item> queue_;
-  std::set<proto::SubtaskId> known_;  // queued, being started, running, or being ended
+  std::int64_t queued_bytes_ = 0;
+  std::size_t low_mark_ = 0;
+  std::unordered_set<proto::SubtaskId> known_;  // queued, and all that follows
+  Items starting_;
+  std::deque<Item> ready_;
+  std::deque<Item> starts_alone_;
+  Items ending_;
+  std::deque<End> ends_alone_;
   std::map<proto::SubtaskId, std::shared_ptr<SubtaskRun>> runs_;
   std::optional<runtime::CancelCause> cause_;
   std::int32_t num_runners_ = 0;
+  std::int32_t num_free_ = 0;  // threads that look for work, neither idle nor busy with a subtask
   std::int32_t num_idle_ = 0;
-  bool taking_ = true;
+  bool waking_ = false;  // an idle thread is on its way
+  std::int32_t num_places_taken_ = 0;
+  bool first_place_taken_ = false;
+  bool must_drive_ = false;  // a write of ours may be waiting for a sender
   bool closed_ = false;
   bool trouble_ = false;
 

@@ -1,4 +1,4 @@
-// What a runner thread does with one subtask: start, run, decide, write the end.
+// What is done with one subtask: run, decide, hand the end over; and starts that need a look at the store first.
 #include "disttask/base/failpoint.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/observability/log.hpp"
@@ -14,61 +14,40 @@ using proto::TransitionOutcome;
 
 constexpr runtime::BackoffPolicy kStorePause{std::chrono::milliseconds(200), std::chrono::seconds(3), 0.2};
 
-/// Leaves the node's exclusive place when the runner is done with the subtask.
-class ExclusivePlace {
- public:
-  ExclusivePlace(NodeExclusive& exclusive, const runtime::CancelToken& token, bool alone)
-      : exclusive_(exclusive), alone_(alone), entered_(exclusive.enter(token, alone)) {}
-  ExclusivePlace(const ExclusivePlace&) = delete;
-  ExclusivePlace& operator=(const ExclusivePlace&) = delete;
-  ~ExclusivePlace() {
-    if (entered_) exclusive_.leave(alone_);
-  }
-  [[nodiscard]] bool entered() const noexcept { return entered_; }
-
- private:
-  NodeExclusive& exclusive_;
-  const bool alone_;
-  const bool entered_;
-};
-
-/// Counts a run from before its start is sent until it has returned.
-class LiveRun {
- public:
-  explicit LiveRun(ExecutorCounters& counters) : counters_(counters) { ++counters_.live_runs; }
-  LiveRun(const LiveRun&) = delete;
-  LiveRun& operator=(const LiveRun&) = delete;
-  ~LiveRun() { end(); }
-  void end() noexcept {
-    if (counts_) --counters_.live_runs;
-    counts_ = false;
-  }
-
- private:
-  ExecutorCounters& counters_;
-  bool counts_ = true;
-};
-
 }  // namespace
 
-void StepRun::runItem(Item item) {
+void StepRun::startAlone(Item item) {
   auto& node = parts_.node;
-  const auto token = step_source_.token();
   bool alone = false;
   try {
     // A row that was never begun cannot have ended a node: that spares the question for nearly all.
     alone = item.row.start_time != 0 && parts_.table.mustRunAlone(node.call(), item.row.id);
+    if (item.row.left_out_bytes > 0 && !loadMeta(item)) return release(std::move(item));
   } catch (...) {
     ++node.counters.store_errors;
-    const std::lock_guard lock(mutex_);
-    trouble_ = true;  // still pending: a later check finds it again
-    return;
+    {
+      const std::lock_guard lock(mutex_);
+      trouble_ = true;  // still pending: a later check finds it again
+    }
+    parts_.coordinator.notify();
+    return release(std::move(item));
   }
-  const ExclusivePlace place(node.exclusive, token, alone);
-  if (!place.entered()) return;
-  LiveRun live(node.counters);
-  if (!start(item)) return;
+  item.shared = Held::enter(node, step_source_.token(), alone);
+  if (!item.shared || !start(item)) return release(std::move(item));
+  runReady(std::move(item));
+}
 
+/// Reads a meta that was too large for the queue; false when the row is gone.
+bool StepRun::loadMeta(Item& item) {
+  auto meta = parts_.table.getSubtaskMeta(parts_.node.call(), item.row.id);
+  if (!meta) return false;
+  item.row.meta = std::move(*meta);
+  item.row.left_out_bytes = 0;
+  return true;
+}
+
+void StepRun::runReady(Item item) {
+  auto& node = parts_.node;
   auto run = std::make_shared<SubtaskRun>(node, parts_.table, item.row.id, item.idempotent);
   std::optional<runtime::CancelCause> cause;
   {
@@ -80,7 +59,7 @@ void StepRun::runItem(Item item) {
   if (cause) {
     // The task lost the right to run while its start was on the way: nothing has run, so nothing is lost by giving it
     // back.
-    live.end();
+    item.run.reset();
     {
       const std::lock_guard lock(mutex_);
       runs_.erase(item.row.id);
@@ -94,7 +73,7 @@ void StepRun::runItem(Item item) {
     } else {
       writeEnd(node, parts_.table, std::move(end));
     }
-    return;
+    return release(std::move(item));
   }
 
   auto result = RunResult::kSucceeded;
@@ -115,13 +94,12 @@ void StepRun::runItem(Item item) {
   }
   // From here on nobody looks at the run any more; only then is its row written.
   run->markReturned();
-  live.end();
+  item.run.reset();
   {
     const std::lock_guard lock(mutex_);
     runs_.erase(item.row.id);
   }
-  writeRunEnd(*run, item, result, std::move(error));
-  ++progress_;
+  endRun(std::move(item), *run, result, std::move(error));
 }
 
 bool StepRun::start(const Item& item) {
@@ -141,8 +119,11 @@ bool StepRun::start(const Item& item) {
       const auto error = currentError();
       if (node.vanish.token().cancelled()) return false;
       if (window.isReached()) {
-        const std::lock_guard lock(mutex_);
-        trouble_ = true;
+        {
+          const std::lock_guard lock(mutex_);
+          trouble_ = true;
+        }
+        parts_.coordinator.notify();
         return false;
       }
       node.sampled.log(
@@ -156,7 +137,7 @@ bool StepRun::start(const Item& item) {
   }
 }
 
-void StepRun::writeRunEnd(const SubtaskRun& run, Item& item, RunResult result, std::optional<Error> error) {
+void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::optional<Error> error) {
   auto& node = parts_.node;
   const auto cause = run.token().cause();
   RunEnd end;
@@ -165,14 +146,6 @@ void StepRun::writeRunEnd(const SubtaskRun& run, Item& item, RunResult result, s
   end.error = std::move(error);
   end.backoff = parts_.options.backoff;
   end.retry_limit = parts_.options.retry_limit;
-  if (end.write == EndWrite::kFinish) {
-    end.meta = std::move(item.row.meta);
-    try {
-      if (const auto summary = executor_->realtimeSummary(run)) end.summary = proto::toJson(*summary);
-    } catch (...) {
-      observability::log(Level::kWarn, "final summary of a subtask failed", currentError(), {{"subtask_id", end.id}});
-    }
-  }
   const auto level = end.write == EndWrite::kFail || end.write == EndWrite::kFailNotIdempotent ? Level::kError
                      : end.write == EndWrite::kRetryLater || end.write == EndWrite::kHandBack  ? Level::kWarn
                                                                                                : Level::kDebug;
@@ -194,12 +167,29 @@ void StepRun::writeRunEnd(const SubtaskRun& run, Item& item, RunResult result, s
         {{"task_id", task_.id}, {"subtask_id", end.id}, {"cause", toString(cause)}, {"write", toString(end.write)}}
     );
   }
-  if (end.write == EndWrite::kLeave) {
-    end.write = item.idempotent ? EndWrite::kGiveBack : EndWrite::kFailNotIdempotent;
-    node.unwritten.keep(std::move(end));
-    return;
+  switch (end.write) {
+    case EndWrite::kFinish:
+      end.meta = std::move(item.row.meta);
+      try {
+        if (const auto summary = executor_->realtimeSummary(run)) end.summary = proto::toJson(*summary);
+      } catch (...) {
+        observability::log(Level::kWarn, "final summary of a subtask failed", currentError(), {{"subtask_id", end.id}});
+      }
+      return finish(std::move(item), std::move(end));
+    case EndWrite::kLeave:
+      end.write = item.idempotent ? EndWrite::kGiveBack : EndWrite::kFailNotIdempotent;
+      node.unwritten.keep(std::move(end));
+      break;
+    default:
+      writeEnd(node, parts_.table, std::move(end));
   }
-  writeEnd(node, parts_.table, std::move(end));
+  ++progress_;
+  release(std::move(item));
+}
+
+void StepRun::writeAlone(End end) {
+  writeEnd(parts_.node, parts_.table, std::move(end.end));
+  release(std::move(end.item));
 }
 
 bool StepRun::isRetryable(const Error& error) {

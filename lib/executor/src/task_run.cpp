@@ -15,6 +15,9 @@ using proto::TaskState;
 using runtime::CancelCause;
 // A queue that runs dry again and again is looked after at most this often.
 constexpr Duration kMinFetchGap = std::chrono::milliseconds(5);
+// Rows that came back below the bound (retried, given back, moved here) are looked for this often while there are
+// others.
+constexpr Duration kFullLookInterval = std::chrono::seconds(5);
 }  // namespace
 
 TaskRun::TaskRun(const TaskParts& parts, proto::Task task, const proto::StepResource& resource)
@@ -165,6 +168,7 @@ bool TaskRun::makeStep() {
   step_ = std::make_shared<StepRun>(
       parts, task_, std::move(executor), decideParallel(parts_.options, task_, parts_.node.slots.capacity())
   );
+  after_ordinal_ = 0;
   next_ownership_ = now() + parts_.node.settings.ownership_check_interval;
   next_summary_ = now() + parts_.node.settings.summary_interval;
   progress_at_fetch_ = 0;
@@ -181,7 +185,13 @@ bool TaskRun::makeStep() {
   return false;
 }
 
+void TaskRun::clearQueue() {
+  if (step_) step_->clearQueue();
+  after_ordinal_ = 0;
+}
+
 void TaskRun::endStep() {
+  after_ordinal_ = 0;
   if (!step_) return;
   step_->close();
   parts_.control.leaveStep();
@@ -218,7 +228,7 @@ TaskRun::Next TaskRun::fetch() {
     endStep();
   }
   if (!parts_.node.lease.mayStart()) {
-    if (step_) step_->clearQueue();
+    clearQueue();
     next_fetch_ = now() + interval_;
     return Next::kGoOn;
   }
@@ -248,7 +258,7 @@ TaskRun::Next TaskRun::fetch() {
     return Next::kGoOn;
   }
   std::size_t num_new = 0;
-  if (!rows.empty() && (step_ || makeStep())) num_new = step_->offer(std::move(rows));
+  if (!rows.empty() && (step_ || makeStep())) num_new = step_->offer(std::move(rows), !fetched_all_);
   if (num_new > 0) {
     dry_told_ = false;
     last_busy_ = now();  // a quick subtask may be over before anyone sees it run
@@ -265,26 +275,48 @@ TaskRun::Next TaskRun::fetch() {
   return Next::kGoOn;
 }
 
-std::vector<proto::Subtask> TaskRun::readPending() {
+storage::PickLimits TaskRun::limitsOfFetch() const {
   const auto& settings = parts_.node.settings;
-  // Rows that are queued or being started come again, so ask for more than those; a first look stays small until sizes
-  // are known.
   const auto runs = decideParallel(parts_.options, task_, parts_.node.slots.capacity()).runs;
-  auto wanted = std::int64_t{2} * runs + 8;
+  const auto queued = step_ ? static_cast<std::int64_t>(step_->numQueued()) : 0;
+  const auto bytes_left = std::max<std::int64_t>(settings.prefetch_bytes - (step_ ? step_->numQueuedBytes() : 0), 1);
+  // A first look stays small until sizes are known.
+  auto rows = std::int64_t{2} * runs + 8;
   if (mean_meta_bytes_ > 0) {
-    wanted = std::clamp<std::int64_t>(settings.prefetch_bytes / mean_meta_bytes_, runs + 1, settings.prefetch_rows);
+    const auto most = std::max<std::int64_t>(settings.prefetch_rows - queued, runs + 1);
+    rows = std::clamp<std::int64_t>(bytes_left / mean_meta_bytes_, runs + 1, most);
   }
-  const auto held = step_ ? static_cast<std::int64_t>(step_->numQueued() + step_->numActive()) : 0;
-  const auto limit = static_cast<std::int32_t>(wanted + held);
-  auto rows = parts_.table.getSubtasksByExecIdAndStepAndStates(
-      parts_.node.call(), settings.exec_id, task_.id, task_.step, {SubtaskState::kPending}, limit
-  );
+  storage::PickLimits limits;
+  // Whatever the metas are, what is read stays below the bound: larger ones than their share are read at their start.
+  limits.max_meta_bytes = std::max<std::int64_t>(bytes_left / rows, 1024);
+  limits.after_ordinal = now() < next_full_look_ ? after_ordinal_ : 0;
+  // Without the bound, rows that are queued or being started come again, so ask for more than those.
+  if (limits.after_ordinal == 0 && step_) rows += queued + static_cast<std::int64_t>(step_->numActive());
+  limits.rows = static_cast<std::int32_t>(rows);
+  return limits;
+}
+
+std::vector<proto::Subtask> TaskRun::readPending() {
+  auto limits = limitsOfFetch();
+  const auto look = [&] {
+    if (limits.after_ordinal == 0) next_full_look_ = now() + kFullLookInterval;
+    return parts_.table.getSubtasksByExecIdAndStepAndStates(
+        parts_.node.call(), parts_.node.settings.exec_id, task_.id, task_.step, {SubtaskState::kPending}, limits
+    );
+  };
+  auto rows = look();
+  if (rows.empty() && limits.after_ordinal > 0) {
+    after_ordinal_ = 0;
+    limits = limitsOfFetch();
+    rows = look();
+  }
   store_fails_since_.reset();
-  fetched_all_ = static_cast<std::int32_t>(rows.size()) < limit;
+  fetched_all_ = limits.after_ordinal == 0 && static_cast<std::int32_t>(rows.size()) < limits.rows;
   if (!rows.empty()) {
     std::int64_t bytes = 0;
-    for (const auto& row : rows) bytes += static_cast<std::int64_t>(row.meta.size());
+    for (const auto& row : rows) bytes += static_cast<std::int64_t>(row.meta.size()) + row.left_out_bytes;
     mean_meta_bytes_ = std::max<std::int64_t>(1, bytes / static_cast<std::int64_t>(rows.size()));
+    after_ordinal_ = std::max(after_ordinal_, rows.back().ordinal);
   }
   return rows;
 }

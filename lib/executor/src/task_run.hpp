@@ -80,6 +80,8 @@ class TaskRun {
   // The queue.
   [[nodiscard]] Next fetch();
   [[nodiscard]] std::vector<proto::Subtask> readPending();
+  [[nodiscard]] storage::PickLimits limitsOfFetch() const;
+  void clearQueue();
   // The checks beside running subtasks (contract 4.8).
   void checkRuns();
   void checkOwnership(const std::vector<std::shared_ptr<SubtaskRun>>& runs);
@@ -101,6 +103,8 @@ class TaskRun {
   bool dry_told_ = true;  // the owner knows that the queue is dry
   Duration interval_;     // to the next look for subtasks, while there is none
   std::int64_t mean_meta_bytes_ = 0;
+  std::int32_t after_ordinal_ = 0;  // rows up to here were read before: only a hint (design rule 16)
+  runtime::TimePoint next_full_look_;
   std::int64_t progress_at_fetch_ = 0;
   bool fetched_all_ = false;  // the last fetch saw every pending row
   runtime::TimePoint last_busy_;

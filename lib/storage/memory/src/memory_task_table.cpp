@@ -74,21 +74,39 @@ std::optional<proto::TaskBase> MemoryTaskTable::getTaskBaseById(const Call& call
 }
 
 std::vector<proto::Subtask> MemoryTaskTable::getSubtasksByExecIdAndStepAndStates(
-    const Call& call, const ExecId& exec_id, TaskId task_id, Step step, const SubtaskStates& states, std::int32_t limit
+    const Call& call,
+    const ExecId& exec_id,
+    TaskId task_id,
+    Step step,
+    const SubtaskStates& states,
+    const PickLimits& limits
 ) {
   return rows_.apply(call, "getSubtasksByExecIdAndStepAndStates", [&](Data& data) {
     std::vector<proto::Subtask> found;
     for (const auto& [id, row] : data.subtasks) {
       if (row.exec_id != exec_id || row.task_id != task_id || row.step != step || !contains(states, row.state))
         continue;
-      if (row.state == SubtaskState::kPending && !mayRunNow(data, id, exec_id)) continue;
+      const bool pending = row.state == SubtaskState::kPending;
+      if (pending && (!mayRunNow(data, id, exec_id) || row.ordinal <= limits.after_ordinal)) continue;
       found.push_back(row);
+      const auto bytes = static_cast<std::int64_t>(row.meta.size());
+      if (pending && limits.max_meta_bytes > 0 && bytes > limits.max_meta_bytes) {
+        found.back().meta.clear();
+        found.back().left_out_bytes = bytes;
+      }
     }
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.ordinal < b.ordinal; });
-    if (limit <= 0) return found;
+    if (limits.rows <= 0) return found;
     std::map<SubtaskState, std::int32_t> taken;
-    std::erase_if(found, [&](const auto& row) { return ++taken[row.state] > limit; });
+    std::erase_if(found, [&](const auto& row) { return ++taken[row.state] > limits.rows; });
     return found;
+  });
+}
+
+std::optional<std::string> MemoryTaskTable::getSubtaskMeta(const Call& call, SubtaskId id) {
+  return rows_.apply(call, "getSubtaskMeta", [&](Data& data) -> std::optional<std::string> {
+    const auto at = data.subtasks.find(id);
+    return at == data.subtasks.end() ? std::nullopt : std::optional(at->second.meta);
   });
 }
 

@@ -91,28 +91,45 @@ std::optional<proto::TaskBase> MySqlTaskTable::getTaskBaseById(const Call& call,
 }
 
 std::vector<proto::Subtask> MySqlTaskTable::pick(
-    const Call& call, const ExecId& exec_id, TaskId task_id, Step step, SubtaskState state, std::int32_t limit
+    const Call& call, const ExecId& exec_id, TaskId task_id, Step step, SubtaskState state, const PickLimits& limits
 ) {
   return context_.read(call, "pick of subtasks", [&](Connection& connection) {
     std::vector<proto::Subtask> found;
     const auto key = proto::taskKeyOf(task_id);
     const std::int64_t step_number = step.value();
-    auto rows = state == SubtaskState::kPending
-                    ? connection.query(sql::kPickPending, {exec_id, key, step_number, exec_id, limitOf(limit)})
-                    : connection.query(sql::kPickInState, {exec_id, textOf(state), key, step_number, limitOf(limit)});
-    while (rows.next()) found.push_back(readSubtask(rows));
+    if (state != SubtaskState::kPending) {
+      auto rows = connection.query(sql::kPickInState, {exec_id, textOf(state), key, step_number, limitOf(limits.rows)});
+      while (rows.next()) found.push_back(readSubtask(rows));
+      return found;
+    }
+    const auto max_meta = limits.max_meta_bytes > 0 ? limits.max_meta_bytes : std::numeric_limits<std::int64_t>::max();
+    const std::int64_t after =
+        limits.after_ordinal > 0 ? limits.after_ordinal : std::numeric_limits<std::int32_t>::min();
+    auto rows = connection.query(
+        sql::kPickPending, {max_meta, exec_id, key, step_number, after, exec_id, limitOf(limits.rows)}
+    );
+    while (rows.next()) {
+      found.push_back(readSubtask(rows));
+      const auto bytes = rows.getInt(17);
+      if (bytes > max_meta) found.back().left_out_bytes = bytes;
+    }
     return found;
   });
 }
 
 std::vector<proto::Subtask> MySqlTaskTable::getSubtasksByExecIdAndStepAndStates(
-    const Call& call, const ExecId& exec_id, TaskId task_id, Step step, const SubtaskStates& states, std::int32_t limit
+    const Call& call,
+    const ExecId& exec_id,
+    TaskId task_id,
+    Step step,
+    const SubtaskStates& states,
+    const PickLimits& limits
 ) {
   call.check("pick of subtasks");
   std::vector<proto::Subtask> subtasks;
   std::unordered_set<SubtaskId> known;
   for (const auto state : withoutDoubles(states)) {
-    for (auto& subtask : pick(call, exec_id, task_id, step, state, limit)) {
+    for (auto& subtask : pick(call, exec_id, task_id, step, state, limits)) {
       // A row that changed its state between two of the queries is listed once, as it was seen first.
       if (known.insert(subtask.id).second) subtasks.push_back(std::move(subtask));
     }
@@ -181,6 +198,15 @@ std::string MySqlTaskTable::getSubtaskCheckpoint(const Call& call, SubtaskId id)
     auto rows = connection.query(sql::kCheckpointById, {id.value()});
     // Every subtask is inserted with an empty object: the sign that nothing was written yet.
     if (!rows.next() || rows.getString(1) == "{}") return {};
+    return rows.getString(1);
+  });
+}
+
+std::optional<std::string> MySqlTaskTable::getSubtaskMeta(const Call& call, SubtaskId id) {
+  call.check("meta of a subtask");
+  return context_.read(call, "meta of a subtask", [&](Connection& connection) -> std::optional<std::string> {
+    auto rows = connection.query(sql::kSubtaskMeta, {id.value()});
+    if (!rows.next()) return std::nullopt;
     return rows.getString(1);
   });
 }

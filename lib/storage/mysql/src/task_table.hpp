@@ -30,8 +30,9 @@ class MySqlTaskTable final : public TaskTable {
       TaskId task_id,
       Step step,
       const SubtaskStates& states,
-      std::int32_t limit
+      const PickLimits& limits
   ) override;
+  std::optional<std::string> getSubtaskMeta(const Call& call, SubtaskId id) override;
   std::optional<proto::Subtask> getFirstSubtaskInStates(
       const Call& call, const ExecId& exec_id, TaskId task_id, Step step, const SubtaskStates& states
   ) override;
@@ -100,7 +101,7 @@ class MySqlTaskTable final : public TaskTable {
   enum class OrphanRule : std::uint8_t { kByToken, kAlwaysPending };
 
   std::vector<proto::Subtask> pick(
-      const Call& call, const ExecId& exec_id, TaskId task_id, Step step, SubtaskState state, std::int32_t limit
+      const Call& call, const ExecId& exec_id, TaskId task_id, Step step, SubtaskState state, const PickLimits& limits
   );
   void writeMeta(
       const Call& call, const sqlclient::Sql& sql, const ExecId& exec_id, const std::string& role, std::int32_t slots

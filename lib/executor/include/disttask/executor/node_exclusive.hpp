@@ -15,6 +15,8 @@ class NodeExclusive {
   explicit NodeExclusive(runtime::Clock& clock) : clock_(clock) {}
   /// Waits for a place; false when `token` was cancelled first.
   [[nodiscard]] bool enter(const runtime::CancelToken& token, bool alone);
+  /// As enter for a shared place, without waiting: false when somebody is alone, or waits to be.
+  [[nodiscard]] bool tryShare();
   void leave(bool alone);
 
  private:

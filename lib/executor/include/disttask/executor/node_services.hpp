@@ -1,6 +1,7 @@
 #pragma once
 #include "disttask/executor/lease.hpp"
 #include "disttask/executor/node_exclusive.hpp"
+#include "disttask/executor/node_writer.hpp"
 #include "disttask/executor/outcome.hpp"
 #include "disttask/executor/settings.hpp"
 #include "disttask/executor/slot_manager.hpp"
@@ -77,13 +78,17 @@ class NodeServices {
         clock(node_clock),
         lease(node_lease),
         slots(node_settings.slots),
-        exclusive(node_clock) {}
+        exclusive(node_clock),
+        writer(*this) {}
+  NodeServices(const NodeServices&) = delete;
+  NodeServices& operator=(const NodeServices&) = delete;
 
   const ExecutorSettings settings;
   runtime::Clock& clock;
   Lease& lease;
   SlotManager slots;
   NodeExclusive exclusive;
+  NodeWriter writer;
   UnwrittenEnds unwritten;
   ExecutorCounters counters;
   observability::SampledLog sampled{std::chrono::seconds(10)};  ///< for lines that would repeat at each check

@@ -31,8 +31,8 @@ struct ExecutorSettings {
   Duration stuck_after = std::chrono::seconds(30);    ///< a cancelled run that goes on is reported after this
 
   std::int32_t max_abnormal_ends =
-      3;                             ///< ends of the process while a subtask ran alone, before it fails (design rule 9)
-  std::int32_t prefetch_rows = 100;  ///< pending subtasks that a task executor holds ready, at most
+      3;  ///< ends of the process while a subtask ran alone, before it fails (design rule 9)
+  std::int32_t prefetch_rows = 1000;      ///< pending subtasks that a task executor holds ready, at most
   std::int64_t prefetch_bytes = 8 << 20;  ///< and the bytes of their metas
   bool fail_unknown_types = true;         ///< own schema: as the contract; false (schema `mysql`): skip and count
 };

@@ -31,6 +31,7 @@ struct Subtask : SubtaskBase {
   std::string meta;
   std::string error;    ///< message text; empty = none
   std::string summary;  ///< JSON
+  std::int64_t left_out_bytes = 0;  ///< above 0: the meta is this large and was left out by whoever read the row
 };
 
 /// What a run reports about itself (contract 3.9, column `summary`). Counters only grow during a run.

@@ -20,6 +20,10 @@
 #define DISTTASK_SUBTASK_COLUMNS \
   "s.id, s.step, s.task_key, s.ddl_physical_tid, s.type, s.exec_id, s.state, s.concurrency, unix_timestamp(s.create_time), s.start_time, " \
   "s.state_update_time, unix_timestamp(s.end_time), s.ordinal, s.meta, s.error, cast(s.summary as char)"
+/// The same with metas up to a length only, and the length of each. Binds: bytes.
+#define DISTTASK_SUBTASK_COLUMNS_SHORT_META \
+  "s.id, s.step, s.task_key, s.ddl_physical_tid, s.type, s.exec_id, s.state, s.concurrency, unix_timestamp(s.create_time), s.start_time, " \
+  "s.state_update_time, unix_timestamp(s.end_time), s.ordinal, if(length(s.meta)<=?,s.meta,null), s.error, cast(s.summary as char), length(s.meta)"
 /// Milliseconds since the epoch by the store.
 #define DISTTASK_NOW_MS "floor(unix_timestamp(now(3))*1000)"
 /// Lets a row through whose back-off is over, and that this node has not handed back; a time further ahead than the longest back-off (one hour) is a
@@ -59,11 +63,11 @@ inline constexpr Sql kTasksInState{"tasks_in_state", "select " DISTTASK_TASK_COL
 
 // --- picks ---
 
-/// Binds: exec_id, task_key, step, exec_id, limit.
+/// Binds: bytes of meta, exec_id, task_key, step, ordinal before the first, exec_id, limit.
 inline constexpr Sql kPickPending{"pick_pending",
-  "select " DISTTASK_SUBTASK_COLUMNS " from tidb_background_subtask s force index (ix_exec)"
+  "select " DISTTASK_SUBTASK_COLUMNS_SHORT_META " from tidb_background_subtask s force index (ix_exec)"
   " left join disttask_attempt a on a.subtask_id=s.id"
-  " where s.exec_id=? and s.state='pending' and s.task_key=? and s.step=? and " DISTTASK_NOT_HELD_BACK
+  " where s.exec_id=? and s.state='pending' and s.task_key=? and s.step=? and s.ordinal>? and " DISTTASK_NOT_HELD_BACK
   " order by s.ordinal limit ?"};
 /// Any state but pending. Binds: exec_id, state, task_key, step, limit.
 inline constexpr Sql kPickInState{"pick_in_state",
@@ -90,6 +94,7 @@ inline constexpr Sql kRowByIdForUpdate{"subtask_row_lock",
   "select s.task_key, s.step, s.ordinal, s.exec_id, s.state, s.ddl_physical_tid from tidb_background_subtask s where s.id=? for update"};
 inline constexpr Sql kHistoryRowById{"subtask_row_history",
   "select s.task_key, s.step, s.ordinal, s.exec_id, s.state, s.ddl_physical_tid from tidb_background_subtask_history s where s.id=?"};
+inline constexpr Sql kSubtaskMeta{"subtask_meta", "select s.meta from tidb_background_subtask s where s.id=?"};
 inline constexpr Sql kCheckpointById{"checkpoint", "select checkpoint from tidb_background_subtask where id=?"};
 
 // --- guarded writes: each names the row, who has it, the state it leaves and the run token it shows ---

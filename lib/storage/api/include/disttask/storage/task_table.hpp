@@ -23,6 +23,15 @@ using runtime::Call;
 
 using SubtaskStates = std::vector<SubtaskState>;
 
+/// What a look for subtasks is content with.
+struct PickLimits {
+  PickLimits() = default;
+  PickLimits(std::int32_t most_rows) : rows(most_rows) {}  // NOLINT(google-explicit-constructor): the common case
+  std::int32_t rows = 0;                                   ///< above 0: at most so many of each state
+  std::int32_t after_ordinal = 0;   ///< pending rows only: skip up to this ordinal, without walking over them
+  std::int64_t max_meta_bytes = 0;  ///< above 0, pending rows only: larger metas are left out (left_out_bytes)
+};
+
 /// How a subtask row that nobody runs was found and what was done with it (design rule 8).
 enum class OrphanOutcome : std::uint8_t {
   kGivenBack,  ///< idempotent, or never begun here: pending again
@@ -60,17 +69,18 @@ class TaskTable {
   virtual std::optional<proto::Task> getTaskById(const Call& call, TaskId id) = 0;
   /// The same without meta and error.
   virtual std::optional<proto::TaskBase> getTaskBaseById(const Call& call, TaskId id) = 0;
-  /// Returns this node's subtasks of a step in these states, by ordinal. With `limit` > 0 at most that many of each
-  /// state. Pending rows whose back-off time has not come (design rule 9), or that this node has handed back, are left
-  /// out.
+  /// Returns this node's subtasks of a step in these states, by ordinal. Pending rows whose back-off time has not come
+  /// (design rule 9), or that this node has handed back, are left out.
   virtual std::vector<proto::Subtask> getSubtasksByExecIdAndStepAndStates(
       const Call& call,
       const ExecId& exec_id,
       TaskId task_id,
       Step step,
       const SubtaskStates& states,
-      std::int32_t limit = 0
+      const PickLimits& limits = {}
   ) = 0;
+  /// Returns the meta of a subtask; nothing when the row is gone.
+  virtual std::optional<std::string> getSubtaskMeta(const Call& call, SubtaskId id) = 0;
   /// Returns the first of them by ordinal, running before pending; nothing when there is none.
   virtual std::optional<proto::Subtask> getFirstSubtaskInStates(
       const Call& call, const ExecId& exec_id, TaskId task_id, Step step, const SubtaskStates& states

@@ -23,8 +23,9 @@ class MemoryTaskTable final : public TaskTable {
       TaskId task_id,
       Step step,
       const SubtaskStates& states,
-      std::int32_t limit = 0
+      const PickLimits& limits = {}
   ) override;
+  std::optional<std::string> getSubtaskMeta(const Call& call, SubtaskId id) override;
   std::optional<proto::Subtask> getFirstSubtaskInStates(
       const Call& call, const ExecId& exec_id, TaskId task_id, Step step, const SubtaskStates& states
   ) override;
