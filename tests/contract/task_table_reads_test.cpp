@@ -6,6 +6,40 @@
 using namespace disttask;        // NOLINT: a test
 using namespace disttask::test;  // NOLINT: a test
 
+TEST_CASE("A look for pending rows skips what is up to an ordinal and leaves large metas out") {
+  Rows rows;
+  for (std::int32_t ordinal = 1; ordinal <= 5; ++ordinal) rows.add(ordinal);
+  const auto running = rows.start(6);
+  storage::PickLimits limits(2);
+  limits.after_ordinal = 2;
+  const auto look = [&](const storage::SubtaskStates& states) {
+    return rows.table().getSubtasksByExecIdAndStepAndStates({}, kNode, rows.taskId(), kOne, states, limits);
+  };
+  auto found = look({SubtaskState::kPending});
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].ordinal == 3);
+  CHECK(found[1].ordinal == 4);
+  CHECK(found[0].meta == "meta 3");
+  CHECK(found[0].left_out_bytes == 0);
+  limits.after_ordinal = 9;
+  CHECK(look({SubtaskState::kPending}).empty());
+  CHECK(look({SubtaskState::kRunning}).size() == 1);  // the bound is for pending rows
+  limits.after_ordinal = 0;
+  limits.max_meta_bytes = 6;
+  found = look({SubtaskState::kPending});
+  CHECK(found[0].meta == "meta 1");
+  CHECK(found[0].left_out_bytes == 0);
+  limits.max_meta_bytes = 5;
+  found = look({SubtaskState::kPending});
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].meta.empty());
+  CHECK(found[0].left_out_bytes == 6);
+  CHECK(look({SubtaskState::kRunning}).at(0).meta == "meta 6");
+  CHECK(rows.table().getSubtaskMeta({}, found[0].id) == "meta 1");
+  CHECK(rows.table().getSubtaskMeta({}, running) == "meta 6");
+  CHECK_FALSE(rows.table().getSubtaskMeta({}, SubtaskId(999)));
+}
+
 TEST_CASE("A task is found by its id with and without meta, a missing one is nothing") {
   Rows rows;
   const auto task = rows.table().getTaskById({}, rows.taskId());

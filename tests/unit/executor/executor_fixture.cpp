@@ -141,13 +141,21 @@ bool World::runUntil(const std::function<bool()>& done, runtime::Duration step) 
 }
 
 RunningExecutor::RunningExecutor(
-    World& world, executor::NodeServices& node, proto::TaskId task, plugin::TaskTypeOptions options
+    World& world,
+    executor::NodeServices& node,
+    proto::TaskId task,
+    plugin::TaskTypeOptions options,
+    storage::TaskTable* table
 )
     : world_(world), node_(node) {
   const auto row = *world.rows.task(task);
   static_cast<void>(node.slots.alloc(row));
   executor_ = std::make_unique<ScriptedExecutor>(
-      world.script, executor::ExecutorContext{node.vanish.token(), node, options}, kNode, row, world.table
+      world.script,
+      executor::ExecutorContext{node.vanish.token(), node, options},
+      kNode,
+      row,
+      table != nullptr ? *table : world.table
   );
 }
 

@@ -108,7 +108,14 @@ struct World {
 /// One task executor and the thread that runs it.
 class RunningExecutor {
  public:
-  RunningExecutor(World& world, executor::NodeServices& node, proto::TaskId task, plugin::TaskTypeOptions options = {});
+  /// `table`: another one than the world's.
+  RunningExecutor(
+      World& world,
+      executor::NodeServices& node,
+      proto::TaskId task,
+      plugin::TaskTypeOptions options = {},
+      storage::TaskTable* table = nullptr
+  );
   ~RunningExecutor();
   /// Calls run on a thread.
   void start();

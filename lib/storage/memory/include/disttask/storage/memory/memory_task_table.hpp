@@ -8,7 +8,7 @@ namespace disttask::storage {
 /// TaskTable on MemoryRows, with the semantics that TaskTable documents; each object stands for one process, with run
 /// tokens of its own. The rows must outlive it. `shared_with_dxf` = as in schema `mysql`: this node pauses and cancels
 /// its pending rows too (design rule 11).
-class MemoryTaskTable final : public TaskTable {
+class MemoryTaskTable : public TaskTable {
  public:
   explicit MemoryTaskTable(MemoryRows& rows, bool shared_with_dxf = false)
       : rows_(rows), shared_with_dxf_(shared_with_dxf) {}
