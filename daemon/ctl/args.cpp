@@ -44,6 +44,7 @@ class Parser {
         ->check(CLI::IsMember({"table", "json"}));
     addSchema();
     addTask();
+    addTaskChanges();
     addTaskViews();
     addOthers();
   }
@@ -147,6 +148,17 @@ class Parser {
     addWait(cancel, cancel_.wait, true);
   }
 
+  void addTaskChanges() {
+    addName(verb(task_, "pause", "Pause a task: what runs may end, nothing new begins", pause_), pause_.name);
+    addName(verb(task_, "resume", "Let a paused task go on", resume_), resume_.name);
+    auto* modify = verb(task_, "modify", "Change a pending, running or paused task", modify_);
+    addName(modify, modify_.name);
+    modify->add_option("--slots", modify_.slots, "CPU slots of one subtask")->check(CLI::Range(1, 4096));
+    modify->add_option("--max-nodes", modify_.max_nodes, "Use at most so many nodes")->check(CLI::Range(1, 100000));
+    modify->add_option("--priority", modify_.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
+    modify->add_option("--meta", modify_.meta, "What the task type is told from now on: JSON, or @FILE (@- = stdin)");
+  }
+
   void addTaskViews() {
     auto* ls = verb(task_, "ls", "List tasks", ls_);
     ls->add_option_function<std::vector<std::string>>(
@@ -190,6 +202,9 @@ class Parser {
   TaskShow show_;
   TaskWait wait_;
   TaskCancel cancel_;
+  TaskPause pause_;
+  TaskResume resume_;
+  TaskModify modify_;
   TaskSubtasks subtasks_;
   NodeLs node_ls_;
   PluginLs plugin_ls_;

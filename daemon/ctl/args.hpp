@@ -61,6 +61,19 @@ struct TaskCancel {
   std::string name;
   WaitOptions wait;
 };
+struct TaskPause {
+  std::string name;
+};
+struct TaskResume {
+  std::string name;
+};
+struct TaskModify {
+  std::string name;
+  std::optional<std::int32_t> slots;
+  std::optional<std::int32_t> max_nodes;
+  std::optional<std::int32_t> priority;
+  std::optional<std::string> meta;  ///< JSON, or @FILE
+};
 struct TaskSubtasks {
   std::string name;
   std::optional<std::int32_t> step;
@@ -81,6 +94,9 @@ using Command = std::variant<
     TaskShow,
     TaskWait,
     TaskCancel,
+    TaskPause,
+    TaskResume,
+    TaskModify,
     TaskSubtasks,
     NodeLs,
     PluginLs,

@@ -52,6 +52,43 @@ TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did 
   CHECK(b.stop() == 0);
 }
 
+TEST_CASE("A task is paused, modified and resumed while it runs, and nothing is lost") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "node-a"});
+  auto b = cluster.startReady({.id = "node-b"});
+  const auto counts = [&](const std::string& states) {
+    return std::stoi(cluster.scalar("select count(*) from tidb_background_subtask where state in (" + states + ")"));
+  };
+  const auto state = [&] { return cluster.scalar("select state from tidb_global_task"); };
+  REQUIRE(
+      cluster
+          .ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 30, "sleep_ms": 100})"})
+          .exit_code == 0
+  );
+  REQUIRE(eventually([&] { return counts("'succeed'") > 2; }));
+  REQUIRE(cluster.ctl({"task", "pause", "k"}).exit_code == 0);
+  INFO(a.process->errors() << b.process->errors());
+  REQUIRE(eventually([&] { return state() == "paused"; }));
+  CHECK(counts("'pending', 'running'") == 0);
+  const auto done = counts("'succeed'");
+  CHECK(done < 30);
+  CHECK(cluster.ctl({"task", "pause", "k"}).exit_code == 0);
+  REQUIRE(cluster.ctl({"task", "modify", "k", "--slots", "2", "--priority", "3"}).exit_code == 0);
+  REQUIRE(eventually([&] { return state() == "paused"; }));
+  CHECK(cluster.scalar("select concat(concurrency, ' ', priority) from tidb_global_task") == "2 3");
+  CHECK(counts("'succeed'") == done);
+  REQUIRE(cluster.ctl({"task", "resume", "k"}).exit_code == 0);
+  const auto waited = cluster.ctl({"task", "wait", "k"});
+  CHECK(waited.exit_code == 0);
+  CHECK(counts("'succeed'") == 30);
+  CHECK(cluster.scalar("select min(concurrency) from tidb_background_subtask") == "1");
+  CHECK(cluster.scalar("select max(concurrency) from tidb_background_subtask") == "2");
+  CHECK(cluster.ctl({"task", "resume", "k"}).exit_code == 5);
+  CHECK(a.stop() == 0);
+  CHECK(b.stop() == 0);
+}
+
 TEST_CASE("A task that has gone to history is shown as before, and its key stays used") {
   SystemCluster cluster;
   cluster.installSchema();

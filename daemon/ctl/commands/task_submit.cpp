@@ -1,51 +1,15 @@
 #include "commands.hpp"
 #include "disttask/base/random.hpp"
+#include "meta_option.hpp"
 
 #include "../../exit_codes.hpp"
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <ctime>
-#include <memory>
 #include <ostream>
-#include <system_error>
 
 namespace disttask::ctl {
 namespace {
-
-constexpr std::size_t kMaxMetaBytes = 16 << 20;
-
-/// Returns the text of `@FILE` (`@-`: stdin), or the text itself.
-std::string readMeta(const std::string& meta) {
-  if (meta.empty() || meta.front() != '@') return meta;
-  const auto path = meta.substr(1);
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(nullptr, &std::fclose);
-  std::FILE* file = stdin;
-  if (path != "-") {
-    opened.reset(std::fopen(path.c_str(), "re"));
-    if (!opened)
-      throw Exception(ErrorCode::kNotFound, "--meta: " + path + ": " + std::generic_category().message(errno));
-    file = opened.get();
-  }
-  std::string text(kMaxMetaBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  if (std::ferror(file) != 0)
-    throw Exception(ErrorCode::kNotFound, "--meta: " + path + ": " + std::generic_category().message(errno));
-  if (text.size() > kMaxMetaBytes)
-    throw Exception(ErrorCode::kInvalidArgument, "--meta: " + path + " is larger than 16 MiB");
-  return text;
-}
-
-std::string checkMeta(const std::string& text) {
-  try {
-    // Parsed only to refuse it here, with the place: what is stored is the text as given.
-    (void)Json::parse(text);
-  } catch (const Exception& wrong) {
-    throw Exception(ErrorCode::kInvalidArgument, std::string("--meta is no JSON: ") + wrong.what());
-  }
-  return text;
-}
 
 std::string makeKey(const std::string& type) {
   const auto now = std::time(nullptr);
@@ -72,7 +36,7 @@ int execute(Context& context, const TaskSubmit& options) {
   request.key = options.key.empty() ? makeKey(options.type) : options.key;
   if (request.key.rfind("id:", 0) == 0)
     throw Exception(ErrorCode::kInvalidArgument, "a key must not begin with id:, which names tasks by number");
-  request.meta = checkMeta(readMeta(options.meta));
+  request.meta = readMeta(options.meta);
   request.slots = options.slots;
   request.priority = options.priority;
   request.max_nodes = options.max_nodes;

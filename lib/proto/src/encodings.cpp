@@ -1,4 +1,4 @@
-// The JSON texts of the contract's columns: error, summary, extra_params.
+// The JSON texts of the contract's columns: error, summary, extra_params, modify_params.
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
 #include "disttask/proto/row_error.hpp"
@@ -11,6 +11,12 @@
 namespace disttask::proto {
 
 namespace {
+
+// Kinds of modification (contract 3.9); the last two are ours.
+constexpr std::string_view kModifySlots = "modify_concurrency";
+constexpr std::string_view kModifyMaxNodes = "modify_max_node_count";
+constexpr std::string_view kModifyPriority = "modify_priority";
+constexpr std::string_view kModifyMeta = "modify_meta";
 
 std::string encodeWholeError(std::string_view message, int code) {
   return Json(Json::Object{{"class", 0}, {"code", code}, {"message", message}, {"rfccode", ""}}).dump();
@@ -100,6 +106,51 @@ ExtraParams parseExtraParams(std::string_view text) noexcept {
   params.parallel_subtasks = readInt32(json, "parallel_subtasks");
   if (params.parallel_subtasks && *params.parallel_subtasks < 0) params.parallel_subtasks.reset();
   return params;
+}
+
+std::optional<ModifyParams> parseModifyParams(std::string_view text, std::string& unknown) {
+  const auto json = parseLeniently(text);
+  const auto* state = json.find("prev_state");
+  if (state == nullptr || !state->isString()) return std::nullopt;
+  const auto prev_state = parseTaskState(state->asString());
+  if (!prev_state || !canBeModified(*prev_state)) return std::nullopt;
+  ModifyParams params;
+  params.prev_state = *prev_state;
+  const auto* list = json.find("modifications");
+  if (list == nullptr || !list->isArray()) return params;
+  for (const auto& each : list->asArray()) {
+    const auto* type = each.find("type");
+    const auto name = type != nullptr && type->isString() ? type->asString() : std::string();
+    const auto number = readInt32(each, "to");
+    const auto* to = each.find("to");
+    if (name == kModifySlots) {
+      if (number && *number > 0) params.change.slots = number;
+    } else if (name == kModifyMaxNodes) {
+      if (number && *number > 0) params.change.max_nodes = number;
+    } else if (name == kModifyPriority) {
+      if (number && *number > 0) params.change.priority = number;
+    } else if (name == kModifyMeta) {
+      if (to != nullptr && to->isString()) params.change.meta = to->asString();
+    } else {
+      unknown += (unknown.empty() ? "" : ", ") + name;
+    }
+  }
+  return params;
+}
+
+std::string toJson(const ModifyParams& params) {
+  Json::Array list;
+  const auto add = [&](std::string_view type, Json to) {
+    list.push_back(Json::Object{{"type", std::string(type)}, {"to", std::move(to)}});
+  };
+  const auto& change = params.change;
+  if (change.slots) add(kModifySlots, *change.slots);
+  if (change.max_nodes) add(kModifyMaxNodes, *change.max_nodes);
+  if (change.priority) add(kModifyPriority, *change.priority);
+  if (change.meta) add(kModifyMeta, *change.meta);
+  return Json(Json::Object{
+                  {"prev_state", std::string(toString(params.prev_state))}, {"modifications", Json(std::move(list))}}
+  ).dump();
 }
 
 }  // namespace disttask::proto

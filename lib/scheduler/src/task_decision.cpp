@@ -80,6 +80,12 @@ TaskDecision decideRunning(const TaskView& view) {
   return decideNextStep(view);
 }
 
+TaskDecision decidePausing(const TaskView& view) {
+  if (view.rows.pending) return {TaskAction::kPauseSubtasks};
+  if (view.rows.running) return {};  // their nodes pause them, or let them end
+  return {TaskAction::kPaused};
+}
+
 TaskDecision decideReverting(const TaskView& view) {
   if (view.rows.pending || view.rows.paused) return {TaskAction::kCancelSubtasks};
   if (view.rows.running) return {};  // their nodes cancel them
@@ -118,8 +124,16 @@ std::string_view toString(TaskAction action) noexcept {
       return "revert";
     case TaskAction::kAwaitResolution:
       return "await_resolution";
+    case TaskAction::kPauseSubtasks:
+      return "pause_subtasks";
+    case TaskAction::kPaused:
+      return "paused";
     case TaskAction::kResumeSubtasks:
       return "resume_subtasks";
+    case TaskAction::kResumed:
+      return "resumed";
+    case TaskAction::kModify:
+      return "modify";
     case TaskAction::kCancelSubtasks:
       return "cancel_subtasks";
     case TaskAction::kReverted:
@@ -149,8 +163,14 @@ TaskDecision decide(const TaskView& view) {
       return {TaskAction::kRevert, std::string(kCancelledByUser)};
     case TaskState::kReverting:
       return decideReverting(view);
+    case TaskState::kPausing:
+      return decidePausing(view);
+    case TaskState::kResuming:
+      return {view.rows.paused ? TaskAction::kResumeSubtasks : TaskAction::kResumed};
+    case TaskState::kModifying:
+      return {TaskAction::kModify};
     default:
-      return {};  // ended, or between states that others lead
+      return {};  // ended, paused, or waiting for somebody's decision
   }
 }
 

@@ -17,6 +17,12 @@ using storage::PlanKind;
 constexpr int kMaxTurns = 20;
 constexpr std::int32_t kRowsPerWrite = 1000;
 
+/// States in which the next thing is the scheduler's.
+bool isInTransition(TaskState state) {
+  return state == TaskState::kCancelling || state == TaskState::kPausing || state == TaskState::kResuming ||
+         state == TaskState::kModifying;
+}
+
 bool needsPlans(TaskState state) {
   return state == TaskState::kPending || state == TaskState::kRunning || state == TaskState::kReverting;
 }
@@ -42,7 +48,7 @@ TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, bool has_place)
     const bool waits = decision.action == TaskAction::kWait;
     const bool counts = task.state == TaskState::kPending || task.state == TaskState::kRunning;
     result.takes_place = counts && !waits && view.has_planner;
-    result.is_at_work = !waits && (needsPlans(task.state) || task.state == TaskState::kCancelling);
+    result.is_at_work = !waits && (needsPlans(task.state) || isInTransition(task.state));
     if (decision.action != TaskAction::kNone && !waits) result.changed = true;
     if (!perform(round, task, decision)) break;
   }
@@ -56,6 +62,10 @@ TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, bool has
   view.step = task.step;
   view.manual_recovery = task.extra.manual_recovery;
   view.has_place = has_place;
+  if (task.state == TaskState::kPausing || task.state == TaskState::kResuming) {
+    if (task.step != proto::kStepInit) view.rows = table_.probeSubtasks(round.call(), task.id, task.step);
+    return view;
+  }
   if (!needsPlans(task.state)) return view;
   // Plans before rows: rows that come in between belong to a plan that was not complete yet.
   view.plans = table_.getPlans(round.call(), task.id);
@@ -118,10 +128,21 @@ bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskDecis
     case TaskAction::kAwaitResolution:
       changeState(round, task, TaskState::kAwaitingResolution, decision.error);
       return false;
+    case TaskAction::kPauseSubtasks:
+      return table_.pausePendingSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) > 0;
+    case TaskAction::kPaused:
+      changeState(round, task, TaskState::kPaused, std::nullopt);
+      return false;
     case TaskAction::kResumeSubtasks:
-      if (table_.resumePausedSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) == 0) return false;
+      if (table_.resumePausedSubtasks(round.call(), round.owner, task.id, task.state, kRowsPerWrite) == 0) return false;
       round.nudge(concerned(round, task));
       return true;
+    case TaskAction::kResumed:
+      if (!changeState(round, task, TaskState::kRunning, std::nullopt)) return false;
+      round.nudge(concerned(round, task));
+      return true;
+    case TaskAction::kModify:
+      return modify(round, task);
     case TaskAction::kCancelSubtasks:
       return table_.cancelPendingSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) > 0;
     case TaskAction::kReverted:
@@ -129,6 +150,25 @@ bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskDecis
       return false;
   }
   return false;
+}
+
+bool TaskScheduler::modify(Round& round, proto::TaskBase& task) {
+  const auto params = table_.getModification(round.call(), task.id);
+  if (!params) return false;
+  // Rows first: a task that is running again has no row with the old slots. All of it may be done twice.
+  if (params->change.slots) {
+    std::optional<std::int32_t> after = 0;
+    while (after) {
+      after =
+          table_.modifySubtaskSlots(round.call(), round.owner, task.id, *params->change.slots, *after, kRowsPerWrite);
+    }
+  }
+  if (!table_.finishModification(round.call(), round.owner, task.id, *params)) return false;
+  log(Level::kInfo,
+      "task modified",
+      {{"task_id", task.id}, {"task_key", task.key}, {"state", toString(params->prev_state)}});
+  round.nudge(concerned(round, task));
+  return false;  // its columns are others now: the next round reads them
 }
 
 bool TaskScheduler::cancelStrays(Round& round, const proto::TaskBase& task) {

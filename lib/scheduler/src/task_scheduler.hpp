@@ -34,6 +34,7 @@ class TaskScheduler {
   bool perform(Round& round, proto::TaskBase& task, const TaskDecision& decision);
   /// Rows of other steps than the task's can not be active; one that is all the same keeps the task from its end
   /// (design rule 11).
+  bool modify(Round& round, proto::TaskBase& task);
   bool cancelStrays(Round& round, const proto::TaskBase& task);
   bool createPlan(Round& round, const proto::TaskBase& task, storage::PlanKind kind);
   bool changeState(Round& round, proto::TaskBase& task, proto::TaskState to, const std::optional<std::string>& error);

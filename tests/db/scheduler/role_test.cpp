@@ -126,7 +126,7 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
       [&] { table.changeTaskState(call, old, running.id, TaskState::kRunning, TaskState::kReverting, "text"); },
       [&] { table.succeedTask(call, old, running.id); },
       [&] { table.cancelPendingSubtasks(call, old, reverting.id, 100); },
-      [&] { table.resumePausedSubtasks(call, old, running.id, 100); },
+      [&] { table.resumePausedSubtasks(call, old, running.id, TaskState::kRunning, 100); },
       [&] { table.releaseRowsOfDeadNode(call, old, "gone", 3, 100); },
       [&] { table.failPendingSubtask(call, old, pending, "text"); },
       [&] {

@@ -9,6 +9,7 @@ using namespace disttask::test;
 using proto::Life;
 using proto::Step;
 using proto::SubtaskId;
+using proto::TaskState;
 
 namespace {
 
@@ -199,11 +200,11 @@ TEST_CASE("Paused rows go on in a running task only", "[db][scheduler][rows]") {
   const auto task = fixture.addTask("t", "paused", 1);
   const auto paused = fixture.addSubtask(task.id, 1, 1, "a", "paused");
   const auto running = fixture.addSubtask(task.id, 1, 2, "a", "running", kIdempotent);
-  CHECK(fixture.scheduler().resumePausedSubtasks(call, life, task.id, 100) == 0);
+  CHECK(fixture.scheduler().resumePausedSubtasks(call, life, task.id, TaskState::kRunning, 100) == 0);
   CHECK(fixture.row(paused).state == "paused");
   fixture.store().execute("update tidb_global_task set state='running'");
-  CHECK(fixture.scheduler().resumePausedSubtasks(call, life, task.id, 100) == 1);
-  CHECK(fixture.scheduler().resumePausedSubtasks(call, life, task.id, 100) == 0);
+  CHECK(fixture.scheduler().resumePausedSubtasks(call, life, task.id, TaskState::kRunning, 100) == 1);
+  CHECK(fixture.scheduler().resumePausedSubtasks(call, life, task.id, TaskState::kRunning, 100) == 0);
   CHECK(fixture.row(paused).state == "pending");
   CHECK(fixture.row(running).state == "running");
 }

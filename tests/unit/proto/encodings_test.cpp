@@ -87,3 +87,34 @@ TEST_CASE("Extra parameters that are malformed or unknown are ignored", "[proto]
   );
   CHECK(parseExtraParams(R"({"max_runtime_slots":-3,"parallel_subtasks":-1})") == ExtraParams());
 }
+
+TEST_CASE("Parameters of a modification stand in the contract's form and read back", "[proto][modify_params]") {
+  ModifyParams params{TaskState::kPaused, {.slots = 7, .max_nodes = 2, .priority = 1, .meta = R"({"a":1})"}};
+  std::string unknown;
+  const auto read = parseModifyParams(toJson(params), unknown);
+  REQUIRE(read);
+  CHECK(read->prev_state == TaskState::kPaused);
+  CHECK(read->change == params.change);
+  CHECK(unknown.empty());
+  params = {TaskState::kRunning, {.slots = 7, .max_nodes = {}, .priority = {}, .meta = {}}};
+  CHECK(toJson(params) == R"({"modifications":[{"to":7,"type":"modify_concurrency"}],"prev_state":"running"})");
+}
+
+TEST_CASE(
+    "A modification of a kind that we do not have is named, a value out of range is left out", "[proto][modify_params]"
+) {
+  std::string unknown;
+  const auto read = parseModifyParams(
+      R"({"prev_state":"running","modifications":[{"type":"modify_batch_size","to":9},{"type":"modify_concurrency","to":0},)"
+      R"({"type":"modify_max_node_count","to":"x"},{"to":1},{"type":"modify_priority","to":3}]})",
+      unknown
+  );
+  REQUIRE(read);
+  CHECK(read->change == TaskModification{.slots = {}, .max_nodes = {}, .priority = 3, .meta = {}});
+  CHECK(unknown == "modify_batch_size, ");
+  for (const auto* text :
+       {"", "null", "{", "[]", R"({"prev_state":7})", R"({"prev_state":"succeed"})", R"({"prev_state":"?"})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parseModifyParams(text, unknown));
+  }
+}

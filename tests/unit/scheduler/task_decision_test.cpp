@@ -241,16 +241,39 @@ TEST_CASE("A task's next action follows from its state, its plans and its rows",
   }
 }
 
+TEST_CASE(
+    "A pausing task pauses what has not begun, waits for what runs, and is paused then", "[scheduler][decision]"
+) {
+  auto view = inState(TaskState::kPausing, kOne);
+  view.rows.pending = view.rows.running = true;
+  CHECK(decide(view).action == TaskAction::kPauseSubtasks);
+  view.rows.pending = false;
+  CHECK(decide(view).action == TaskAction::kNone);
+  view.rows.running = false;
+  view.rows.paused = true;
+  CHECK(decide(view).action == TaskAction::kPaused);
+  CHECK(decide(inState(TaskState::kPausing, kStepInit)).action == TaskAction::kPaused);
+}
+
+TEST_CASE("A resuming task runs again when none of its rows is paused", "[scheduler][decision]") {
+  auto view = inState(TaskState::kResuming, kOne);
+  view.rows.paused = true;
+  CHECK(decide(view).action == TaskAction::kResumeSubtasks);
+  view.rows.paused = false;
+  CHECK(decide(view).action == TaskAction::kResumed);
+}
+
+TEST_CASE("A task that was paused before its first step is planned when it runs again", "[scheduler][decision]") {
+  CHECK(decide(inState(TaskState::kRunning, kStepInit)).action == TaskAction::kCreatePlan);
+}
+
+TEST_CASE("A modifying task is modified", "[scheduler][decision]") {
+  CHECK(decide(inState(TaskState::kModifying, kOne)).action == TaskAction::kModify);
+}
+
 TEST_CASE("States that others lead, and ends, are left alone", "[scheduler][decision]") {
   const auto state = GENERATE(
-      TaskState::kSucceed,
-      TaskState::kFailed,
-      TaskState::kReverted,
-      TaskState::kAwaitingResolution,
-      TaskState::kPausing,
-      TaskState::kPaused,
-      TaskState::kResuming,
-      TaskState::kModifying
+      TaskState::kSucceed, TaskState::kFailed, TaskState::kReverted, TaskState::kAwaitingResolution, TaskState::kPaused
   );
   CHECK(decide(inState(state, kOne)).action == TaskAction::kNone);
 }

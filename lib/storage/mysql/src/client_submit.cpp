@@ -1,4 +1,4 @@
-// Submitting and cancelling tasks.
+// Submitting tasks.
 #include "client_table.hpp"
 #include "disttask/base/json.hpp"
 #include "disttask/base/random.hpp"
@@ -128,46 +128,6 @@ SubmitResult MySqlClientTable::submitTask(const Call& call, const TaskRequest& r
       if (inserted) return {*inserted, false};
       if (const auto owner = findOwnerOfKey(pause.call(), request.key, token)) return {owner->id, !owner->ours};
       // The owner of the key went between the two looks: try again.
-    } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
-      last = e.error();
-    }
-    pause.wait(last);
-  }
-}
-
-std::optional<std::string> MySqlClientTable::findState(const Call& call, TaskId id) {
-  return context_.read(call, "state of a task", [&](Connection& connection) -> std::optional<std::string> {
-    for (const auto* query : {&sql::kStateOfTask, &sql::kStateOfTaskHistory}) {
-      auto rows = connection.query(*query, {id.value()});
-      if (rows.next()) return rows.getString(1);
-    }
-    return std::nullopt;
-  });
-}
-
-bool MySqlClientTable::cancelTask(const Call& call, TaskId id) {
-  call.check("cancel of a task");
-  RetryPause pause(context_, call, "cancel of a task");
-  bool is_in_doubt = false;
-  for (;;) {
-    std::optional<Error> last;
-    try {
-      const auto lease = context_.acquire(pause.call());
-      if (updateOne(*lease, sql::kCancelTask, {id.value()}) > 0) return true;
-    } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
-      last = e.error();
-      is_in_doubt = true;
-    }
-    try {
-      const auto text = findState(pause.call(), id);
-      if (!text) throw Exception(ErrorCode::kNotFound, "task " + std::to_string(id.value()) + " does not exist");
-      const auto state = proto::parseTaskState(*text);
-      const bool is_cancelled =
-          state == TaskState::kCancelling || state == TaskState::kReverting || state == TaskState::kReverted;
-      if (is_cancelled) return is_in_doubt;  // an earlier try may have been what cancelled it
-      if (state && proto::isDone(*state)) return false;
     } catch (const Exception& e) {
       if (!isWorthAnotherTry(e.error())) throw;
       last = e.error();

@@ -4,12 +4,13 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace disttask::storage::mysql {
 
 /// ClientTable on a MySQL-compatible server. Any thread; holds no connection between calls. Submitting stands in
-/// client_submit.cpp.
+/// client_submit.cpp, changes in client_changes.cpp.
 class MySqlClientTable final : public ClientTable {
  public:
   explicit MySqlClientTable(StoreContext& context) : context_(context) {}
@@ -22,6 +23,9 @@ class MySqlClientTable final : public ClientTable {
   std::vector<proto::Subtask> listSubtasks(const Call& call, TaskId id, std::optional<Step> step, std::int32_t limit)
       override;
   bool cancelTask(const Call& call, TaskId id) override;
+  bool pauseTask(const Call& call, TaskId id) override;
+  bool resumeTask(const Call& call, TaskId id) override;
+  void modifyTask(const Call& call, TaskId id, const proto::TaskModification& change) override;
 
  private:
   /// Who has a key, and whether by the submit with this token.
@@ -34,7 +38,18 @@ class MySqlClientTable final : public ClientTable {
   std::optional<proto::Task> findFirst(
       const Call& call, const sqlclient::Sql& live, const sqlclient::Sql& history, const sqlclient::Value& bind
   );
-  std::optional<std::string> findState(const Call& call, TaskId id);
+  /// Returns the text of its state, live or in history; throws kNotFound.
+  std::string findState(const Call& call, TaskId id);
+  /// Sends a change of state until it is applied (nothing is returned) or the task is found in a state that is not one
+  /// of `from` (its text). One of `reached` after an unanswered try counts as applied.
+  std::optional<std::string> ask(
+      const Call& call,
+      std::string_view name,
+      TaskId id,
+      const sqlclient::Sql& update,
+      const std::vector<TaskState>& reached,
+      const std::vector<TaskState>& from
+  );
 
   StoreContext& context_;
 };

@@ -21,6 +21,9 @@ inline constexpr std::uint32_t kNumScheduledColumns = 7;
     sqlclient::Connection& connection, TaskId task_id, PlanKind kind, Step after_step
 );
 
+/// Reads a task's state by id; nothing: it is not live, or its state is unknown.
+[[nodiscard]] std::optional<TaskState> readTaskState(sqlclient::Connection& connection, TaskId id);
+
 /// Returns the stored text of a kind: "step" or "revert".
 [[nodiscard]] const char* toText(PlanKind kind) noexcept;
 /// Returns an optional text as a bind.

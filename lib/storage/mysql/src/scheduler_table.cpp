@@ -20,13 +20,13 @@ std::vector<proto::SubtaskBase> readAllScheduled(sqlclient::Result rows, TaskId 
   return subtasks;
 }
 
+}  // namespace
+
 std::optional<TaskState> readTaskState(Connection& connection, TaskId id) {
   auto rows = connection.query(sql::kTaskState, {id.value()});
   if (!rows.next()) return std::nullopt;
   return proto::parseTaskState(rows.getString(1));
 }
-
-}  // namespace
 
 void MysqlSchedulerTable::fence(Connection& connection, proto::Life owner) {
   fenceOwner(connection, owner);

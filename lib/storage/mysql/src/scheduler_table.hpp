@@ -11,7 +11,8 @@
 namespace disttask::storage::mysql {
 
 /// SchedulerTable on the server; its doc comments are the contract. Reads and task rows are in scheduler_table.cpp,
-/// writes of subtask rows in scheduler_table_subtasks.cpp.
+/// writes of subtask rows in scheduler_table_subtasks.cpp, what modifies a
+/// task in scheduler_table_modify.cpp.
 class MysqlSchedulerTable final : public SchedulerTable {
  public:
   explicit MysqlSchedulerTable(StoreContext& context) : context_(context) {}
@@ -49,7 +50,14 @@ class MysqlSchedulerTable final : public SchedulerTable {
   bool succeedTask(const Call& call, proto::Life owner, TaskId id) override;
 
   std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) override;
-  std::int64_t resumePausedSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) override;
+  std::int64_t pausePendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) override;
+  std::int64_t resumePausedSubtasks(const Call& call, proto::Life owner, TaskId id, TaskState state, std::int32_t limit)
+      override;
+  std::optional<proto::ModifyParams> getModification(const Call& call, TaskId id) override;
+  std::optional<std::int32_t> modifySubtaskSlots(
+      const Call& call, proto::Life owner, TaskId id, std::int32_t slots, std::int32_t after, std::int32_t limit
+  ) override;
+  bool finishModification(const Call& call, proto::Life owner, TaskId id, const proto::ModifyParams& params) override;
   std::int64_t releaseRowsOfDeadNode(
       const Call& call, proto::Life owner, const ExecId& exec_id, std::int32_t max_abnormal_ends, std::int32_t limit
   ) override;

@@ -1,5 +1,6 @@
 #include "attempts.hpp"
 #include "disttask/proto/row_error.hpp"
+#include "padded_chunks.hpp"
 #include "scheduler_table.hpp"
 #include "task_rows.hpp"
 
@@ -31,20 +32,6 @@ void appendIds(
   values.emplace_back(static_cast<std::int64_t>(limit - ids.size()));
   auto rows = connection.query(query, values);
   while (rows.next()) ids.push_back(rows.getInt(1));
-}
-
-/// Calls `body` with each run of at most kIdsPerStatement items; short runs repeat their last item.
-template <typename T, typename F>
-void inPaddedChunks(const std::vector<T>& items, F body) {
-  for (std::size_t begin = 0; begin < items.size(); begin += sql::kIdsPerStatement) {
-    const auto end = std::min(begin + sql::kIdsPerStatement, items.size());
-    std::vector<T> chunk(
-        items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end)
-    );
-    const T last = chunk.back();
-    chunk.resize(sql::kIdsPerStatement, last);
-    body(chunk);
-  }
 }
 
 /// Changes the task's rows in `states` by a multi-row text (task_key, ids), with the task row held in `task_state`.
@@ -165,12 +152,21 @@ std::int64_t MysqlSchedulerTable::cancelPendingSubtasks(
   });
 }
 
-std::int64_t MysqlSchedulerTable::resumePausedSubtasks(
+std::int64_t MysqlSchedulerTable::pausePendingSubtasks(
     const Call& call, proto::Life owner, TaskId id, std::int32_t limit
+) {
+  static const std::string text = sql::pauseUnstartedText();
+  return asOwner(call, owner, "scheduler.pause_pending", [&](Connection& connection) {
+    return changeUnstarted(connection, text, id, TaskState::kPausing, {"pending"}, limit);
+  });
+}
+
+std::int64_t MysqlSchedulerTable::resumePausedSubtasks(
+    const Call& call, proto::Life owner, TaskId id, TaskState state, std::int32_t limit
 ) {
   static const std::string text = sql::resumePausedText();
   return asOwner(call, owner, "scheduler.resume_paused", [&](Connection& connection) {
-    return changeUnstarted(connection, text, id, TaskState::kRunning, {"paused"}, limit);
+    return changeUnstarted(connection, text, id, state, {"paused"}, limit);
   });
 }
 

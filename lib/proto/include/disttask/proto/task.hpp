@@ -26,6 +26,25 @@ struct ExtraParams {
 /// Writes it; keys with default values are left out.
 [[nodiscard]] std::string toJson(const ExtraParams& params);
 
+/// What `modify_params` asks of a task (contract 3.9): nothing = stays as it is. Meta and priority are ours.
+struct TaskModification {
+  std::optional<std::int32_t> slots;
+  std::optional<std::int32_t> max_nodes;
+  std::optional<std::int32_t> priority;
+  std::optional<std::string> meta;  ///< JSON
+  friend bool operator==(const TaskModification&, const TaskModification&) = default;
+};
+/// `modify_params` as it stands in the row: the state that the task goes back to, and the change.
+struct ModifyParams {
+  TaskState prev_state = TaskState::kRunning;
+  TaskModification change;
+};
+/// Reads the column; nothing: it is no such object, or its state is not one that a task can be modified in. Kinds of
+/// modification that we do not have are put into `unknown`, and values out of range are left out.
+[[nodiscard]] std::optional<ModifyParams> parseModifyParams(std::string_view json, std::string& unknown);
+/// Writes it in the contract's form.
+[[nodiscard]] std::string toJson(const ModifyParams& params);
+
 /// A task row without its meta and error: what loops read often. Times are seconds since the epoch by the store, 0 =
 /// NULL.
 struct TaskBase {

@@ -30,6 +30,10 @@ inline constexpr int kNumTaskStates = 12;
 [[nodiscard]] constexpr bool isDone(TaskState state) noexcept {
   return state == TaskState::kSucceed || state == TaskState::kReverted || state == TaskState::kFailed;
 }
+/// True for the states in which a task can be modified, and to which it goes back then (contract 5.6).
+[[nodiscard]] constexpr bool canBeModified(TaskState state) noexcept {
+  return state == TaskState::kPending || state == TaskState::kRunning || state == TaskState::kPaused;
+}
 /// True if the contract allows a row to go from `from` to `to`.
 [[nodiscard]] bool isAllowed(TaskState from, TaskState to) noexcept;
 

@@ -20,7 +20,11 @@ enum class TaskAction : std::uint8_t {
   kSucceed,           ///< running → succeed
   kRevert,            ///< → reverting with `error`
   kAwaitResolution,   ///< running → awaiting-resolution with `error`
-  kResumeSubtasks,    ///< turn paused rows of a running task to pending: a node paused them too late
+  kPauseSubtasks,     ///< pause what a pausing task has not started
+  kPaused,            ///< pausing → paused, when no row of the step is active
+  kResumeSubtasks,    ///< turn paused rows to pending: the task resumes, or a node paused them too late
+  kResumed,           ///< resuming → running, when no row of the step is paused
+  kModify,            ///< apply what modify_params asks, then modifying → the state before
   kCancelSubtasks,    ///< cancel what a reverting task has not started
   kReverted,          ///< reverting → reverted, when no row of any step is active
 };

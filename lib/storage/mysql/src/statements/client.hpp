@@ -23,11 +23,24 @@ inline constexpr Sql kSubmit{"submit_task",
 inline constexpr Sql kOwnerOfKey{"task_of_key", "select id, dispatcher_id from tidb_global_task where task_key=?"};
 inline constexpr Sql kOwnerOfKeyHistory{"task_of_key_history", "select id, dispatcher_id from tidb_global_task_history where task_key=?"};
 
-// --- cancel ---
+// --- cancel, pause, resume, modify ---
 
 inline constexpr Sql kCancelTask{"cancel_task",
   "update tidb_global_task force index (primary) set state='cancelling', state_update_time=current_timestamp()"
   " where id=? and state in ('pending','running','paused','pausing','resuming','modifying','awaiting-resolution')"};
+inline constexpr Sql kPauseTask{"pause_task",
+  "update tidb_global_task force index (primary) set state='pausing', state_update_time=current_timestamp()"
+  " where id=? and state in ('pending','running')"};
+inline constexpr Sql kResumeTask{"resume_task",
+  "update tidb_global_task force index (primary) set state='resuming', error=null, state_update_time=current_timestamp()"
+  " where id=? and state='paused'"};
+/// Binds: modify_params (JSON), id, state as read.
+inline constexpr Sql kModifyTask{"modify_task",
+  "update tidb_global_task force index (primary) set state='modifying', modify_params=convert(? using utf8mb4),"
+  " state_update_time=current_timestamp() where id=? and state=?"};
+/// True if these parameters are the ones in the row. Binds: modify_params (JSON), id.
+inline constexpr Sql kIsModifying{"is_modifying",
+  "select cast(modify_params as char) from tidb_global_task where id=? and state='modifying'"};
 inline constexpr Sql kStateOfTask{"state_of_task", "select state from tidb_global_task where id=?"};
 inline constexpr Sql kStateOfTaskHistory{"state_of_task_history", "select state from tidb_global_task_history where id=?"};
 

@@ -55,7 +55,19 @@ inline constexpr Sql kTaskSucceed{"task_succeed",
   "update tidb_global_task set state='succeed', step=-2, state_update_time=current_timestamp(), end_time=current_timestamp()"
   " where id=? and state='running'"};
 
+inline constexpr Sql kModifyParams{"modify_params",
+  "select cast(t.modify_params as char) from tidb_global_task t where t.id=? and t.state='modifying'"};
+/// Binds: slots, max nodes, priority, meta (NULL each: stays), state before, id.
+inline constexpr Sql kTaskModified{"task_modified",
+  "update tidb_global_task set concurrency=coalesce(?,concurrency), max_node_count=coalesce(?,max_node_count), priority=coalesce(?,priority),"
+  " meta=coalesce(?,meta), modify_params=null, state=?, state_update_time=current_timestamp() where id=? and state='modifying'"};
+
 // --- subtasks: looking ---
+
+/// A step's rows by ordinal. Binds: task_key, step, ordinal, limit.
+inline constexpr Sql kStepRows{"step_rows",
+  "select s.ordinal, s.id from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
+  " where s.task_key=? and s.step=? and s.ordinal>? order by s.ordinal limit ?"};
 
 /// Binds: task_key, step.
 inline constexpr Sql kCountStates{"count_states",
@@ -130,6 +142,16 @@ inline std::string cancelUnstartedText() {
   return "update tidb_background_subtask force index (primary) set state='canceled', start_time=coalesce(start_time,unix_timestamp()),"
          " state_update_time=unix_timestamp(), end_time=current_timestamp()"
          " where task_key=? and state in ('pending','paused') and id in (" + placeholders(kIdsPerStatement) + ")";
+}
+/// Pending rows of a task to `paused`. Binds: task_key, kIdsPerStatement ids.
+inline std::string pauseUnstartedText() {
+  return "update tidb_background_subtask force index (primary) set state='paused', state_update_time=unix_timestamp()"
+         " where task_key=? and state='pending' and id in (" + placeholders(kIdsPerStatement) + ")";
+}
+/// New slots for unfinished rows of a task. Binds: slots, task_key, kIdsPerStatement ids.
+inline std::string modifySlotsText() {
+  return "update tidb_background_subtask force index (primary) set concurrency=?, state_update_time=unix_timestamp()"
+         " where task_key=? and state in ('pending','running','paused') and id in (" + placeholders(kIdsPerStatement) + ")";
 }
 /// Paused rows of a task to `pending`. Binds: task_key, kIdsPerStatement ids.
 inline std::string resumePausedText() {

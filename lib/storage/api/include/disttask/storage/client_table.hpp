@@ -68,6 +68,15 @@ class ClientTable {
   /// Asks for cancellation from every unfinished state; returns false when the task is done or cancelling already.
   /// Throws kNotFound for an unknown id.
   virtual bool cancelTask(const Call& call, TaskId id) = 0;
+  /// Asks a pending or running task to pause: what runs may end or is interrupted, nothing new begins. False: it is
+  /// pausing or paused already. Throws kPrecondition, naming the state, from any other state, and kNotFound.
+  virtual bool pauseTask(const Call& call, TaskId id) = 0;
+  /// Asks a paused task to go on; false: it is resuming or running already. Throws as pauseTask.
+  virtual bool resumeTask(const Call& call, TaskId id) = 0;
+  /// Asks for a change of a pending, running or paused task (contract 5.6); the owner applies it and the state is the
+  /// old one again. Throws kInvalidArgument: nothing to change, a number below 1, slots above the largest node's, meta
+  /// not JSON; kPrecondition from any other state; kNotFound.
+  virtual void modifyTask(const Call& call, TaskId id, const proto::TaskModification& change) = 0;
 };
 
 }  // namespace disttask::storage

@@ -99,9 +99,26 @@ class SchedulerTable {
   virtual bool succeedTask(const Call& call, proto::Life owner, TaskId id) = 0;
   /// Cancels the pending and paused rows of a reverting task, at most `limit`; returns how many (design rule 11).
   virtual std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
-  /// Turns paused rows of a running task to pending, at most `limit`; returns how many. A node may pause a row just
-  /// after the task went on again (design rule 11).
-  virtual std::int64_t resumePausedSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
+  /// Pauses the pending rows of a pausing task, at most `limit`; returns how many (design rule 11).
+  virtual std::int64_t pausePendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
+  /// Turns paused rows of a task in `state` (resuming or running) to pending, at most `limit`; returns how many. In a
+  /// running one, because a node may pause a row just after the task went on again (design rule 11).
+  virtual std::int64_t resumePausedSubtasks(
+      const Call& call, proto::Life owner, TaskId id, TaskState state, std::int32_t limit
+  ) = 0;
+  /// Reads `modify_params` of a modifying task; nothing: it is not modifying. Text that is no such object, as somebody
+  /// else may write it, gives a change of nothing and the state running.
+  virtual std::optional<proto::ModifyParams> getModification(const Call& call, TaskId id) = 0;
+  /// Gives unfinished rows of a modifying task's step new slots, those of the lowest ordinals above `after`, at most
+  /// `limit`; returns the last ordinal looked at, or nothing when there are no more.
+  virtual std::optional<std::int32_t> modifySubtaskSlots(
+      const Call& call, proto::Life owner, TaskId id, std::int32_t slots, std::int32_t after, std::int32_t limit
+  ) = 0;
+  /// modifying → the state before, with the change in the task's columns and no modify_params; false: it is not
+  /// modifying any more.
+  virtual bool finishModification(
+      const Call& call, proto::Life owner, TaskId id, const proto::ModifyParams& params
+  ) = 0;
   /// Takes running rows of evicted or stopped nodes out of `running`, with the token seen, at most `limit`: pending or
   /// failed by bit 0 of the token, canceled or paused if the task is reverting or pausing; counts abnormal ends (design
   /// rules 9, 11). Returns how many.

@@ -1,0 +1,159 @@
+#include "disttask/base/error.hpp"
+#include "scheduler_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <functional>
+
+using namespace disttask;
+using namespace disttask::test;
+using proto::TaskModification;
+using proto::TaskState;
+
+namespace {
+
+std::string messageOf(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Exception& e) {
+    return e.error().message();
+  }
+  return "";
+}
+
+std::string slotsOf(SchedulerFixture& fixture) {
+  return fixture.text("select group_concat(concurrency order by step, ordinal) from tidb_background_subtask");
+}
+
+}  // namespace
+
+TEST_CASE("A pausing task's pending rows are paused, in a pausing task only", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto owner = fixture.takeRole();
+  const auto task = fixture.addTask("t", "running", 1);
+  const auto pending = fixture.addSubtask(task.id, 1, 1, "a", "pending");
+  const auto running = fixture.addSubtask(task.id, 1, 2, "a", "running", 7);
+  const auto done = fixture.addSubtask(task.id, 1, 3, "a", "succeed", 7);
+  CHECK(fixture.scheduler().pausePendingSubtasks(call, owner, task.id, 100) == 0);
+  CHECK(fixture.store()->clientTable().pauseTask(call, task.id));
+  CHECK(fixture.scheduler().pausePendingSubtasks(call, owner, task.id, 100) == 1);
+  CHECK(fixture.row(pending).state == "paused");
+  CHECK(fixture.row(running).state == "running");
+  CHECK(fixture.row(done).state == "succeed");
+}
+
+TEST_CASE("The scheduler pauses a task when its runs have ended, and resumes it", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  fixture.addNode("a");
+  const auto call = SchedulerFixture::call();
+  auto& client = fixture.store()->clientTable();
+  const auto task = fixture.addTask("t", "running", 1);
+  fixture.addSubtask(task.id, 1, 1, "a", "pending");
+  const auto running = fixture.addSubtask(task.id, 1, 2, "a", "running", 7);
+  REQUIRE(client.pauseTask(call, task.id));
+  LedScheduler led(fixture, "a");
+  led.round();
+  CHECK(fixture.task(task.id).state == TaskState::kPausing);
+  fixture.store().execute("update tidb_background_subtask set state='paused' where id=" + std::to_string(running));
+  led.round();
+  CHECK(fixture.task(task.id).state == TaskState::kPaused);
+  led.round();
+  CHECK(fixture.task(task.id).state == TaskState::kPaused);
+  CHECK_FALSE(client.pauseTask(call, task.id));
+
+  CHECK(client.resumeTask(call, task.id));
+  led.round();
+  CHECK(fixture.task(task.id).state == TaskState::kRunning);
+  for (const auto& row : fixture.rows(task.id)) CHECK(row.state == "pending");
+  CHECK_FALSE(client.resumeTask(call, task.id));
+}
+
+TEST_CASE(
+    "A modification reaches the task and its unfinished rows, and leaves the state as it was",
+    "[db][scheduler][changes]"
+) {
+  SchedulerFixture fixture;
+  fixture.addNode("a");
+  const auto call = SchedulerFixture::call();
+  const auto* state = GENERATE("running", "paused");
+  const auto task = fixture.addTask("t", state, 2);
+  fixture.addSubtask(task.id, 1, 1, "a", "succeed", 7);
+  fixture.addSubtask(task.id, 2, 1, "a", "succeed", 7);
+  fixture.addSubtask(task.id, 2, 2, "a", "running", 7);
+  fixture.addSubtask(task.id, 2, 3, "a", "pending");
+  fixture.addSubtask(task.id, 2, 4, "a", "paused");
+  fixture.store()->clientTable().modifyTask(
+      call, task.id, {.slots = 4, .max_nodes = 3, .priority = 9, .meta = R"({"job":2})"}
+  );
+  CHECK(fixture.task(task.id).state == TaskState::kModifying);
+  LedScheduler led(fixture, "a");
+  led.round();
+  const auto after = fixture.task(task.id);
+  CHECK(toString(after.state) == state);
+  CHECK(after.slots == 4);
+  CHECK(after.max_nodes == 3);
+  CHECK(after.priority == 9);
+  CHECK(after.meta == R"({"job":2})");
+  CHECK(slotsOf(fixture) == "2,2,4,4,4");
+  CHECK(fixture.text("select modify_params is null from tidb_global_task") == "1");
+}
+
+TEST_CASE("New slots are written in bounded batches, and by the owner only", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto former = fixture.takeRole("a");
+  const auto owner = fixture.takeRole("b");
+  auto& table = fixture.scheduler();
+  const auto task = fixture.addTask("t", "modifying", 1);
+  for (int i = 1; i <= 5; ++i) fixture.addSubtask(task.id, 1, i, "a", "pending");
+  CHECK_FALSE(messageOf([&] { table.modifySubtaskSlots(call, former, task.id, 4, 0, 2); }).empty());
+  CHECK(slotsOf(fixture) == "2,2,2,2,2");
+  auto after = table.modifySubtaskSlots(call, owner, task.id, 4, 0, 2);
+  CHECK(after == 2);
+  CHECK(slotsOf(fixture) == "4,4,2,2,2");
+  while (after) after = table.modifySubtaskSlots(call, owner, task.id, 4, *after, 2);
+  CHECK(slotsOf(fixture) == "4,4,4,4,4");
+  fixture.store().execute("update tidb_global_task set state='running'");
+  CHECK_FALSE(table.modifySubtaskSlots(call, owner, task.id, 3, 0, 2));
+  CHECK_FALSE(table.getModification(call, task.id));
+}
+
+TEST_CASE("Two owners that finish one modification change the task once", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto owner = fixture.takeRole();
+  const auto task = fixture.addTask("t", "running", 1);
+  fixture.store()->clientTable().modifyTask(call, task.id, {.slots = 3, .max_nodes = {}, .priority = {}, .meta = {}});
+  const auto params = fixture.scheduler().getModification(call, task.id).value();
+  CHECK(fixture.scheduler().finishModification(call, owner, task.id, params));
+  fixture.store().execute("update tidb_global_task set concurrency=1");
+  CHECK(fixture.scheduler().finishModification(call, owner, task.id, params));  // in the state before: done
+  CHECK(fixture.task(task.id).slots == 1);
+}
+
+TEST_CASE("Pause, resume and modify refuse other states, and say which it is", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  auto& client = fixture.store()->clientTable();
+  const auto task = fixture.addTask("t", "succeed", -2);
+  const auto name = "task id:" + std::to_string(task.id.value());
+  const TaskModification slots{.slots = 2, .max_nodes = {}, .priority = {}, .meta = {}};
+  CHECK(messageOf([&] {
+          client.pauseTask(call, task.id);
+        }) == name + " is succeed; only a pending or running task can be paused");
+  CHECK(messageOf([&] {
+          client.resumeTask(call, task.id);
+        }) == name + " is succeed; only a paused task can be resumed");
+  CHECK(messageOf([&] {
+          client.modifyTask(call, task.id, slots);
+        }) == name + " is succeed; only a pending, running or paused task can be modified");
+  CHECK(messageOf([&] { client.pauseTask(call, proto::TaskId(999)); }) == "task id:999 does not exist");
+  CHECK(messageOf([&] { client.modifyTask(call, task.id, {}); }) == "nothing to change was named");
+  CHECK(messageOf([&] {
+          client.modifyTask(call, task.id, {.slots = 0, .max_nodes = {}, .priority = {}, .meta = {}});
+        }) == "slots must be at least 1, not 0");
+  CHECK(messageOf([&] {
+          client.modifyTask(call, task.id, {.slots = {}, .max_nodes = {}, .priority = {}, .meta = "{"});
+        }).find("task meta is not JSON") == 0);
+}
