@@ -34,6 +34,14 @@ std::chrono::seconds atLeastOneSecond(std::chrono::milliseconds value) {
   return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(value));
 }
 
+/// The limit of one hung call. A run that waits in one when it is cancelled, at two thirds of the lease, must come back
+/// before the process ends for it, 2 s before the lease does; yet it stays above the wait for a row lock (3 s), so that
+/// no statement is applied whose client has given up.
+std::chrono::seconds readTimeout(std::chrono::milliseconds wanted, std::chrono::milliseconds lease) {
+  const auto before_exit = std::chrono::floor<std::chrono::seconds>(lease / 3) - std::chrono::seconds(3);
+  return std::min(atLeastOneSecond(wanted), std::max(before_exit, std::chrono::seconds(5)));
+}
+
 }  // namespace
 
 settings::HostFacts hostFacts() {
@@ -52,7 +60,7 @@ storage::mysql::StoreSettings toStoreSettings(
   to.connect.password = toPassword(store.password, facts);
   to.connect.tls = toTls(store.tls);
   to.connect.connect_timeout = atLeastOneSecond(store.connect_timeout);
-  to.connect.read_timeout = atLeastOneSecond(store.read_timeout);
+  to.connect.read_timeout = readTimeout(store.read_timeout, lease);
   to.connect.write_timeout = to.connect.read_timeout;
   to.schema = store.schema;
   to.pool_size = static_cast<std::size_t>(store.pool.max_connections);

@@ -1,4 +1,5 @@
 #include "csv_scene.hpp"
+#include "private_server.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -7,28 +8,6 @@
 using namespace disttask;
 using namespace disttask::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// A server of its own that a test may stop; data and server are gone at the end.
-class PrivateServer {
- public:
-  PrivateServer() { run("start"); }
-  ~PrivateServer() { (void)runProgram({PRIVATE_MARIADB, "remove", path()}); }
-  void start() const { run("start"); }
-  void stop() const { run("stop"); }
-  [[nodiscard]] std::string socket() const { return path() + "/s.sock"; }
-
- private:
-  [[nodiscard]] std::string path() const { return (folder_ / "db").string(); }
-  void run(const std::string& command) const {
-    const auto result = runProgram({PRIVATE_MARIADB, command, path()});
-    if (result.exit_code != 0) FAIL(command << ": " << result.err);
-  }
-  TempDir folder_;
-};
-
-}  // namespace
 
 TEST_CASE(
     "Daemons wait for a store that is not there at start, and when it is away for 20 s on the way they stay alive and "

@@ -2,13 +2,36 @@
 
 namespace disttask::executor {
 
+namespace {
+
+/// True for causes after which a store call of the run would only hold it up: the store may be away, and a run that
+/// waits for it would look like one that ignores its cancel when the lease ends; or the row is somebody else's.
+bool endsCalls(runtime::CancelCause cause) noexcept {
+  switch (cause) {
+    case runtime::CancelCause::kLeaseLost:
+    case runtime::CancelCause::kDeadline:
+    case runtime::CancelCause::kClosed:
+    case runtime::CancelCause::kSubtaskMoved:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 SubtaskRun::SubtaskRun(NodeServices& node, storage::TaskTable& table, proto::SubtaskId id, bool idempotent)
     : node_(node),
       table_(table),
       id_(id),
       idempotent_(idempotent),
       run_token_(table.liveToken(id)),
-      token_(source_.token()) {}
+      token_(source_.token()),
+      calls_(node.vanish.token()) {}
+
+storage::Call SubtaskRun::call() const {
+  return {calls_.token(), runtime::Deadline(node_.clock, node_.settings.call_timeout)};
+}
 
 bool SubtaskRun::sleepFor(runtime::Duration duration) {
   return runtime::Wakeup(node_.clock).waitFor(token_, duration) != runtime::WakeReason::kCancelled;
@@ -26,7 +49,7 @@ proto::SubtaskSummary SubtaskRun::progress() const noexcept {
 
 std::string SubtaskRun::getCheckpoint() {
   try {
-    return table_.getSubtaskCheckpoint(node_.call(), id_);
+    return table_.getSubtaskCheckpoint(call(), id_);
   } catch (...) {
     store_failed_ = true;
     throw;
@@ -37,7 +60,7 @@ void SubtaskRun::putCheckpoint(const std::string& checkpoint) {
   auto outcome = proto::TransitionOutcome::kLost;
   try {
     // Not the run's own token: a run that is cancelled may still keep how far it came; the run token guards the write.
-    outcome = table_.updateSubtaskCheckpoint(node_.call(), node_.settings.exec_id, id_, checkpoint);
+    outcome = table_.updateSubtaskCheckpoint(call(), node_.settings.exec_id, id_, checkpoint);
   } catch (const Exception& e) {
     store_failed_ = e.error().code() != ErrorCode::kStoreContent;
     throw;
@@ -52,6 +75,7 @@ void SubtaskRun::interrupt(runtime::CancelCause cause) noexcept {
   std::int64_t never = 0;
   cancelled_at_ns_.compare_exchange_strong(never, node_.clock.now().time_since_epoch().count());
   source_.cancel(cause);
+  if (endsCalls(cause)) calls_.cancel(cause);  // last: whoever is thrown out of a call finds the cause
 }
 
 std::optional<runtime::TimePoint> SubtaskRun::cancelledAt() const noexcept {

@@ -30,7 +30,8 @@ class SubtaskRun final : public plugin::RunContext {
   [[nodiscard]] bool idempotent() const noexcept { return idempotent_; }
   /// True if a checkpoint of this run could not be read or written because the store failed.
   [[nodiscard]] bool metStoreFailure() const noexcept { return store_failed_; }
-  /// Cancels the run if this cause may (design rule 12).
+  /// Cancels the run if this cause may (design rule 12). Its store calls go on, so that it can keep how far it came,
+  /// unless the cause says that the store or the row is out of reach.
   void interrupt(runtime::CancelCause cause) noexcept;
   /// Returns when the run was cancelled; nothing while it was not.
   [[nodiscard]] std::optional<runtime::TimePoint> cancelledAt() const noexcept;
@@ -50,6 +51,8 @@ class SubtaskRun final : public plugin::RunContext {
   std::string last_summary;
 
  private:
+  [[nodiscard]] storage::Call call() const;
+
   NodeServices& node_;
   storage::TaskTable& table_;
   const proto::SubtaskId id_;
@@ -57,6 +60,7 @@ class SubtaskRun final : public plugin::RunContext {
   const proto::RunToken run_token_;
   runtime::CancelSource source_;
   const runtime::CancelToken token_;
+  runtime::CancelSource calls_;  ///< of its store calls; ends with the node
   std::atomic<std::int64_t> rows_{0};
   std::atomic<std::int64_t> bytes_{0};
   std::atomic<std::int64_t> read_bytes_{0};

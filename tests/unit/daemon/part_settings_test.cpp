@@ -1,5 +1,7 @@
 #include "part_settings.hpp"
 
+#include "store_settings.hpp"
+
 #include <catch2/catch.hpp>
 
 using namespace disttask;
@@ -46,4 +48,14 @@ TEST_CASE("Runs are cancelled before the process is ended, however short the lea
     CHECK(to.exit_margin <= 2s);
     CHECK(to.address == "127.0.0.1:7");
   }
+}
+
+TEST_CASE("A hung store call ends before the process must end for the run that waits in it") {
+  settings::StoreSettings store;
+  REQUIRE(store.read_timeout == 10s);
+  CHECK(toStoreSettings(store, {}, 30s).connect.read_timeout == 7s);
+  CHECK(toStoreSettings(store, {}, 60s).connect.read_timeout == 10s);  // as asked for
+  CHECK(toStoreSettings(store, {}, 3s).connect.read_timeout == 5s);    // above the wait for a row lock
+  store.read_timeout = 2s;
+  CHECK(toStoreSettings(store, {}, 30s).connect.read_timeout == 2s);
 }

@@ -258,7 +258,9 @@ TEST_CASE("A silent life elsewhere is evicted after its lease and a second, not 
   CHECK(leases.nodes.get().instance_uuid == lease->node().instance_uuid);
 }
 
-TEST_CASE("A copied state directory, another boot or a lost UUID is another instance", "[executor][lease]") {
+TEST_CASE(
+    "A copied state directory, another boot, a lost UUID or a lost lock file is another instance", "[executor][lease]"
+) {
   Leases leases;
   {
     const auto first = leases.make();
@@ -273,6 +275,11 @@ TEST_CASE("A copied state directory, another boot or a lost UUID is another inst
   }
   SECTION("lost UUID") {
     std::filesystem::remove(leases.dir / "state" / "instance");
+  }
+  SECTION("lost lock file") {
+    std::filesystem::rename(
+        leases.dir / "state" / "lock", leases.dir / "old"
+    );  // kept, so that its inode is not reused
   }
   const auto second = leases.make();
   CHECK(leases.acquire(*second, 10s) == "waiting");

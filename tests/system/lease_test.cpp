@@ -1,0 +1,81 @@
+// What a daemon does when it cannot keep its lease, or cannot work safely on its server.
+#include "private_server.hpp"
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+using namespace disttask;
+using namespace disttask::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A node that lets the example hurt it.
+NodeOptions harmfulNode(const std::string& lease) {
+  NodeOptions options;
+  options.lease = lease;
+  options.more = fmt::format("plugins:\n  list: [{}]\n  config:\n    example: {{allow_harm: true}}\n", EXAMPLE_PLUGIN);
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("A run that ignores its cancel ends the daemon with 75 before the lease ends when it cannot be renewed") {
+  const PrivateServer server;
+  SystemCluster cluster(server.socket());
+  cluster.installSchema();
+  auto node = cluster.startReady(harmfulNode("12s"));
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"hang_at": 1})"}).exit_code == 0
+  );
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
+  server.stop();
+  const auto gone = runtime::systemClock().now();
+  const auto end = node.process->wait(20s);
+  const auto took = runtime::systemClock().now() - gone;
+  INFO(node.process->errors());
+  REQUIRE(end);
+  CHECK(end->exit_code == 75);
+  CHECK(took < 12s);  // the last renewal was confirmed before the server was gone
+  CHECK(took > 2s);   // not before two thirds of the lease
+  CHECK_THAT(
+      node.process->errors(),
+      Catch::Contains("two thirds of the lease have passed") && Catch::Contains("the process must end")
+  );
+}
+
+TEST_CASE("A daemon whose runs obey their cancel outlives a store that is away for longer than its lease") {
+  const PrivateServer server;
+  SystemCluster cluster(server.socket());
+  cluster.installSchema();
+  auto node = cluster.startReady({.lease = "3s"});
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 4000})"}).exit_code ==
+      0
+  );
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
+  server.stop();
+  REQUIRE(node.process->waitForText("runs are cancelled"));
+  CHECK_FALSE(eventually(4s, [&] { return !node.process->isRunning(); }));
+  server.start();
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
+  INFO(node.process->errors());
+  CHECK(result.exit_code == 0);
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("disttaskd ends with 78 and says why when the server's binary log does not allow its sessions") {
+  const PrivateServer server({"--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"});
+  SystemCluster cluster(server.socket());
+  cluster.installSchema();
+  cluster.execute("set global binlog_format = 'STATEMENT'");
+  auto node = cluster.start({});
+  const auto end = node.process->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 78);
+  CHECK_THAT(node.process->errors(), Catch::Contains("binlog_format=STATEMENT does not allow READ COMMITTED"));
+}
