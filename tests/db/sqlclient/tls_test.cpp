@@ -253,9 +253,7 @@ TEST_CASE("Connection by TLS verifies the authority and the host, and its sessio
        "--port=" + std::to_string(port),
        "--ssl-ca=" + certificates.path("ca.pem"),
        "--ssl-cert=" + certificates.path("server.pem"),
-       "--ssl-key=" + certificates.path("server.key"),
-       "--log-bin=binlog",
-       "--server-id=1"}
+       "--ssl-key=" + certificates.path("server.key")}
   );
   const auto root = Connection::open(server.bySocket());
   root->execute("create user 'tls'@'127.0.0.1' identified by 'hunter2'");
@@ -274,20 +272,35 @@ TEST_CASE("Connection by TLS verifies the authority and the host, and its sessio
   const auto wrong_name = errorOf([&] { Connection::open(verified(certificates.path("ca.pem"), "localhost", port)); });
   CHECK(wrong_name.code() == ErrorCode::kStoreSessionUnfit);
 
-  // A server whose binary log does not allow READ COMMITTED would fail each write (1665).
-  root->execute("set global binlog_format = 'STATEMENT'");
-  const auto unfit = errorOf([&] { Connection::open(server.bySocket()); });
-  CHECK(unfit.code() == ErrorCode::kStoreSessionUnfit);
-  CHECK(unfit.message().find("binlog_format=STATEMENT") != std::string::npos);
-  root->execute("set global binlog_format = 'ROW'");
-  CHECK_NOTHROW(Connection::open(server.bySocket()));
-
   // Of two endpoints the one that takes writes is used; a read-only one only where there is no other.
   root->execute("set global read_only = 1");
   auto both = server.bySocket();
   both.endpoints.push_back({"127.0.0.1", port, ""});
   CHECK(Connection::open(both)->endpoint().toString() == both.endpoints[0].toString());
   root->execute("set global read_only = 0");
+}
+
+TEST_CASE("A server whose binary log takes statements is refused, and a write that it refuses is named an unfit session"
+) {
+  sqlclient::initializeDriver();
+  const PrivateServer server({"--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"});
+  const auto root = Connection::open(server.bySocket());
+  root->execute("create database d");
+  root->execute("create table d.t (id int primary key)");
+  // Each write would fail, so the session is not used at all.
+  root->execute("set global binlog_format = 'STATEMENT'");
+  const auto refused = errorOf([&] { Connection::open(server.bySocket()); });
+  CHECK(refused.code() == ErrorCode::kStoreSessionUnfit);
+  CHECK(refused.message().find("binlog_format=STATEMENT") != std::string::npos);
+  // A session that was good when it was made, and is not any more.
+  root->execute("set session binlog_format = 'STATEMENT'");
+  const auto unfit = errorOf([&] { root->execute("insert into d.t values (1)"); });
+  CHECK(unfit.storeNumber() == 1665);
+  CHECK(unfit.code() == ErrorCode::kStoreSessionUnfit);
+  CHECK(unfit.reaction() == Reaction::kBackOff);
+  root->execute("set global binlog_format = 'ROW'");
+  const auto good = Connection::open(server.bySocket());
+  CHECK(good->execute("insert into d.t values (1)") == 1);
 }
 
 TEST_CASE("Connection leaves a server that became read-only when another endpoint is configured") {
