@@ -131,8 +131,9 @@ void StepRun::mustDrive() noexcept {
 }
 
 void StepRun::concluded(RunWrites writes, RunWritesResult result) noexcept {
-  if (writes.start) concludeStart(writes.start->id, result.start);
+  // In this order: a finish that has to be written again must find a thread before the next run takes it.
   if (writes.finish) concludeFinish(std::move(*writes.finish), *result.finish);
+  if (writes.start) concludeStart(writes.start->id, result.start);
 }
 
 void StepRun::concludeStart(proto::SubtaskId id, const std::optional<storage::RunWriteResult>& result) {
