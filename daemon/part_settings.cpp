@@ -51,6 +51,11 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   to.subtask_check_interval = settings.polling.subtask_interval;
   to.max_check_interval = settings.polling.max_interval;
   to.stop_deadline = settings.node.stop_timeout;
+  // A run may wait for the store when it is cancelled at two thirds of the lease. Its call must be over before the
+  // process would be ended: else an outage ends daemons whose runs obey.
+  const auto longest_call = std::max<runtime::Duration>(std::chrono::seconds(1), settings.node.lease / 8);
+  to.call_timeout = std::min<runtime::Duration>(to.call_timeout, longest_call);
+  to.max_abnormal_ends = settings.node.max_abnormal_ends;
   // Beside a live TiDB other nodes may know types that we do not.
   to.fail_unknown_types = settings.store.schema != "mysql";
   return to;
@@ -68,6 +73,7 @@ scheduler::SchedulerSettings toSchedulerSettings(const settings::Settings& setti
   scheduler::SchedulerSettings to;
   to.enabled = settings.scheduler.enabled;
   to.max_tasks_at_once = settings.scheduler.max_tasks;
+  to.max_abnormal_ends = settings.node.max_abnormal_ends;
   to.lease = settings.node.lease;
   to.renew_interval = settings.node.lease / 3;
   return to;

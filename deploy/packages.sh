@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one list of Debian 12 packages, by purpose, and the one way to install them.
-#   packages.sh list    [build|run|test|lint|demo …]   prints them
-#   packages.sh install [build|run|test|lint|demo …]   installs those that are missing (as root, or through sudo)
+#   packages.sh list    [build|run|test|fault|lint|demo …]   prints them
+#   packages.sh install [build|run|test|fault|lint|demo …]   installs those that are missing (as root, or through sudo)
 # Without a purpose: all.
 set -euo pipefail
 
@@ -9,13 +9,14 @@ build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev 
   nlohmann-json3-dev libsystemd-dev libcsv-dev zlib1g-dev)
 run=(libmysqlcppconn7v5 libfmt9 libyaml-cpp0.7 libspdlog1.10 libsystemd0 libcsv3 zlib1g)
 test=(catch2 libbenchmark-dev mariadb-server mariadb-client python3 systemd openssl procps)
+fault=(faketime mariadb-server mariadb-client python3)
 lint=(clang-format clang-tidy shellcheck yamllint)
 demo=(mariadb-server mariadb-client ieee-data procps)
 
 usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 command=${1:-}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- build run test lint demo
+[ $# -gt 0 ] || set -- build run test fault lint demo
 
 wanted=()
 for purpose in "$@"; do
@@ -23,9 +24,10 @@ for purpose in "$@"; do
     build) wanted+=("${build[@]}") ;;
     run) wanted+=("${run[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    fault) wanted+=("${fault[@]}") ;;
     lint) wanted+=("${lint[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, lint or demo" >&2; usage ;;
+    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, fault, lint or demo" >&2; usage ;;
   esac
 done
 

@@ -84,10 +84,11 @@ std::string dumpNode(const NodeSettings& node) {
   text += fmt::format("  listen: {}\n", quoted(node.listen));
   if (!node.advertise.empty()) text += fmt::format("  advertise: {}\n", quoted(node.advertise));
   return text + fmt::format(
-                    "  state_dir: {}\n  lease: {}\n  stop_timeout: {}\n",
+                    "  state_dir: {}\n  lease: {}\n  stop_timeout: {}\n  max_abnormal_ends: {}\n",
                     quoted(node.state_dir),
                     formatDuration(node.lease),
-                    formatDuration(node.stop_timeout)
+                    formatDuration(node.stop_timeout),
+                    node.max_abnormal_ends
                 );
 }
 

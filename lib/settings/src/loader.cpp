@@ -105,6 +105,7 @@ void readNode(const YamlNode* node, Problems& problems, const HostFacts& facts, 
     section.problem("state_dir", "value '" + settings.state_dir + "', expected an absolute path");
   section.readDuration("lease", seconds(3), hours(1), settings.lease);
   section.readDuration("stop_timeout", milliseconds(0), hours(24), settings.stop_timeout);
+  section.readInt("max_abnormal_ends", 1, 1'000'000, settings.max_abnormal_ends);
 }
 
 void readPolling(const YamlNode* node, Problems& problems, PollingSettings& settings) {

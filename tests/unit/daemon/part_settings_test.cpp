@@ -15,7 +15,8 @@ settings::Settings minimal() {
   facts.cpu_count = 3;
   facts.memory_bytes = 1 << 30;
   return settings::parseSettings(
-             "store: {socket: /s}\npolling: {task_interval: 100ms, max_interval: 5s}\nscheduler: {max_tasks: 4}\n",
+             "node: {max_abnormal_ends: 7}\nstore: {socket: /s}\npolling: {task_interval: 100ms, max_interval: "
+             "5s}\nscheduler: {max_tasks: 4}\n",
              "f",
              facts
   )
@@ -32,6 +33,8 @@ TEST_CASE("Settings reach the executor and the scheduler") {
   CHECK(executor.subtask_check_interval == 300ms);
   CHECK(executor.max_check_interval == 5s);
   CHECK(executor.fail_unknown_types);
+  CHECK(executor.max_abnormal_ends == 7);
+  CHECK(toSchedulerSettings(minimal()).max_abnormal_ends == 7);
   CHECK(toSchedulerSettings(minimal()).max_tasks_at_once == 4);
   auto shared = minimal();
   shared.store.schema = "mysql";
@@ -45,6 +48,8 @@ TEST_CASE("Runs are cancelled before the process is ended, however short the lea
     const auto to = toLeaseSettings(settings.node, {}, "127.0.0.1:7", {{"t", "1"}});
     CHECK(to.renew_every == lease / 3);
     CHECK(to.lease - to.exit_margin > to.lease * 2 / 3);
+    // A call of a run to the store that was sent just before the cancel is over, and the run may return.
+    CHECK(to.lease * 2 / 3 + toExecutorSettings(settings).call_timeout <= to.lease - to.exit_margin + 500ms);
     CHECK(to.exit_margin <= 2s);
     CHECK(to.address == "127.0.0.1:7");
   }

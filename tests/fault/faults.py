@@ -1,0 +1,229 @@
+"""Does what a plan says, each fault on a thread of its own, and remembers what an auditor must excuse."""
+
+import threading
+import time
+import traceback
+
+import gate
+
+PATTERNS = {
+    "start": r"^\s*update tidb_background_subtask.*'running'",
+    "finish": r"^\s*update tidb_background_subtask.*'succeed'",
+    "commit": r"^\s*commit|commit\s*;?\s*$",
+    "any write": r"^\s*(update|insert|delete|commit)",
+}
+
+
+class Faults:
+    """Runs faults; `counts` says how many of each kind took place, `meddled` which subtasks' running rows were changed behind their node."""
+
+    def __init__(self, pair, gates, nodes, load, log):
+        self.pair = pair
+        self.gates = gates
+        self.nodes = {node.name: node for node in nodes}
+        self.load = load
+        self.log = log
+        self.counts = {}
+        self.nothing = {}  # kinds that found nothing to do
+        self.meddled = set()
+        self.errors = []
+        self.threads = []
+        self.lock = threading.Lock()
+
+    def run(self, fault):
+        thread = threading.Thread(target=self._guard, args=(fault,), daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def join(self, limit):
+        end = time.monotonic() + limit
+        for thread in self.threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self.threads)
+
+    def _guard(self, fault):
+        try:
+            did = getattr(self, "_" + fault.kind)(self.nodes.get(fault.node), fault)
+            with self.lock:
+                where = self.nothing if did is False else self.counts
+                where[fault.kind] = where.get(fault.kind, 0) + 1
+        except Exception:  # pylint: disable=broad-except  # reported: a runner that fails is no proof
+            self.errors.append(f"{fault}: {traceback.format_exc()}")
+
+    # --- nodes ---
+
+    def _kill(self, node, fault):
+        node.kill()
+        time.sleep(fault.seconds)
+        node.start()
+
+    _kill_long = _kill
+
+    def _stop(self, node, fault):
+        code = node.stop()
+        if code is None:
+            self.errors.append(f"{node.name} did not end at SIGTERM")
+            node.kill()
+        elif code not in (0, 75, -9):
+            self.errors.append(f"{node.name} ended with {code} at SIGTERM")
+        time.sleep(fault.seconds)
+        node.start()
+
+    def _freeze(self, node, fault):
+        life = node.freeze()
+        if life is None:
+            return False
+        time.sleep(fault.seconds)
+        node.thaw(life)
+        return True
+
+    _freeze_short = _freeze
+
+    def _clock_step(self, node, fault):
+        node.step_clock(int(fault.detail))
+
+    # --- gates ---
+
+    def _gate_cut(self, node, fault):
+        self.gates.cut(node.name)
+        time.sleep(fault.seconds)
+        self._restore(node)
+
+    _gate_cut_long = _gate_cut
+
+    def _restore(self, node):
+        # A switch of the store has all gates closed and opens them itself.
+        with self.pair.lock:
+            self.gates.restore(node.name)
+
+    def _gate_reset(self, node, fault):
+        self.gates.cut(node.name, refuse=False)
+
+    def _gate_mute(self, node, fault):
+        which, end = fault.detail.split()
+        self.gates.mute(node.name, *(["c2s", "s2c"] if which == "both" else [which]))
+        time.sleep(fault.seconds)
+        if end == "cut":
+            self.gates.cut(node.name, refuse=False)
+        self._restore(node)
+
+    def _gate_delay(self, node, fault):
+        self.gates.delay(node.name, float(fault.detail))
+        time.sleep(fault.seconds)
+        self.gates.delay(node.name, 0.0)
+
+    def _trap(self, node, fault, kind):
+        trap = gate.Trap(kind, PATTERNS[fault.detail], times=2, hold_for=fault.seconds)
+        self.gates.trap(node.name, trap)
+        time.sleep(fault.seconds)
+        self.gates.disarm(node.name, trap)
+        return trap
+
+    def _drop_answer(self, node, fault):
+        return self._trap(node, fault, "drop_answer").done > 0
+
+    def _hold(self, node, fault):
+        return self._trap(node, fault, "hold").done > 0
+
+    # --- the store ---
+
+    def _store_restart(self, _, fault):
+        self.pair.restart(kill=False, pause=fault.seconds)
+
+    def _store_kill(self, _, fault):
+        self.pair.restart(kill=True, pause=fault.seconds)
+
+    _store_kill_long = _store_kill
+
+    def _failover(self, _, fault):
+        def before():
+            for name in self.nodes:
+                self.gates.cut(name)
+
+        def after(port):
+            self.gates.retarget(port)
+            for name in self.nodes:
+                self.gates.restore(name)
+
+        self.pair.switch(before, after)
+
+    def _read_only(self, _, fault):
+        # Held throughout: a restart would end it early.
+        with self.pair.lock:
+            self.pair.read_only(True)
+            time.sleep(fault.seconds)
+            self.pair.read_only(False)
+
+    # --- rows, as an operator or DXF's owner may change them ---
+
+    def _meta_row(self, node, fault):
+        self.pair.sql(f"delete from dist_framework_meta where host='{node.name}'")
+
+    def _pick(self, fault, states):
+        """Returns a subtask (id, node, state, task) of a task that is running, by the number of the plan."""
+        rows = self.pair.sql(
+            "select s.id, s.exec_id, s.state, s.task_key from tidb_background_subtask s join tidb_global_task t on t.id=s.task_key "
+            f"where s.state in ({states}) and t.state='running' order by s.id limit 200")
+        return rows[int(fault.detail) % len(rows)] if rows else None
+
+    def _rows_moved(self, _, fault):
+        """Gives a row to another node, be it running or not."""
+        row = self._pick(fault, "'running'" if int(fault.detail) % 2 else "'pending'")
+        if row is None:
+            return False
+        others = sorted(name for name in self.nodes if name != row[1])
+        if row[2] == "running":
+            self.meddled.add(int(row[0]))
+        to = others[int(fault.detail) % len(others)]
+        self.pair.sql(f"update tidb_background_subtask set exec_id='{to}' where id={row[0]} and exec_id='{row[1]}' and state='{row[2]}'")
+        return True
+
+    def _rows_paused(self, _, fault):
+        """Pauses a node's rows of a task that goes on running: a node's pause that came late."""
+        row = self._pick(fault, "'running','pending'")
+        if row is None:
+            return False
+        rows = self.pair.sql(f"select id from tidb_background_subtask where task_key='{row[3]}' and exec_id='{row[1]}' and state='running'")
+        self.meddled.update(int(each[0]) for each in rows)
+        rows = self.pair.sql(
+            f"update tidb_background_subtask set state='paused' where task_key='{row[3]}' and exec_id='{row[1]}' and state='running' and id in "
+            f"({','.join([each[0] for each in rows] + ['0'])});"
+            f"update tidb_background_subtask set state='paused' where task_key='{row[3]}' and exec_id='{row[1]}' and state='pending'")
+        return True
+
+    def _rows_cancelled(self, _, fault):
+        """Cancels one row of a running task: the task must revert."""
+        row = self._pick(fault, "'running','pending'")
+        if row is None:
+            return False
+        self.load.spoil(int(row[3]), "a row of it was cancelled by hand")
+        if row[2] == "running":
+            self.meddled.add(int(row[0]))
+        self.pair.sql(f"update tidb_background_subtask set state='canceled' where id={row[0]} and state='{row[2]}'")
+        return True
+
+    def _task(self, fault, states):
+        rows = self.pair.sql(f"select id, task_key from tidb_global_task where state in ({states}) order by id limit 50")
+        return rows[int(fault.detail) % len(rows)] if rows else None
+
+    def _task_cancelled(self, _, fault):
+        task = self._task(fault, "'pending','running'")
+        if task is None:
+            return False
+        self.load.spoil(int(task[0]), "it was cancelled")
+        with self.pair.lock:
+            self.load.ctl(["task", "cancel", task[1]])
+        return True
+
+    def _task_paused(self, _, fault):
+        """Pauses a task as an operator does, its pending rows as the owner does, and lets it run on however far the pause has come."""
+        task = self._task(fault, "'running'")
+        if task is None:
+            return False
+        self.pair.sql(f"update tidb_global_task set state='pausing', state_update_time=now() where id={task[0]} and state='running'")
+        time.sleep(fault.seconds / 2)
+        self.pair.sql(f"update tidb_background_subtask set state='paused' where task_key='{task[0]}' and state='pending' and exists "
+                      f"(select 1 from tidb_global_task where id={task[0]} and state='pausing')")
+        time.sleep(fault.seconds / 2)
+        self.pair.sql(f"update tidb_global_task set state='running', state_update_time=now() where id={task[0]} and state in ('pausing','paused')")
+        return True

@@ -1,0 +1,100 @@
+"""Keeps a number of tasks of many kinds under way, and knows what each must come to."""
+
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+
+ENDED = ("succeed", "failed", "reverted", "cancelled")
+
+# Name, weight, meta. Times in milliseconds; `flags` go to task submit.
+KINDS = [
+    ("quick", 4, {"subtasks": 120, "jitter_ms": 15}, ["--parallel", "auto"]),
+    ("serial", 2, {"subtasks": 25, "sleep_ms": 20, "jitter_ms": 60}, []),
+    ("steps", 4, {"subtasks": 30, "steps": 3, "sleep_ms": 30, "jitter_ms": 120}, ["--parallel", "2"]),
+    ("slow", 2, {"subtasks": 6, "sleep_ms": 1500, "jitter_ms": 2000, "checkpoints": 300}, ["--slots", "2"]),
+    ("checkpoints", 2, {"subtasks": 20, "sleep_ms": 400, "jitter_ms": 300, "checkpoints": 50}, ["--parallel", "3"]),
+    ("once", 2, {"subtasks": 20, "sleep_ms": 100, "jitter_ms": 300, "idempotent": False}, ["--parallel", "2"]),
+    ("fails", 1, {"subtasks": 30, "sleep_ms": 50, "jitter_ms": 100, "fail_at": 17}, ["--parallel", "2"]),
+    ("kills", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "kill_at": 7, "times": 2}, ["--parallel", "2"]),
+    ("retries", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "retry_at": 5, "times": 3}, ["--parallel", "2"]),
+]
+
+
+class Load:
+    """Submits through disttaskctl on a thread of its own."""
+
+    def __init__(self, pair, build, seed, at_once, log):
+        self.pair = pair
+        self.build = build
+        self.rng = random.Random(f"load {seed}")
+        self.at_once = at_once
+        self.log = log
+        self.tasks = {}  # id → {key, kind, meta}
+        self.spoiled = {}  # id → why it need not succeed
+        self.refused = []
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def ctl(self, arguments, limit=30):
+        environment = dict(os.environ, DISTTASK_STORE=self.pair.dsn())
+        return subprocess.run([f"{self.build}/daemon/ctl/disttaskctl", *arguments], capture_output=True, text=True, timeout=limit,
+                              env=environment, check=False)
+
+    def spoil(self, task_id, why):
+        self.spoiled.setdefault(task_id, why)
+
+    def submit(self, kind, meta, flags):
+        """Submits a task and returns its id; the same key again and again until it is in."""
+        key = f"{kind}-{len(self.tasks) + 1}"
+        while True:
+            with self.pair.lock:
+                try:
+                    result = self.ctl(["task", "submit", "--type", "chaos", "--key", key, "--if-absent", "--meta", json.dumps(meta), *flags,
+                                       "-o", "json"])
+                except subprocess.TimeoutExpired:
+                    continue
+            if result.returncode == 0:
+                task_id = int(json.loads(result.stdout)["id"])
+                self.tasks[task_id] = {"key": key, "kind": kind, "meta": meta}
+                return task_id
+            if result.returncode not in (1, 69):
+                self.refused.append(f"{key}: {result.returncode} {result.stderr}")
+                return None
+            if self.stopping.wait(0.3):
+                return None
+
+    def unfinished(self):
+        rows = self.pair.sql("select id from tidb_global_task where state not in ('succeed','failed','reverted','cancelled')")
+        return {int(row[0]) for row in rows}
+
+    def start(self):
+        self.thread.start()
+
+    def _run(self):
+        weights = [kind[1] for kind in KINDS]
+        while not self.stopping.is_set():
+            try:
+                room = self.at_once - len(self.unfinished())
+                for _ in range(max(0, room)):
+                    name, _, meta, flags = self.rng.choices(KINDS, weights)[0]
+                    meta = dict(meta, subtasks=max(1, int(meta["subtasks"] * self.rng.uniform(0.4, 1.4))))
+                    self.submit(name, meta, flags)
+            except Exception as problem:  # pylint: disable=broad-except  # the store is being restarted
+                self.log(f"load: {problem}")
+            self.stopping.wait(0.2)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(60)
+
+    def drain(self, limit):
+        """Waits until every task has ended; returns those that have not."""
+        end = time.monotonic() + limit
+        while True:
+            left = self.unfinished()
+            if not left or time.monotonic() > end:
+                return left
+            time.sleep(0.2)

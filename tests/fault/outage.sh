@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Takes the store away from daemons with work in hand for a while (default: 10 minutes) and checks that they live on quietly and go on
+# when it is back; see docs/faults.md.
+#   tests/fault/outage.sh [--minutes N]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/fault/build.sh
+. tests/fault/build.sh
+exec python3 -B tests/fault/outage.py --build "$build" "$@"
