@@ -206,24 +206,37 @@ class Faults:
         rows = self.pair.sql(f"select id, task_key from tidb_global_task where state in ({states}) order by id limit 50")
         return rows[int(fault.detail) % len(rows)] if rows else None
 
+    def _ctl(self, *arguments):
+        """Returns the exit code of disttaskctl; 5 (refused: the task has gone on meanwhile) is as good as 0."""
+        with self.pair.lock:
+            result = self.load.ctl(["task", *arguments])
+        if result.returncode not in (0, 5):
+            self.errors.append(f"disttaskctl task {' '.join(arguments)}: {result.returncode} {result.stderr}")
+        return result.returncode
+
     def _task_cancelled(self, _, fault):
         task = self._task(fault, "'pending','running'")
         if task is None:
             return False
         self.load.spoil(int(task[0]), "it was cancelled")
-        with self.pair.lock:
-            self.load.ctl(["task", "cancel", task[1]])
-        return True
+        return self._ctl("cancel", task[1]) == 0
 
     def _task_paused(self, _, fault):
-        """Pauses a task as an operator does, its pending rows as the owner does, and lets it run on however far the pause has come."""
-        task = self._task(fault, "'running'")
-        if task is None:
+        task = self._task(fault, "'pending','running'")
+        if task is None or self._ctl("pause", task[1]) != 0:
             return False
-        self.pair.sql(f"update tidb_global_task set state='pausing', state_update_time=now() where id={task[0]} and state='running'")
-        time.sleep(fault.seconds / 2)
-        self.pair.sql(f"update tidb_background_subtask set state='paused' where task_key='{task[0]}' and state='pending' and exists "
-                      f"(select 1 from tidb_global_task where id={task[0]} and state='pausing')")
-        time.sleep(fault.seconds / 2)
-        self.pair.sql(f"update tidb_global_task set state='running', state_update_time=now() where id={task[0]} and state in ('pausing','paused')")
+        time.sleep(fault.seconds)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            # Refused while the pause is under way; the task may have been cancelled meanwhile.
+            rows = self.pair.sql(f"select state from tidb_global_task where id={task[0]}")
+            if not rows or rows[0][0] not in ("pausing", "paused") or self._ctl("resume", task[1]) == 0:
+                return True
+            time.sleep(0.3)
+        self.errors.append(f"task {task} was not paused within 60 s: {rows}")
         return True
+
+    def _task_modified(self, _, fault):
+        task = self._task(fault, "'pending','running'")
+        number = int(fault.detail)
+        return task is not None and self._ctl("modify", task[1], "--slots", str(1 + number % 3), "--max-nodes", str(2 + number % 2)) == 0

@@ -39,6 +39,7 @@ ROW_KINDS = [
     ("rows_cancelled", 1, 0.0, 0.1),
     ("task_cancelled", 1, 0.0, 0.1),
     ("task_paused", 2, 0.2, 0.8),  # and resumed
+    ("task_modified", 1, 0.0, 0.1),
 ]
 CLOCK_KINDS = [("clock_step", 2, 0.0, 0.1)]
 STATEMENTS = ["start", "finish", "commit", "any write"]
