@@ -73,7 +73,7 @@ class Chaos:
     def levels(self):
         """Returns the most threads and descriptors of any node, and the store's connections."""
         counts = [each.counts() or {} for each in self.nodes]
-        level = {what: max(count.get(what, 0) for count in counts) for what in ("threads", "descriptors")}
+        level = {what: max(count.get(what, 0) for count in counts) for what in ("threads", "threads kept by pools", "descriptors")}
         rows = self.pair.sql(f"select count(*) from information_schema.processlist where user='{store.ACCOUNT}'")
         level["connections"] = int(rows[0][0])
         return level
@@ -93,6 +93,7 @@ class Chaos:
                 for what, count in self.levels().items():
                     highest[what] = max(highest.get(what, 0), count)
             time.sleep(0.5)
+        highest["threads kept by pools"] = node.MOST_POOLED
         return highest
 
     def break_things(self):

@@ -12,6 +12,10 @@ import gate
 import store
 
 LEASE = 6
+SLOTS = 4
+# Pools make threads on demand and keep them, up to these numbers: controllers, planners, one for each slot and one more.
+POOLED = re.compile(r"(ctl|plan|task)-\d+$")
+MOST_POOLED = 6 + 4 + SLOTS + 1
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 # What a daemon may end with although nobody killed it: a run that did not return before the lease ended.
 EXIT_RUN_LEFT = 75
@@ -58,7 +62,7 @@ class Node:
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(f"""node:
   id: {name}
-  slots: 4
+  slots: {SLOTS}
   lease: {lease}s
   state_dir: {folder}/state-{name}
   stop_timeout: 10s
@@ -194,7 +198,12 @@ log: {{level: info}}
         """Threads and descriptors by the kernel, None when there is no process."""
         pid = self.pid()
         try:
-            return {"threads": len(os.listdir(f"/proc/{pid}/task")), "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
+            names = []
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/comm", encoding="utf-8") as comm:
+                    names.append(comm.read().strip())
+            kept = sum(POOLED.match(name) is not None for name in names)
+            return {"threads": len(names) - kept, "threads kept by pools": kept, "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
         except (FileNotFoundError, ProcessLookupError):
             return None
 
