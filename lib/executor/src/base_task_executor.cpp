@@ -72,6 +72,9 @@ void BaseTaskExecutor::cancel() {
 void BaseTaskExecutor::interrupt(runtime::CancelCause cause) {
   impl_->control.interrupt(cause);
 }
+std::int32_t BaseTaskExecutor::recallBorrowed(std::int32_t slots) {
+  return impl_->control.recallBorrowed(slots);
+}
 void BaseTaskExecutor::nudge() {
   impl_->control.nudge();
 }

@@ -24,6 +24,7 @@ struct Manager::Impl {
   void handleReverting(const proto::TaskBase& task);
   void takeOrphans(const proto::TaskBase& task);
   void handleCandidates(const std::vector<proto::TaskBase>& candidates);
+  void recallBorrowed(const proto::TaskBase& candidate, std::int32_t slots);
   enum class Start : std::uint8_t { kStarted, kSkipped, kFailed };
   Start startTask(const proto::TaskBase& candidate);
   std::unique_ptr<TaskExecutor> makeExecutor(const proto::Task& task);

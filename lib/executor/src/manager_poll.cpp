@@ -117,6 +117,11 @@ void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candida
       waiting = true;
       continue;  // lower ranks may use what is left over
     }
+    if (const auto lent = node.slots.lentInTheWay(candidate.slots); lent > 0) {
+      waiting = true;
+      recallBorrowed(candidate, lent);
+      break;  // no lower rank takes the slots that are about to come back
+    }
     try {
       const auto outcome = startTask(candidate);
       if (outcome == Start::kFailed) {
@@ -129,6 +134,15 @@ void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candida
     }
   }
   node.slots.setWaiting(waiting);
+}
+
+/// Gets `slots` back that lower ranks have borrowed; higher ones give theirs back when those runs end (design rule 18).
+void Manager::Impl::recallBorrowed(const proto::TaskBase& candidate, std::int32_t slots) {
+  node.slots.setWaiting(true);  // first: what comes back is not to be borrowed again
+  for (const auto& holder : node.slots.holders()) {
+    if (slots <= 0 || !proto::outranks(candidate, holder)) break;
+    if (const auto executor = find(holder.id)) slots -= executor->recallBorrowed(slots);
+  }
 }
 
 Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) {

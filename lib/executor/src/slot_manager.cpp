@@ -20,7 +20,7 @@ std::pair<bool, std::vector<proto::TaskBase>> SlotManager::canAlloc(const proto:
 
 bool SlotManager::alloc(const proto::TaskBase& task) {
   const std::lock_guard lock(mutex_);
-  if (available_ < task.slots) return false;
+  if (available_ - borrowed_ < task.slots) return false;
   const auto at =
       std::find_if(holders_.begin(), holders_.end(), [&](const auto& holder) { return proto::outranks(holder, task); });
   holders_.insert(at, task);
@@ -58,6 +58,17 @@ bool SlotManager::tryBorrow(std::int32_t slots) {
 void SlotManager::returnBorrowed(std::int32_t slots) {
   const std::lock_guard lock(mutex_);
   borrowed_ -= slots;
+}
+
+std::int32_t SlotManager::lentInTheWay(std::int32_t slots) const {
+  const std::lock_guard lock(mutex_);
+  if (available_ < slots) return 0;
+  return std::max(0, slots - (available_ - borrowed_));
+}
+
+bool SlotManager::mustReturnBorrowed() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_ || borrowed_ > available_;
 }
 
 void SlotManager::setWaiting(bool waiting) {

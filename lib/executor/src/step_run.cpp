@@ -193,6 +193,25 @@ void StepRun::interruptRun(proto::SubtaskId id, runtime::CancelCause cause) {
   run->interrupt(cause);
 }
 
+std::int32_t StepRun::recallBorrowed(std::int32_t slots) {
+  std::vector<std::shared_ptr<SubtaskRun>> called;
+  std::int32_t coming = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, run] : runs_) {
+      if (run->onBorrowedSlots() && run->token().cancelled()) coming += task_.slots;
+    }
+    for (auto at = runs_.rbegin(); at != runs_.rend() && coming < slots; ++at) {
+      const auto& run = at->second;
+      if (!run->onBorrowedSlots() || run->token().cancelled()) continue;
+      called.push_back(run);
+      coming += task_.slots;
+    }
+  }
+  for (const auto& run : called) run->interrupt(runtime::CancelCause::kPreempted);
+  return coming;
+}
+
 void StepRun::close() {
   {
     const std::lock_guard lock(mutex_);

@@ -72,6 +72,9 @@ class StepRun final : private WriteOwner {
   void interrupt(runtime::CancelCause cause);
   /// Cancels one run.
   void interruptRun(proto::SubtaskId id, runtime::CancelCause cause);
+  /// Cancels runs on borrowed slots, as preempted, until `slots` are on their way back; returns how many are. Any
+  /// thread.
+  std::int32_t recallBorrowed(std::int32_t slots);
   /// Lets a thread look whether what had to wait (for slots, for a subtask that is alone) can go on.
   void kick();
   /// Waits until all runs have returned, then ends the threads. Idempotent.

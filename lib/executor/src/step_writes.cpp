@@ -23,8 +23,8 @@ std::optional<StepRun::Item> StepRun::takeLocked(Item* predecessor) {
   Held slots;
   if (predecessor != nullptr) {
     if (!plain || !predecessor->has_place) return std::nullopt;
-    // Borrowed slots are not used again while an admitted task waits (design rule 18).
-    if (predecessor->slots && node.slots.isWaiting()) return std::nullopt;
+    // Borrowed slots are not used again while an admitted task waits for them, or has them (design rule 18).
+    if (predecessor->slots && node.slots.mustReturnBorrowed()) return std::nullopt;
   } else {
     if (num_places_taken_ >= num_runners_) return std::nullopt;
     if (!first_place && parallel_.borrows && !(slots = Held::borrowSlots(node, task_.slots))) return std::nullopt;

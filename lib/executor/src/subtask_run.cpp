@@ -20,11 +20,14 @@ bool endsCalls(runtime::CancelCause cause) noexcept {
 
 }  // namespace
 
-SubtaskRun::SubtaskRun(NodeServices& node, storage::TaskTable& table, proto::SubtaskId id, bool idempotent)
+SubtaskRun::SubtaskRun(
+    NodeServices& node, storage::TaskTable& table, proto::SubtaskId id, bool idempotent, bool on_borrowed_slots
+)
     : node_(node),
       table_(table),
       id_(id),
       idempotent_(idempotent),
+      on_borrowed_slots_(on_borrowed_slots),
       run_token_(table.liveToken(id)),
       token_(source_.token()),
       calls_(node.vanish.token()) {}

@@ -14,7 +14,13 @@ namespace disttask::executor {
 /// the coordinator looks at it as well. Any thread.
 class SubtaskRun final : public plugin::RunContext {
  public:
-  SubtaskRun(NodeServices& node, storage::TaskTable& table, proto::SubtaskId id, bool idempotent);
+  SubtaskRun(
+      NodeServices& node,
+      storage::TaskTable& table,
+      proto::SubtaskId id,
+      bool idempotent,
+      bool on_borrowed_slots = false
+  );
 
   // plugin::RunContext
   [[nodiscard]] const runtime::CancelToken& token() const noexcept override { return token_; }
@@ -28,6 +34,8 @@ class SubtaskRun final : public plugin::RunContext {
 
   [[nodiscard]] proto::SubtaskId id() const noexcept { return id_; }
   [[nodiscard]] bool idempotent() const noexcept { return idempotent_; }
+  /// True if it runs beside the first one of its task, on slots that another task may need (design rule 18).
+  [[nodiscard]] bool onBorrowedSlots() const noexcept { return on_borrowed_slots_; }
   /// True if a checkpoint of this run could not be read or written because the store failed.
   [[nodiscard]] bool metStoreFailure() const noexcept { return store_failed_; }
   /// Cancels the run if this cause may (design rule 12). Its store calls go on, so that it can keep how far it came,
@@ -57,6 +65,7 @@ class SubtaskRun final : public plugin::RunContext {
   storage::TaskTable& table_;
   const proto::SubtaskId id_;
   const bool idempotent_;
+  const bool on_borrowed_slots_;
   const proto::RunToken run_token_;
   runtime::CancelSource source_;
   const runtime::CancelToken token_;

@@ -48,7 +48,8 @@ bool StepRun::loadMeta(Item& item) {
 
 void StepRun::runReady(Item item) {
   auto& node = parts_.node;
-  auto run = std::make_shared<SubtaskRun>(node, parts_.table, item.row.id, item.idempotent);
+  auto run =
+      std::make_shared<SubtaskRun>(node, parts_.table, item.row.id, item.idempotent, static_cast<bool>(item.slots));
   std::optional<runtime::CancelCause> cause;
   {
     const std::lock_guard lock(mutex_);

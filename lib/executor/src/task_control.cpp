@@ -23,6 +23,15 @@ void TaskControl::interruptStep(runtime::CancelCause cause) {
   if (step) step->interrupt(cause);
 }
 
+std::int32_t TaskControl::recallBorrowed(std::int32_t slots) {
+  std::shared_ptr<StepRun> step;
+  {
+    const std::lock_guard lock(mutex_);
+    step = step_;
+  }
+  return step ? step->recallBorrowed(slots) : 0;
+}
+
 bool TaskControl::isInterrupted() const {
   const std::lock_guard lock(mutex_);
   return cause_.has_value();

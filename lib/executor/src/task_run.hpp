@@ -20,6 +20,8 @@ class TaskControl {
   /// Ends the executor for `cause`; a second call with another cause reaches the runs that the first one spared.
   void interrupt(runtime::CancelCause cause);
   void interruptStep(runtime::CancelCause cause);
+  /// Cancels runs of the present step on borrowed slots; returns how many slots come back.
+  std::int32_t recallBorrowed(std::int32_t slots);
   [[nodiscard]] bool isInterrupted() const;
   /// Returns the token of step executors: cancelled when the executor is to end, for whatever cause.
   [[nodiscard]] runtime::CancelToken token() const noexcept { return source_.token(); }

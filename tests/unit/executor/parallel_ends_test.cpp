@@ -218,3 +218,71 @@ TEST_CASE(
   CHECK(world.rows.checkpoint(id) == "how far");
   CHECK(run.token().cause() == runtime::CancelCause::kPreempted);
 }
+
+TEST_CASE(
+    "A task of higher rank gets borrowed slots back at once, and what runs on the lower task's own goes on",
+    "[executor][parallel]"
+) {
+  World world;
+  Blocker blocker;
+  world.script.run = [&](auto& context, auto&) { blocker.wait(context); };
+  ManagedNode node(world);
+  plugin::TaskTypeOptions automatic;
+  automatic.parallel_subtasks = 0;
+  node.offer(automatic);
+  const auto low = world.addTask(1, 500);
+  const auto own = world.addSubtasks(low, 40).front();
+  node.manager.start();
+  REQUIRE(world.runUntil([&] { return blocker.numWaiting() == 16; }));
+  const auto high = world.addTask(6, 1);
+  const auto first = world.addSubtask(high);
+  std::atomic<int> most{0};
+  REQUIRE(world.runUntil(
+      [&] {
+        // What runs never needs more slots than there are.
+        const int used =
+            world.numInState(low, SubtaskState::kRunning) + 6 * world.numInState(high, SubtaskState::kRunning);
+        most = std::max(most.load(), used);
+        return world.state(first) == SubtaskState::kRunning;
+      },
+      10ms
+  ));
+  CHECK(most <= 16);
+  CHECK(world.numInState(low, SubtaskState::kRunning) == 10);
+  CHECK(world.state(own) == SubtaskState::kRunning);
+  // Nobody takes them back while the task of higher rank has them.
+  const auto begin = world.clock.now();
+  REQUIRE(world.runUntil([&] { return world.clock.now() - begin > 5s; }));
+  CHECK(world.numInState(low, SubtaskState::kRunning) == 10);
+  blocker.letGo();
+  REQUIRE(world.runUntil([&] { return world.numInState(low, SubtaskState::kSucceed) == 40; }, 100ms));
+  CHECK(world.numInState(high, SubtaskState::kSucceed) == 1);
+  CHECK(world.rows.attempt(own).abnormal_ends == 0);
+}
+
+TEST_CASE(
+    "A task of lower rank waits for borrowed slots, and they are not used again before it has its own",
+    "[executor][parallel]"
+) {
+  World world;
+  Blocker blocker;
+  world.script.run = [&](auto& context, auto&) { blocker.wait(context); };
+  ManagedNode node(world);
+  plugin::TaskTypeOptions automatic;
+  automatic.parallel_subtasks = 0;
+  node.offer(automatic);
+  const auto high = world.addTask(1, 1);
+  world.addSubtasks(high, 40);
+  node.manager.start();
+  REQUIRE(world.runUntil([&] { return blocker.numWaiting() == 16; }));
+  const auto low = world.addTask(4, 500);
+  const auto first = world.addSubtask(low);
+  const auto begin = world.clock.now();
+  REQUIRE(world.runUntil([&] { return world.clock.now() - begin > 5s; }));
+  CHECK(blocker.numWaiting() == 16);  // nothing of a higher rank is cancelled for it
+  CHECK(world.state(first) == SubtaskState::kPending);
+  CHECK(node.manager.node().slots.isWaiting());
+  blocker.letGo();
+  REQUIRE(world.runUntil([&] { return world.state(first) == SubtaskState::kSucceed; }));
+  REQUIRE(world.runUntil([&] { return world.numInState(high, SubtaskState::kSucceed) == 40; }, 100ms));
+}

@@ -32,6 +32,7 @@ class BaseTaskExecutor : public TaskExecutor, public Extension {
   void cancelRunningSubtask() final;
   void cancel() final;
   void interrupt(runtime::CancelCause cause) final;
+  std::int32_t recallBorrowed(std::int32_t slots) final;
   void nudge() final;
   void close() final;
   [[nodiscard]] bool isRetryableError(const Error& error) override = 0;

@@ -16,7 +16,7 @@ class SlotManager {
   /// Can the task have its slots? {true, {}}: now. {true, tasks}: when these, all of lower rank, have given theirs up.
   /// {false, {}}: no.
   [[nodiscard]] std::pair<bool, std::vector<proto::TaskBase>> canAlloc(const proto::TaskBase& task) const;
-  /// Takes the task's slots; false when they are not free.
+  /// Takes the task's slots; false when they are not free, or still lent.
   [[nodiscard]] bool alloc(const proto::TaskBase& task);
   /// Gives back what the task holds now; an unknown id is a no-op.
   void free(proto::TaskId id);
@@ -28,6 +28,10 @@ class SlotManager {
   /// admitted task waits.
   [[nodiscard]] bool tryBorrow(std::int32_t slots);
   void returnBorrowed(std::int32_t slots);
+  /// Returns how many borrowed slots have to come back before a task can have `slots` that no task holds.
+  [[nodiscard]] std::int32_t lentInTheWay(std::int32_t slots) const;
+  /// True while borrowed slots must not be used for another subtask: a task waits for them, or has taken them.
+  [[nodiscard]] bool mustReturnBorrowed() const;
   /// Says whether an admitted task waits for slots.
   void setWaiting(bool waiting);
   [[nodiscard]] bool isWaiting() const;
