@@ -53,7 +53,7 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   to.stop_deadline = settings.node.stop_timeout;
   // A run may wait for the store when it is cancelled at two thirds of the lease. Its call must be over before the
   // process would be ended: else an outage ends daemons whose runs obey.
-  const auto longest_call = std::max<runtime::Duration>(std::chrono::seconds(1), settings.node.lease / 8);
+  const auto longest_call = std::max<runtime::Duration>(std::chrono::milliseconds(500), settings.node.lease / 8);
   to.call_timeout = std::min<runtime::Duration>(to.call_timeout, longest_call);
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
   // Beside a live TiDB other nodes may know types that we do not.
