@@ -125,6 +125,10 @@ std::uint64_t Manager::numPolls() const noexcept {
   return impl_->periodic.numRounds();
 }
 
+std::optional<std::uint64_t> Manager::writerProgress() const {
+  return impl_->node.writer.progress();
+}
+
 std::vector<proto::TaskId> Manager::tasks() const {
   std::vector<proto::TaskId> ids;
   const std::lock_guard lock(impl_->mutex);

@@ -20,9 +20,7 @@ std::size_t numBytesOf(const RunWrites& writes) noexcept {
 }  // namespace
 
 void NodeWriter::submit(storage::TaskTable& table, WriteOwner& owner, RunWrites writes) {
-  const auto now = node_.clock.now();
   const std::lock_guard lock(mutex_);
-  if (queue_.empty() && !sending_) moved_at_ = now;
   queue_.push_back({&table, &owner, std::move(writes)});
 }
 
@@ -55,10 +53,8 @@ bool NodeWriter::drive() {
     batch = takeBatch();
   }
   const auto count = send(batch);
-  const auto now = node_.clock.now();
   const std::lock_guard lock(mutex_);
   sending_ = false;
-  moved_at_ = now;
   ++num_batches_;
   num_writes_ += count;
   if (!queue_.empty()) queue_.front().owner->mustDrive();
@@ -104,10 +100,10 @@ std::size_t NodeWriter::send(std::vector<Entry>& batch) {
   return writes.size();
 }
 
-std::optional<runtime::TimePoint> NodeWriter::stalledSince() const {
+std::optional<std::uint64_t> NodeWriter::progress() const {
   const std::lock_guard lock(mutex_);
   if (queue_.empty() && !sending_) return std::nullopt;
-  return moved_at_;
+  return num_batches_;
 }
 
 std::uint64_t NodeWriter::numBatches() const {

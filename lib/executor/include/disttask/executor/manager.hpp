@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace disttask::executor {
 
@@ -57,6 +59,8 @@ class Manager {
   [[nodiscard]] std::int64_t numLiveRuns() const noexcept;
   /// Returns how many polls have ended: who renews the lease looks whether this moves (design rule 2).
   [[nodiscard]] std::uint64_t numPolls() const noexcept;
+  /// Moves with each batch of starts and finishes that was tried; nothing while there is none to write (design rule 2).
+  [[nodiscard]] std::optional<std::uint64_t> writerProgress() const;
   /// Returns the tasks that have a task executor here now.
   [[nodiscard]] std::vector<proto::TaskId> tasks() const;
   [[nodiscard]] NodeServices& node() noexcept;

@@ -1,5 +1,4 @@
 #pragma once
-#include "disttask/runtime/clock.hpp"
 #include "disttask/storage/run_write.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -58,17 +57,17 @@ class NodeWriter {
   /// Sends one batch and concludes it; false, at once, when there is nothing to send or another thread is sending.
   bool drive();
 
-  /// Returns since when something waits to be written and nothing was concluded; nothing while all is written. What
-  /// grows beyond the call timeout and a little is a wedged writer (design rule 2).
-  [[nodiscard]] std::optional<runtime::TimePoint> stalledSince() const;
+  /// Moves with each batch that was tried, a failed one too; nothing while there is nothing to write. A writer that
+  /// stands still for much longer than the call timeout is wedged (design rule 2).
+  [[nodiscard]] std::optional<std::uint64_t> progress() const;
   /// Returns how many batches were concluded, and how many writes were in them.
   [[nodiscard]] std::uint64_t numBatches() const;
   [[nodiscard]] std::uint64_t numWrites() const;
 
  private:
   struct Entry {
-    storage::TaskTable* table;
-    WriteOwner* owner;
+    storage::TaskTable* table = nullptr;
+    WriteOwner* owner = nullptr;
     RunWrites writes;
   };
   [[nodiscard]] std::vector<Entry> takeBatch();  // under mutex_
@@ -79,7 +78,6 @@ class NodeWriter {
   // guarded by mutex_
   std::deque<Entry> queue_;
   bool sending_ = false;
-  runtime::TimePoint moved_at_;
   std::uint64_t num_batches_ = 0;
   std::uint64_t num_writes_ = 0;
 };
