@@ -1,0 +1,128 @@
+// What 100 idle nodes cost the store, with a million finished rows: this process sends what the nodes' polls and
+// renewals send, by the product's own code, each node over a connection of its own, at the pace of nodes at rest.
+// Beside it `select 1` at the same rate over as many connections. The CPU of the store at rest is taken off both.
+#include "figures.hpp"
+
+#include <fmt/format.h>
+
+namespace disttask::bench {
+
+namespace {
+
+constexpr std::int64_t kNodes = 100;
+constexpr std::int64_t kPollsPerRenewal = 5;  // every 2 s, every 10 s
+constexpr double kCallsPerSecond = kNodes * (0.5 + 0.1);
+constexpr std::int64_t kRows = 1'000'000;
+
+/// A node without a process.
+class SimulatedNode {
+ public:
+  SimulatedNode(const Places& places, const std::string& schema, const std::string& exec_id)
+      : store_(settingsOf(places, schema), runtime::systemClock()) {
+    node_.exec_id = exec_id;
+    node_.life = proto::Life(1);
+    node_.role = "disttask";
+    node_.slots = 4;
+    if (!store_.nodeTable().registerNode({}, node_, std::nullopt)) {
+      throw Exception(ErrorCode::kInternal, "a simulated node could not be registered");
+    }
+  }
+  void poll() {
+    store_.taskTable().recoverMeta({}, node_.exec_id, node_.role, node_.slots);
+    static_cast<void>(store_.taskTable().getTaskExecInfoByExecId({}, node_.exec_id));
+  }
+  void renew() { static_cast<void>(store_.nodeTable().renew({}, node_)); }
+
+ private:
+  static storage::mysql::StoreSettings settingsOf(const Places& places, const std::string& schema) {
+    storage::mysql::StoreSettings settings;
+    settings.connect = sqlclient::toConnectSettings(places.dsn);
+    settings.schema = schema;
+    settings.pool_size = 2;
+    return settings;
+  }
+  storage::mysql::Store store_;
+  proto::Node node_;
+};
+
+/// Makes `call(i)` at an even pace for a while; returns the CPU seconds of the store and the number of calls.
+struct Cost {
+  double cpu_s;
+  std::int64_t calls;
+};
+Cost measureCost(pid_t server, std::chrono::seconds length, const std::function<void(std::int64_t)>& call) {
+  auto& clock = runtime::systemClock();
+  const auto cpu = cpuSecondsOf(server);
+  const auto began = clock.now();
+  const auto num_calls = static_cast<std::int64_t>(kCallsPerSecond * static_cast<double>(length.count()));
+  for (std::int64_t i = 0; i < num_calls; ++i) {
+    if (call) call(i);
+    const auto next =
+        began + std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 * static_cast<double>(i + 1) / kCallsPerSecond));
+    pause(next - clock.now());
+  }
+  return {cpuSecondsOf(server) - cpu, num_calls};
+}
+
+void fillWithFinished(BenchStore& store) {
+  for (std::int64_t node = 0; node < kNodes; ++node) {
+    const auto task = store.addTask();
+    store.addSubtasks(task, fmt::format("bench-{}", node), 1, kRows / kNodes, kRows / kNodes);
+    // Some tasks still run: a poll has to look at them.
+    if (node % 10 != 0) {
+      store.connection().updateDynamic(
+          "bench.end_task", "update tidb_global_task set state='succeed' where id=?", {task}
+      );
+    }
+  }
+  store.connection().execute("analyze table tidb_background_subtask");
+  store.settle();
+}
+
+}  // namespace
+
+void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& list) {
+  if (!wanted.has("idle_100_nodes_vs_select1")) return;
+  if (places.server_pid == 0) {
+    FigureList::note("idle_100_nodes_vs_select1: left out, the server's process is not known (--server-pid)");
+    return;
+  }
+  BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_idle");
+  fillWithFinished(store);
+  std::vector<std::unique_ptr<SimulatedNode>> nodes;
+  std::vector<std::unique_ptr<sqlclient::Connection>> connections;
+  for (std::int64_t i = 0; i < kNodes; ++i) {
+    nodes.push_back(std::make_unique<SimulatedNode>(places, store.schema(), fmt::format("bench-{}", i)));
+    connections.push_back(sqlclient::Connection::open(store.connect()));
+  }
+  const auto node_call = [&](std::int64_t i) {
+    auto& node = *nodes[static_cast<std::size_t>(i % kNodes)];
+    i / kNodes % (kPollsPerRenewal + 1) == kPollsPerRenewal ? node.renew() : node.poll();
+  };
+  const auto select_call = [&](std::int64_t i) {
+    connections[static_cast<std::size_t>(i % kNodes)]->queryDynamic("bench.select_1", "select 1", {});
+  };
+  const std::chrono::seconds length(10);
+  // Once around, so that all statements are prepared.
+  for (std::int64_t i = 0; i < kNodes * (kPollsPerRenewal + 1); ++i) node_call(i);
+  for (std::int64_t i = 0; i < kNodes; ++i) select_call(i);
+  std::vector<double> ratios;
+  for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
+    const auto rest = measureCost(places.server_pid, std::chrono::seconds(5), {});
+    const auto rest_per_s = rest.cpu_s / 5;
+    const auto polls = measureCost(places.server_pid, length, node_call);
+    const auto selects = measureCost(places.server_pid, length, select_call);
+    const auto window = static_cast<double>(length.count());
+    ratios.push_back((polls.cpu_s - rest_per_s * window) / (selects.cpu_s - rest_per_s * window));
+    FigureList::note(fmt::format(
+        "  store CPU: at rest {:.2f} %, 100 nodes {:.2f} %, select 1 {:.2f} % of a core, {} calls each",
+        100 * rest_per_s,
+        100 * polls.cpu_s / window,
+        100 * selects.cpu_s / window,
+        polls.calls
+    ));
+  }
+  list.add({"idle_100_nodes_vs_select1", "x", "<=", 3, ratios, {}});
+}
+
+}  // namespace disttask::bench

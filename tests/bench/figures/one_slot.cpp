@@ -1,0 +1,56 @@
+// One slot, one subtask at a time, on an otherwise idle server: what a subtask costs, and the gap between two.
+#include "daemon_run.hpp"
+#include "figures.hpp"
+#include "floor_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace disttask::bench {
+
+void measureOneSlot(const Places& places, const Wanted& wanted, FigureList& list) {
+  const bool gap = wanted.has("gap_vs_start_update");
+  if (!gap && !wanted.has("roundtrips_per_subtask") && !wanted.has("commits_per_subtask")) return;
+  constexpr std::int64_t kRows = 40'000;
+  constexpr std::int64_t kStarts = 2'000;
+  BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_a");
+  RunLog log(places.runLog());
+  const auto task = store.addTask(1);
+  store.addSubtasks(task, kLoadNode, 1, kRows, 0);
+  std::vector<double> roundtrips;
+  std::vector<double> commits;
+  std::vector<double> gaps;
+  for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
+    store.resetRuns(task);
+    store.settle();
+    const auto starts = timeStartUpdates(store, task, kLoadNode, kStarts);
+    store.resetRuns(task);
+    store.settle();
+    const auto run = runDaemon(places, store, log, {task}, 1, kRows, std::chrono::seconds(4));
+    roundtrips.push_back(run.perRun("Questions"));
+    commits.push_back(std::max(run.perRun("Handler_commit"), run.perRun("Innodb_data_fsyncs")));
+    gaps.push_back(medianOf(run.gaps_us) / medianOf(starts));
+    FigureList::note(fmt::format(
+        "  one at a time: {:.0f}/s; per subtask {:.3f} questions ({:.3f} executions of prepared statements, {:.3f} "
+        "updates,"
+        " {:.3f} selects), {:.3f} commits of the engine, {:.3f} fsyncs; gap p50 {:.0f} us, start update p50 {:.0f} us",
+        run.perSecond(),
+        run.perRun("Questions"),
+        run.perRun("Com_stmt_execute"),
+        run.perRun("Com_update"),
+        run.perRun("Com_select"),
+        run.perRun("Handler_commit"),
+        run.perRun("Innodb_data_fsyncs"),
+        medianOf(run.gaps_us),
+        medianOf(starts)
+    ));
+  }
+  if (wanted.has("roundtrips_per_subtask")) {
+    list.add({"roundtrips_per_subtask", "round trips", "<=", 1.3, roundtrips, {}});
+  }
+  if (wanted.has("commits_per_subtask")) list.add({"commits_per_subtask", "commits", "<=", 1.1, commits, {}});
+  if (gap) list.add({"gap_vs_start_update", "x", "<=", 1.5, gaps, {}});
+}
+
+}  // namespace disttask::bench
