@@ -68,6 +68,28 @@ TEST_CASE("A daemon whose runs obey their cancel outlives a store that is away f
   CHECK(node.stop() == 0);
 }
 
+TEST_CASE("A daemon whose runs obey their cancel outlives a store that hangs for longer than its lease") {
+  const PrivateServer server;
+  SystemCluster cluster(server.socket());
+  cluster.installSchema();
+  auto node = cluster.startReady({.lease = "24s"});
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 2000})"}).exit_code ==
+      0
+  );
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
+  server.freeze();  // the run waits in the socket for the answer to its checkpoint
+  CHECK_FALSE(eventually(27s, [&] { return !node.process->isRunning(); }));
+  CHECK_THAT(node.process->errors(), Catch::Contains("runs are cancelled"));
+  server.thaw();
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
+  INFO(node.process->errors());
+  CHECK(result.exit_code == 0);
+  CHECK(node.stop() == 0);
+}
+
 TEST_CASE("disttaskd ends with 78 and says why when the server's binary log does not allow its sessions") {
   const PrivateServer server({"--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"});
   SystemCluster cluster(server.socket());

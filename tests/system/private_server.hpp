@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -15,16 +16,26 @@ class PrivateServer {
   explicit PrivateServer(std::vector<std::string> options = {}) : options_(std::move(options)) { start(); }
   PrivateServer(const PrivateServer&) = delete;
   PrivateServer& operator=(const PrivateServer&) = delete;
-  ~PrivateServer() { static_cast<void>(runProgram({PRIVATE_MARIADB, "remove", path()})); }
+  ~PrivateServer() {
+    static_cast<void>(::kill(std::stoi("0" + readFile(path() + "/pid")), SIGCONT));
+    static_cast<void>(runProgram({PRIVATE_MARIADB, "remove", path()}));
+  }
   void start() const {
     std::vector<std::string> words{PRIVATE_MARIADB, "start", path()};
     words.insert(words.end(), options_.begin(), options_.end());
     run(words);
   }
   void stop() const { run({PRIVATE_MARIADB, "stop", path()}); }
+  /// Lets it stand still, with all connections open and no answers, and go on.
+  void freeze() const { signal(SIGSTOP); }
+  void thaw() const { signal(SIGCONT); }
   [[nodiscard]] std::string socket() const { return path() + "/s.sock"; }
 
  private:
+  void signal(int number) const {
+    const auto pid = std::stoi(readFile(path() + "/pid"));
+    if (::kill(pid, number) != 0) FAIL("no server to signal");
+  }
   [[nodiscard]] std::string path() const { return (folder_ / "db").string(); }
   static void run(const std::vector<std::string>& words) {
     const auto result = runProgram(words);

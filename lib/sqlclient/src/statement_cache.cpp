@@ -4,6 +4,20 @@
 
 namespace disttask::sqlclient {
 
+namespace {
+
+/// True for values that are worth a call of their own.
+bool areLarge(const Values& values) {
+  constexpr std::size_t kWorthACall = 64 << 10;
+  std::size_t size = 0;
+  for (const auto& value : values) {
+    if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
+  }
+  return size > kWorthACall;
+}
+
+}  // namespace
+
 PreparedText::PreparedText(sql::Connection& connection, const std::string& text)
     : statement_(connection.prepareStatement(text)) {}
 
@@ -31,17 +45,22 @@ void PreparedText::bind(std::string_view name, const Values& values) {
 }
 
 void PreparedText::dropLargeValues(const Values& values) {
-  constexpr std::size_t kWorthKeeping = 64 << 10;
-  std::size_t size = 0;
-  for (const auto& value : values) {
-    if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
+  if (areLarge(values)) statement_->clearParameters();
+}
+
+template <typename F>
+auto PreparedText::sent(const Values& values, F send) {
+  try {
+    return send();
+  } catch (...) {
+    spoilt_ = areLarge(values);
+    throw;
   }
-  if (size > kWorthKeeping) statement_->clearParameters();
 }
 
 std::int64_t PreparedText::update(std::string_view name, const Values& values) {
   bind(name, values);
-  const std::int64_t count = statement_->executeUpdate();
+  const std::int64_t count = sent(values, [this] { return statement_->executeUpdate(); });
   dropLargeValues(values);
   return count;
 }
@@ -49,7 +68,7 @@ std::int64_t PreparedText::update(std::string_view name, const Values& values) {
 std::shared_ptr<OpenRows> PreparedText::query(std::string_view name, const Values& values) {
   bind(name, values);
   auto open = std::make_shared<OpenRows>();
-  open->rows.reset(statement_->executeQuery());
+  open->rows.reset(sent(values, [this] { return statement_->executeQuery(); }));
   dropLargeValues(values);
   open_ = open;
   return open;
@@ -57,13 +76,14 @@ std::shared_ptr<OpenRows> PreparedText::query(std::string_view name, const Value
 
 PreparedText& StatementCache::constant(const std::string& text) {
   auto& slot = constants_[text];
-  if (!slot) slot = std::make_unique<PreparedText>(connection_, text);
+  if (!slot || slot->isSpoilt()) slot = std::make_unique<PreparedText>(connection_, text);
   return *slot;
 }
 
 PreparedText& StatementCache::dynamic(const std::string& text) {
   for (auto it = dynamics_.begin(); it != dynamics_.end(); ++it) {
     if (it->text != text) continue;
+    if (it->statement->isSpoilt()) it->statement = std::make_unique<PreparedText>(connection_, text);
     dynamics_.splice(dynamics_.begin(), dynamics_, it);
     return *it->statement;
   }

@@ -28,6 +28,9 @@ class PreparedText {
   PreparedText(const PreparedText&) = delete;
   PreparedText& operator=(const PreparedText&) = delete;
 
+  /// True after a failure with large values: the server refuses a value above its packet size again at each further use
+  /// of the statement, whatever is bound then, so a new one has to be made.
+  [[nodiscard]] bool isSpoilt() const noexcept { return spoilt_; }
   std::int64_t update(std::string_view name, const Values& values);
   std::shared_ptr<OpenRows> query(std::string_view name, const Values& values);
 
@@ -36,6 +39,10 @@ class PreparedText {
   /// The connector keeps copies of what was bound until the next time; over many statements of a megabyte each that
   /// adds up.
   void dropLargeValues(const Values& values);
+  /// Runs `send` on what is bound.
+  template <typename F>
+  auto sent(const Values& values, F send);
+  bool spoilt_ = false;
   std::unique_ptr<sql::PreparedStatement> statement_;
   std::weak_ptr<OpenRows> open_;
 };

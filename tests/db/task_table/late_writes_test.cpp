@@ -158,4 +158,33 @@ TEST_CASE("A result that is larger than the server takes ends the row as failed 
   CHECK(server.column("meta", 1) == "meta");
   CHECK_THAT(server.column("error", 1), Catch::Contains("message"));
   CHECK(server.table().liveToken(SubtaskId(1)) == proto::RunToken{});
+  // The same statement of the same session goes on for others.
+  for (const int id : {2, 3}) {
+    server.add(id);
+    REQUIRE(server.table().startSubtask({}, Server::read(id), kNode, true) == kApplied);
+    CHECK(server.table().finishSubtask({}, kNode, SubtaskId(id), "result", {}) == kApplied);
+    CHECK(server.column("state", id) == "succeed");
+  }
+}
+
+TEST_CASE("A checkpoint that is larger than the server takes is refused by name, and the run goes on") {
+  Server server;
+  const auto packet = std::stoull(server.store().scalar("select @@max_allowed_packet"));
+  server.add(1);
+  REQUIRE(server.table().startSubtask({}, Server::read(1), kNode, true) == kApplied);
+  REQUIRE(server.table().updateSubtaskCheckpoint({}, kNode, SubtaskId(1), "small") == kApplied);
+  try {
+    static_cast<void>(
+        server.table().updateSubtaskCheckpoint({}, kNode, SubtaskId(1), std::string(packet + 1'000'000, 'x'))
+    );
+    FAIL("nothing was thrown");
+  } catch (const Exception& e) {
+    CHECK(e.error().code() == ErrorCode::kStoreContent);
+    CHECK(e.error().reaction() == Reaction::kGiveUp);
+  }
+  CHECK(server.column("checkpoint", 1) == "small");
+  CHECK(server.column("state", 1) == "running");
+  CHECK(server.table().updateSubtaskCheckpoint({}, kNode, SubtaskId(1), "next") == kApplied);
+  CHECK(server.table().finishSubtask({}, kNode, SubtaskId(1), "result", {}) == kApplied);
+  CHECK(server.column("checkpoint", 1) == "next");
 }

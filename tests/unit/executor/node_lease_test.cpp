@@ -4,10 +4,13 @@
 #include "disttask/executor/instance_lock.hpp"
 #include "executor_fixture.hpp"
 
+#include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <csignal>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -436,4 +439,23 @@ TEST_CASE("The lock of a state directory is inherited by children", "[executor][
     CHECK((::fcntl(std::stoi(entry.path().filename()), F_GETFD) & FD_CLOEXEC) == 0);
   }
   CHECK(found);
+}
+
+TEST_CASE(
+    "A child that outlives the daemon keeps the lock, and no descriptor that closes drops it", "[executor][lease]"
+) {
+  TempDir dir;
+  auto lock = std::make_optional(InstanceLock::acquire(dir / "state"));
+  // As any code in the process may do: a POSIX lock would be gone now.
+  const int other = ::open((dir / "state" / "lock").c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(other >= 0);
+  ::close(other);
+  CHECK_THROWS_WITH(InstanceLock::acquire(dir / "state"), Contains("is in use by process"));
+  auto child = std::make_optional<ChildProcess>(std::vector<std::string>{"sleep", "600"});
+  REQUIRE(child->isRunning());
+  lock.reset();
+  CHECK_THROWS_WITH(InstanceLock::acquire(dir / "state"), Contains("or a child of it"));
+  child->kill(SIGKILL);
+  REQUIRE(child->wait());
+  CHECK_NOTHROW(InstanceLock::acquire(dir / "state"));
 }
