@@ -149,7 +149,8 @@ class Chaos:
                 if busy:
                     self.problems.append(f"slots are not free {SETTLE} s after the last task: {busy}")
                 if above:
-                    self.problems.append(f"more in use than before the faults (now, before): {above}")
+                    self.problems.append(f"more in use than before the faults (now, before): {above}; threads: "
+                                         f"{[(each.name, each.thread_names()) for each in self.nodes]}")
                 if lost:
                     self.problems.append(f"nodes are not in dist_framework_meta: {lost}")
                 break

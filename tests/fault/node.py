@@ -1,5 +1,6 @@
 """Real daemons behind gates: start, kill, stop and continue, and what the kernel knows about them."""
 
+import glob
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ SLOTS = 4
 # Pools make threads on demand and keep them, up to these numbers: controllers, planners, one for each slot and one more.
 POOLED = re.compile(r"(ctl|plan|task)-\d+$")
 MOST_POOLED = 6 + 4 + SLOTS + 1
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
 # What a daemon may end with although nobody killed it: a run that did not return before the lease ended.
 EXIT_RUN_LEFT = 75
 
@@ -44,6 +45,8 @@ class Node:
         self.folder = folder
         self.name = name
         self.build = build
+        if clock and not FAKETIME:
+            raise RuntimeError("libfaketime is missing: deploy/packages.sh install fault")
         self.clock_file = os.path.join(folder, f"clock-{name}") if clock else None
         self.port = gates.add(name, target)
         self.lock = threading.RLock()
@@ -194,14 +197,19 @@ log: {{level: info}}
                 self._signal(signal.SIGCONT)
             life.frozen[-1][1] = boot_time()
 
+    def thread_names(self):
+        names = []
+        pid = self.pid()
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/comm", encoding="utf-8") as comm:
+                names.append(comm.read().strip())
+        return sorted(names)
+
     def counts(self):
         """Threads and descriptors by the kernel, None when there is no process."""
         pid = self.pid()
         try:
-            names = []
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/comm", encoding="utf-8") as comm:
-                    names.append(comm.read().strip())
+            names = self.thread_names()
             kept = sum(POOLED.match(name) is not None for name in names)
             return {"threads": len(names) - kept, "threads kept by pools": kept, "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
         except (FileNotFoundError, ProcessLookupError):
