@@ -21,6 +21,8 @@ KINDS = [
     ("kills", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "kill_at": 7, "times": 2}, ["--parallel", "2"]),
     ("retries", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "retry_at": 5, "times": 3}, ["--parallel", "2"]),
 ]
+# One such task is always under way: its runs outlast a lease, so a cut off node that did not end them would be seen.
+LONG = ("long", {"subtasks": 4, "sleep_ms": 8000, "jitter_ms": 4000}, ["--parallel", "2"])
 
 
 class Load:
@@ -77,7 +79,10 @@ class Load:
         weights = [kind[1] for kind in KINDS]
         while not self.stopping.is_set():
             try:
-                room = self.at_once - len(self.unfinished())
+                unfinished = self.unfinished()
+                if not any(self.tasks[task_id]["kind"] == LONG[0] for task_id in unfinished if task_id in self.tasks):
+                    self.submit(*LONG)
+                room = self.at_once - len(unfinished)
                 for _ in range(max(0, room)):
                     name, _, meta, flags = self.rng.choices(KINDS, weights)[0]
                     meta = dict(meta, subtasks=max(1, int(meta["subtasks"] * self.rng.uniform(0.4, 1.4))))

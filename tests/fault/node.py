@@ -14,9 +14,9 @@ import store
 
 LEASE = 6
 SLOTS = 4
-# Pools make threads on demand and keep them, up to these numbers: controllers, planners, one for each slot and one more.
-POOLED = re.compile(r"(ctl|plan|task)-\d+$")
-MOST_POOLED = 6 + 4 + SLOTS + 1
+# Pools make threads on demand and keep them, up to these numbers: controllers, planners, the move to history, one for each slot and one more.
+POOLED = re.compile(r"(ctl|plan|history|task)-\d+$")
+MOST_POOLED = 6 + 4 + 1 + SLOTS + 1
 FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
 # What a daemon may end with although nobody killed it: a run that did not return before the lease ended.
 EXIT_RUN_LEFT = 75
