@@ -29,6 +29,10 @@ void measureIdle(const Places& places, const Wanted& wanted, FigureList& list);
 void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& list);
 /// Extra: subtasks/s with 1, 4, 16, 64 subtasks of a task at a time, and with 10 and 100 tasks of one at a time.
 void measureSweep(const Places& places, const Wanted& wanted, FigureList& list);
+/// Extra, scale: what grows with the number of nodes and rows, piece by piece.
+void measureScale(const Places& places, const Wanted& wanted, FigureList& list);
+/// Extra, task_5000_parallel_s and task_5000_serial_s: a task of 5,000 subtasks from submit to succeed.
+void measureWholeTask(const Places& places, const Wanted& wanted, FigureList& list);
 /// Throughput of this daemon as a multiple of another one's, in turn.
 void compareThroughput(
     const Places& places, const std::filesystem::path& other_daemon, const Wanted& wanted, FigureList& list

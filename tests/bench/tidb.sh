@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# A task of 5,000 (and 1) empty subtasks from submit to succeed, in turn on one real TiDB: by TiDB's own scheduler and executor, and by one daemon of ours
+# with the scheduler role and a schema of its own. Wants Go 1.23 or newer on the PATH; the first build of TiDB takes some minutes.
+#   tidb.sh [--json FILE] [--rounds N]      five rounds by default; DISTTASK_BUILD_DIR as for run.sh
+# Figures: tidb_vs_own (16 subtasks at a time), tidb_vs_own_serial (one at a time): TiDB's seconds over ours. TiDB's executor takes the subtasks of a task one after
+# the other whatever its slots are; with tidb_vs_own the task has as many slots as its node, at most 16.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+json=
+rounds=5
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) json=${2:?--json takes a file}; shift 2 ;;
+    --rounds) rounds=${2:?--rounds takes a number}; shift 2 ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
+
+deploy/packages.sh install build test
+build=${DISTTASK_BUILD_DIR:-build}
+figures=$build/bench-figures/tests/bench/figures
+cmake -S . -B "$build/bench-figures" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_FAILPOINTS=OFF >/dev/null
+cmake --build "$build/bench-figures" --target disttaskd disttask_bench bench_task >&2
+mkdir -p "$build/tidb"
+(cd tests/tidb && go build -o "$OLDPWD/$build/tidb/tidb" .) >&2
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-tidb.XXXXXX")
+server=
+finish() {
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+"$build/tidb/tidb" --data "$work/data" --dxf --slots 16 >"$work/tidb.out" 2>"$work/tidb.err" &
+server=$!
+for _ in $(seq 1200); do
+  ! grep -q '^ready ' "$work/tidb.out" || break
+  kill -0 "$server" 2>/dev/null || { tail -n 20 "$work/tidb.err" >&2; exit 1; }
+  sleep 0.1
+done
+port=$(sed -n 's/^ready //p' "$work/tidb.out")
+control=$(sed -n 's/^control //p' "$work/tidb.out")
+if [ -z "$port" ] || [ -z "$control" ]; then
+  echo "tidb: it did not come up" >&2
+  exit 1
+fi
+
+mkdir -m 700 "$work/run"
+status=0
+python3 tests/bench/tidb.py --control "$control" --rounds "$rounds" --work "$work" -- "$figures/disttask_bench" \
+  --dsn "mysql://root@127.0.0.1:$port/" --daemon "$build/bench-figures/daemon/disttaskd" --plugin "$figures/bench_task.so" --work "$work/run" \
+  >"$work/result.json" || status=$?
+[ "$status" -eq 0 ] || exit "$status"
+cat "$work/result.json"
+[ -z "$json" ] || cp "$work/result.json" "$json"
