@@ -137,7 +137,9 @@ int Daemon::Impl::run() {
     patience.setStatus(
         "registering; while another process holds the id '" + settings.node.id + "', waiting for its lease to end"
     );
-    lease->acquire(stop_source.token());
+    lease->acquire(stop_source.token(), [&patience](const std::string& why) {
+      patience.setStatus("registering, waiting: " + why);
+    });
   } catch (const Exception& failure) {
     reactor.stop();
     ctl.releaseAndWait();

@@ -325,7 +325,7 @@ NodeLease::~NodeLease() {
   if (timer) impl_->timers.cancel(*timer);
 }
 
-void NodeLease::acquire(const runtime::CancelToken& token) {
+void NodeLease::acquire(const runtime::CancelToken& token, const std::function<void(const std::string&)>& waiting) {
   const auto timeout = impl_->settings.acquire_timeout;
   const runtime::Deadline deadline(impl_->clock, timeout);
   HolderWatch watch;
@@ -343,9 +343,12 @@ void NodeLease::acquire(const runtime::CancelToken& token) {
       if (!healsByWaiting(e.error())) throw;
       watch.reset();
       why = e.error().message();
-      impl_->sampled.log(Level::kWarn, "node cannot register yet, trying again", {{"error", why}});
+      impl_->sampled.log(
+          Level::kWarn, "node cannot register yet, trying again", {{"error", why}, {"code", toString(e.error().code())}}
+      );
     }
     if (timeout > Duration::zero() && deadline.isReached()) throw Exception(ErrorCode::kAlreadyExists, why);
+    if (waiting) waiting(why);
     pause.waitFor(token, kAcquireEvery);
   }
 }

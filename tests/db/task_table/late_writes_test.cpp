@@ -147,6 +147,48 @@ TEST_CASE("Orphan checks beside starts and finishes never take a live run") {
   CHECK(server.store().scalar("select count(*) from disttask_attempt") == "0");
 }
 
+TEST_CASE("Orphan checks beside batches of finishes and starts never take a live run") {
+  Server server;
+  constexpr int kRows = 60;
+  for (int id = 1; id <= kRows; ++id) server.add(id);
+  std::atomic<bool> over{false};
+  std::atomic<int> num_lost{0};
+  runtime::ThreadGroup threads;
+  threads.spawn("writer", [&] {
+    try {
+      // Two places: each batch ends two subtasks and begins the next two in their stead.
+      for (int id = 1; id <= kRows + 2; id += 2) {
+        std::vector<RunWrite> writes;
+        for (const int done : {id - 2, id - 1}) {
+          if (done >= 1) writes.emplace_back(RunFinish{SubtaskId(done), "result", std::nullopt});
+        }
+        for (const int next : {id, id + 1}) {
+          if (next <= kRows) writes.emplace_back(RunStart{SubtaskId(next), {TaskId(1), Step(1), next, {}}, false});
+        }
+        for (const auto& result : server.table().writeRuns({}, kNode, writes)) {
+          if (result.outcome != kApplied) ++num_lost;
+        }
+      }
+    } catch (const std::exception&) {
+      num_lost = 1000;
+    }
+    over = true;
+  });
+  int num_taken = 0;
+  while (!over) {
+    for (const auto& [id, outcome] : server.table().takeOrphans({}, kNode, TaskId(1), 3)) {
+      if (outcome != OrphanOutcome::kLost) ++num_taken;
+    }
+  }
+  threads.join();
+  CHECK(num_taken == 0);
+  CHECK(num_lost == 0);
+  CHECK(
+      server.store().scalar("select count(*) from tidb_background_subtask where state='succeed'") ==
+      std::to_string(kRows)
+  );
+}
+
 TEST_CASE("A result that is larger than the server takes ends the row as failed instead of leaving it running") {
   Server server;
   const auto packet = std::stoull(server.store().scalar("select @@max_allowed_packet"));

@@ -70,8 +70,8 @@ class NodeLease final : public Lease {
   /// ended. When another life holds the id: waits until it is evicted, which it does itself after having watched its
   /// renewals stand still, and logs who holds it every 5 s. While the store is unreachable it waits as well. Throws
   /// kCancelled; kAlreadyExists, naming host, process and life, when the timeout has passed; errors of login and
-  /// schema.
-  void acquire(const runtime::CancelToken& token);
+  /// schema. `waiting`, if given, is told after each try what it waits for, in words.
+  void acquire(const runtime::CancelToken& token, const std::function<void(const std::string&)>& waiting = {});
   /// Begins to renew and to watch. After acquire, once.
   void start(LeaseHooks hooks);
   /// Ends the life of this node at a graceful stop, after all runs have been joined: renewal stops, life becomes 0, so
