@@ -114,6 +114,10 @@ Error currentError() noexcept {
     return e.error();
   } catch (const std::exception& e) {
     return {ErrorCode::kInternal, e.what()};
+  } catch (const std::string& text) {
+    return {ErrorCode::kInternal, text};
+  } catch (const char* text) {
+    return {ErrorCode::kInternal, text != nullptr ? text : "a null text was thrown"};
   } catch (...) {  // a plugin or a library may throw anything; its text is unknown
     return {ErrorCode::kInternal, "an exception that is not a std::exception"};
   }

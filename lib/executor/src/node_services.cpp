@@ -6,7 +6,9 @@ namespace disttask::executor {
 
 proto::StepResource stepResourceOf(const ExecutorSettings& settings, const proto::TaskBase& task) noexcept {
   auto slots = std::max(1, task.slots);
-  if (task.extra.max_runtime_slots > 0) slots = std::min(slots, task.extra.max_runtime_slots);
+  const auto& steps = task.extra.target_steps;
+  const bool limited = steps.empty() || std::find(steps.begin(), steps.end(), task.step.value()) != steps.end();
+  if (limited && task.extra.max_runtime_slots > 0) slots = std::min(slots, task.extra.max_runtime_slots);
   const auto share = static_cast<double>(slots) / std::max(1, settings.slots);
   return {slots, static_cast<std::int64_t>(share * static_cast<double>(settings.memory_bytes))};
 }

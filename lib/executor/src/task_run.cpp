@@ -148,6 +148,8 @@ bool TaskRun::makeStep() {
     failOne(currentError().addContext("step executor of task type '" + task_.type + "'"));
     return false;
   }
+  // A limit on runtime slots may hold for some steps only.
+  if (!task_.extra.target_steps.empty()) resource_ = resourceOf(task_);
   executor->setFrameworkInfo(task_.step, resource_);
   try {
     executor->init(parts_.control.token());

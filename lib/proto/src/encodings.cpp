@@ -93,6 +93,9 @@ std::string toJson(const ExtraParams& params) {
   if (params.manual_recovery) object["manual_recovery"] = true;
   if (params.max_runtime_slots != 0) object["max_runtime_slots"] = params.max_runtime_slots;
   if (params.parallel_subtasks) object["parallel_subtasks"] = *params.parallel_subtasks;
+  if (!params.target_steps.empty()) {
+    object["target_steps"] = Json::Array(params.target_steps.begin(), params.target_steps.end());
+  }
   return Json(std::move(object)).dump();
 }
 
@@ -103,6 +106,12 @@ ExtraParams parseExtraParams(std::string_view text) noexcept {
     params.manual_recovery = manual->asBool();
   }
   params.max_runtime_slots = std::max(0, readInt32(json, "max_runtime_slots").value_or(0));
+  if (const auto* steps = json.find("target_steps"); steps != nullptr && steps->isArray()) {
+    for (const auto& step : steps->asArray()) {
+      if (!step.isInt() || step.asInt() != static_cast<std::int32_t>(step.asInt())) continue;
+      params.target_steps.push_back(static_cast<std::int32_t>(step.asInt()));
+    }
+  }
   params.parallel_subtasks = readInt32(json, "parallel_subtasks");
   if (params.parallel_subtasks && *params.parallel_subtasks < 0) params.parallel_subtasks.reset();
   return params;

@@ -75,6 +75,10 @@ TEST_CASE("Extra parameters leave defaults out and read back", "[proto][extra_pa
   const ExtraParams params{.manual_recovery = true, .max_runtime_slots = 4, .parallel_subtasks = 0};
   CHECK(toJson(params) == R"({"manual_recovery":true,"max_runtime_slots":4,"parallel_subtasks":0})");
   CHECK(parseExtraParams(toJson(params)) == params);
+  const ExtraParams in_one_step{.max_runtime_slots = 2, .target_steps = {1, 7}};
+  CHECK(toJson(in_one_step) == R"({"max_runtime_slots":2,"target_steps":[1,7]})");
+  CHECK(parseExtraParams(toJson(in_one_step)) == in_one_step);
+  CHECK(parseExtraParams(R"({"target_steps":[1,"x",99999999999]})").target_steps == std::vector<std::int32_t>{1});
 }
 
 TEST_CASE("Extra parameters that are malformed or unknown are ignored", "[proto][extra_params]") {

@@ -1,4 +1,5 @@
 #include "disttask/proto/node.hpp"
+#include "disttask/proto/step.hpp"
 #include "disttask/proto/task_state.hpp"
 #include "disttask/proto/transition.hpp"
 
@@ -135,4 +136,9 @@ TEST_CASE("Wanted states and transition outcomes have texts", "[proto]") {
   CHECK(toString(TransitionOutcome::kApplied) == "applied");
   CHECK(toString(TransitionOutcome::kLost) == "lost");
   CHECK(toString(TransitionOutcome::kMissing) == "missing");
+}
+
+TEST_CASE("The steps before the first and after the last are frozen", "[proto][step]") {
+  CHECK(kStepInit.value() == -1);
+  CHECK(kStepDone.value() == -2);
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace disttask::proto {
 
@@ -16,9 +17,10 @@ inline constexpr std::int32_t kDefaultPriority = 512;
 /// ignored by all).
 struct ExtraParams {
   bool manual_recovery = false;
-  std::int32_t max_runtime_slots = 0;  ///< 0 = as many as `slots`
+  std::int32_t max_runtime_slots = 0;        ///< 0 = as many as `slots`
+  std::vector<std::int32_t> target_steps{};  ///< the steps that `max_runtime_slots` holds for; empty = all
   std::optional<std::int32_t>
-      parallel_subtasks;  ///< what the submitter asks for; 0 = auto; nothing = the type's default
+      parallel_subtasks{};  ///< what the submitter asks for; 0 = auto; nothing = the type's default
   friend bool operator==(const ExtraParams&, const ExtraParams&) = default;
 };
 /// Reads the column; text that is not a JSON object of these gives the defaults.
