@@ -191,14 +191,18 @@ class Auditor:
                 bad = [(each["id"], each["state"], each["error"]) for each in by_task[task_id] if each["state"] != "succeed"]
                 self.violation(f"{name} is {row['state']} for no reason: {row['error']}; {bad[:3]}")
 
+    @staticmethod
+    def _must_fail(task):
+        return 1 <= task["meta"].get("fail_at", 0) <= task["meta"]["subtasks"]
+
     def _may_fail(self, task_id, task, rows):
-        if task_id in self.spoiled or task["kind"] == "fails":
+        if task_id in self.spoiled or self._must_fail(task):
             return True
         # A run that may not be repeated fails with its node, and its task with it.
         return task["meta"].get("idempotent") is False and any(NOT_IDEMPOTENT in (row["error"] or "") for row in rows)
 
     def _check_success(self, name, task, rows):
-        if task["kind"] == "fails":
+        if self._must_fail(task):
             self.violation(f"{name} succeeded although a subtask of it fails")
         expected, steps = task["meta"]["subtasks"], task["meta"].get("steps", 1)
         results = {(row["step"], row["ordinal"]): row for row in rows}

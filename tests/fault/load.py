@@ -22,7 +22,8 @@ KINDS = [
     ("retries", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "retry_at": 5, "times": 3}, ["--parallel", "2"]),
 ]
 # One such task is always under way: its runs outlast a lease, so a cut off node that did not end them would be seen.
-LONG = ("long", {"subtasks": 4, "sleep_ms": 8000, "jitter_ms": 4000}, ["--parallel", "2"])
+# Two on each node, with room for those of another.
+LONG = ("long", {"subtasks": 6, "sleep_ms": 12000, "jitter_ms": 6000}, ["--parallel", "4"])
 
 
 class Load:

@@ -18,7 +18,7 @@ NODE_KINDS = [
     ("freeze_short", 1, 0.1, 0.5),
     ("stop", 1, 0.05, 0.3),  # SIGTERM, started again
     ("gate_cut", 2, 0.1, 0.6),
-    ("gate_cut_long", 1, 1.4, 1.9),
+    ("gate_cut_long", 1, 1.6, 2.4),
     ("gate_reset", 2, 0.0, 0.1),  # all connections at once, new ones welcome
     ("gate_mute", 2, 0.2, 1.6),
     ("gate_delay", 1, 0.3, 0.8),

@@ -120,6 +120,12 @@ class AuditorTest(unittest.TestCase):
         self.story.spoiled[1] = "cancelled"
         self.assertEqual(self.story.audit()[0], [])
 
+    def test_a_task_that_must_fail_and_succeeds_is_found(self):
+        self.story.kind["meta"]["fail_at"] = 2
+        self.assertEqual(self.story.audit()[0], [])
+        self.story.kind["meta"]["fail_at"] = 1
+        self.assert_finds("although a subtask of it fails")
+
     def test_a_lost_subtask_is_found(self):
         self.story.kind["meta"]["subtasks"] = 2
         self.assert_finds("instead of 2")
