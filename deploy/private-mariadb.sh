@@ -20,6 +20,9 @@ running() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
 
 start() {
   running && return 0
+  # A server that starts removes whatever looks like a temporary table in its folder for them, those of other servers too.
+  mkdir -p "$dir/tmp"
+  export TMPDIR="$dir/tmp"
   # The server refuses to run as root unless told so.
   local as_user=()
   [ "$(id -u)" -ne 0 ] || as_user=(--user=root)
