@@ -127,11 +127,12 @@ TEST_CASE(
   CHECK(throwing.world.script.count("cleanup 1/4") == 0);
 }
 
-TEST_CASE("Whatever cleanup and modifications throw ends nothing", "[executor][exceptions]") {
+TEST_CASE("Whatever cleanup, summary and modifications throw ends nothing", "[executor][exceptions]") {
   Throwing throwing;
   const int kind = GENERATE(range(0, kNumKinds));
   Blocker blocker;
   throwing.world.script.step_cleanup = [&] { throwKind(kind); };
+  throwing.world.script.summary = [&] { throwKind(kind); };
   throwing.world.script.meta_modified = [&](const auto&) { throwKind(kind); };
   throwing.world.script.resource_modified = [&](const auto&) { throwKind(kind); };
   throwing.world.script.run = [&](auto& context, auto&) { blocker.wait(context); };
@@ -151,6 +152,7 @@ TEST_CASE("Whatever cleanup and modifications throw ends nothing", "[executor][e
   REQUIRE(throwing.world.runUntil([&] { return running.returned(); }, 100ms));
   CHECK(throwing.world.state(id) == SubtaskState::kSucceed);
   CHECK(throwing.world.log.count("cleanup of a step failed") >= 1);
+  CHECK(throwing.world.log.count("final summary of a subtask failed") == 1);
 }
 
 TEST_CASE(

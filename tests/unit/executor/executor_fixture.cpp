@@ -20,6 +20,7 @@ class ScriptedStep final : public plugin::StepExecutor {
     if (script_.run) script_.run(context, subtask);
   }
   std::optional<proto::SubtaskSummary> realtimeSummary(const plugin::RunContext& context) override {
+    if (script_.summary) script_.summary();
     return context.progress();
   }
   void onFinished(plugin::RunContext& context, proto::Subtask& subtask) override {

@@ -31,6 +31,7 @@ struct Script {
   std::function<void()> make_step;
   std::function<void()> step_init;
   std::function<void()> step_cleanup;
+  std::function<void()> summary;
   std::function<void()> executor_init;
   std::function<void(const std::string&)> meta_modified;
   std::function<void(const proto::StepResource&)> resource_modified;
