@@ -107,6 +107,11 @@ class Faults:
             self.gates.cut(node.name, refuse=False)
         self._restore(node)
 
+    def _gate_mute_long(self, node, fault):
+        self.gates.mute(node.name, "c2s", "s2c")
+        time.sleep(fault.seconds)
+        self._restore(node)
+
     def _gate_delay(self, node, fault):
         self.gates.delay(node.name, float(fault.detail))
         time.sleep(fault.seconds)

@@ -1,7 +1,9 @@
 """The plan of faults: drawn from the seed before anything starts, so that the same seed gives the same plan.
 
-Each fault is (at, kind, node or "", seconds, detail). Faults of the store do not overlap each other, nor do faults of one node; a fault of a
-node may fall into one of the store, and faults of several nodes into each other. What a fault finds when its time comes (which rows, which
+Each fault is (at, kind, node or "", seconds, detail). A run is made of storms and take-overs in turn. In a storm, faults of the store do not
+overlap each other, nor do faults of one node; all else may fall into each other. In a take-over one node is away for longer than its lease
+while the others and the store live, so that it is evicted and its work goes to others: an outage of the store makes all observers begin anew,
+so in a storm that is rare. What a fault finds when its time comes (which rows, which
 statement) depends on the run.
 """
 
@@ -13,12 +15,9 @@ Fault = namedtuple("Fault", "at kind node seconds detail")
 # Kind, how often in a deck, shortest and longest time in leases. Beyond one lease others take the work.
 NODE_KINDS = [
     ("kill", 3, 0.05, 0.4),  # kill -9, started again after that time
-    ("kill_long", 1, 1.4, 2.0),  # the same, beyond the lease
-    ("freeze", 2, 1.4, 2.2),  # SIGSTOP … SIGCONT beyond the lease
     ("freeze_short", 1, 0.1, 0.5),
     ("stop", 1, 0.05, 0.3),  # SIGTERM, started again
     ("gate_cut", 2, 0.1, 0.6),
-    ("gate_cut_long", 1, 1.6, 2.4),
     ("gate_reset", 2, 0.0, 0.1),  # all connections at once, new ones welcome
     ("gate_mute", 2, 0.2, 1.6),
     ("gate_delay", 1, 0.3, 0.8),
@@ -26,6 +25,13 @@ NODE_KINDS = [
     ("hold", 3, 0.8, 1.2),  # a statement comes through after its client died
     ("meta_row", 1, 0.0, 0.1),  # our row of dist_framework_meta deleted
 ]
+TAKE_OVER_KINDS = [
+    ("kill_long", 1, 1.8, 2.2),  # kill -9, started again beyond the lease
+    ("freeze", 1, 1.8, 2.4),  # SIGSTOP … SIGCONT beyond the lease
+    ("gate_cut_long", 1, 2.0, 2.4),
+    ("gate_mute_long", 1, 2.0, 2.4),  # neither direction passes
+]
+GENTLE = ("drop_answer", "hold", "gate_reset", "meta_row")
 STORE_KINDS = [
     ("store_restart", 1, 0.1, 0.4),
     ("store_kill", 1, 0.1, 0.4),
@@ -65,19 +71,18 @@ def draw_plan(seed, seconds, nodes, lease, clock):
     rng = random.Random(f"plan {seed}")
     plan = []
     free = dict.fromkeys(nodes, 0.0)
-    node_deck = Deck(rng, NODE_KINDS)
-    at = 1.0
+    decks = {"node": Deck(rng, NODE_KINDS), "away": Deck(rng, TAKE_OVER_KINDS), "store": Deck(rng, STORE_KINDS), "row": Deck(rng, ROW_KINDS)}
+    began = 1.0
+    while began < seconds:
+        storm = rng.uniform(1.5, 2.2) * lease
+        _node_faults(rng, plan, decks["node"], free, began, min(began + storm, seconds), lease)
+        began = _store_faults(rng, plan, decks["store"], began, min(began + storm, seconds), lease)
+        began = max(began, *free.values())
+        if began < seconds:
+            began = _take_over(rng, plan, decks, free, began, lease)
+    at = rng.uniform(2, 7)
     while at < seconds:
-        kind, _, least, most = node_deck.draw()
-        ready = [name for name in nodes if free[name] <= at]
-        if ready:
-            name = rng.choice(ready)
-            length = round(rng.uniform(least, most) * lease, 2)
-            plan.append(Fault(round(at, 2), kind, name, length, _detail(rng, kind)))
-            free[name] = at + length + rng.uniform(0.5, 2.0)
-        at += rng.uniform(0.6, 2.2)
-    _alone(rng, plan, Deck(rng, STORE_KINDS), seconds, lease, gap=(5.0, 14.0))
-    _alone(rng, plan, Deck(rng, ROW_KINDS), seconds, lease, gap=(2.0, 7.0))
+        at = _add(rng, plan, decks["row"].draw(), "", at, lease) + rng.uniform(2, 7)
     if clock:
         at = rng.uniform(5, 15)
         while at < seconds:
@@ -86,13 +91,50 @@ def draw_plan(seed, seconds, nodes, lease, clock):
     return sorted(plan)
 
 
-def _alone(rng, plan, deck, seconds, lease, gap):
-    at = rng.uniform(*gap)
-    while at < seconds:
-        kind, _, least, most = deck.draw()
-        length = round(rng.uniform(least, most) * lease, 2)
-        plan.append(Fault(round(at, 2), kind, "", length, _detail(rng, kind)))
-        at += length + rng.uniform(*gap)
+def _add(rng, plan, card, name, at, lease):
+    """Adds a fault and returns when it ends."""
+    kind, _, least, most = card
+    length = round(rng.uniform(least, most) * lease, 2)
+    plan.append(Fault(round(at, 2), kind, name, length, _detail(rng, kind)))
+    return at + length
+
+
+def _node_faults(rng, plan, deck, free, began, until, lease):
+    at = began
+    while at < until:
+        card = deck.draw()
+        ready = [name for name in free if free[name] <= at]
+        if ready:
+            name = rng.choice(ready)
+            free[name] = _add(rng, plan, card, name, at, lease) + rng.uniform(0.5, 2.0)
+        at += rng.uniform(0.6, 2.2)
+
+
+def _store_faults(rng, plan, deck, began, until, lease):
+    """Returns when the last one is over."""
+    at = began + rng.uniform(1.0, 4.0)
+    over = until
+    while at < until:
+        over = _add(rng, plan, deck.draw(), "", at, lease)
+        at = over + rng.uniform(2.0, 8.0)
+    return max(over, until)
+
+
+def _take_over(rng, plan, decks, free, began, lease):
+    """One node is away; the others meet gentle faults only. Returns when it is over."""
+    # The nodes first see each other alive, and runs begin.
+    began += lease / 2
+    away = rng.choice(sorted(free))
+    over = _add(rng, plan, decks["away"].draw(), away, began, lease)
+    gentle = [card for card in NODE_KINDS if card[0] in GENTLE]
+    at = began + rng.uniform(0.5, 2.0)
+    while at < over - lease:
+        name = rng.choice(sorted(name for name in free if name != away))
+        at = max(at, free[name])
+        free[name] = _add(rng, plan, rng.choice(gentle), name, at, lease) + rng.uniform(0.5, 2.0)
+        at += rng.uniform(1.5, 3.0)
+    free[away] = over + 1.0
+    return over + 1.0
 
 
 def _detail(rng, kind):

@@ -215,13 +215,23 @@ class BinlogTest(unittest.TestCase):
 
 
 class PlanTest(unittest.TestCase):
-    def test_the_same_seed_draws_the_same_plan_and_two_minutes_see_every_kind(self):
+    def test_the_same_seed_draws_the_same_plan_and_five_minutes_see_every_kind(self):
         nodes = ["n1", "n2", "n3"]
         drawn = plan.draw_plan(1, 120, nodes, 6, True)
         self.assertEqual(drawn, plan.draw_plan(1, 120, nodes, 6, True))
         self.assertNotEqual(drawn, plan.draw_plan(2, 120, nodes, 6, True))
-        kinds = {kind[0] for kinds in (plan.NODE_KINDS, plan.STORE_KINDS, plan.ROW_KINDS, plan.CLOCK_KINDS) for kind in kinds}
-        self.assertEqual({fault.kind for fault in drawn}, kinds)
+        kinds = {kind[0] for kinds in (plan.NODE_KINDS, plan.TAKE_OVER_KINDS, plan.STORE_KINDS, plan.ROW_KINDS, plan.CLOCK_KINDS) for kind in kinds}
+        for seed in (1, 2, 3):
+            self.assertEqual({fault.kind for fault in plan.draw_plan(seed, 300, nodes, 6, True)}, kinds)
+
+    def test_a_node_that_is_away_for_long_meets_a_store_that_lives(self):
+        for seed in range(1, 6):
+            drawn = plan.draw_plan(seed, 300, ["n1", "n2", "n3"], 6, True)
+            store = [fault for fault in drawn if fault.kind in {kind[0] for kind in plan.STORE_KINDS}]
+            away = [fault for fault in drawn if fault.kind in {kind[0] for kind in plan.TAKE_OVER_KINDS}]
+            self.assertGreater(len(away), 8)
+            for long in away:
+                self.assertFalse([fault for fault in store if long.at < fault.at + fault.seconds and fault.at < long.at + long.seconds])
 
     def test_faults_of_one_node_do_not_overlap(self):
         drawn = plan.draw_plan(3, 600, ["n1", "n2"], 6, False)
