@@ -23,7 +23,7 @@ KINDS = [
 ]
 # One such task is always under way: its runs outlast a lease, so a cut off node that did not end them would be seen.
 # Two on each node, with room for those of another.
-LONG = ("long", {"subtasks": 6, "sleep_ms": 12000, "jitter_ms": 6000}, ["--parallel", "4"])
+LONG = ("long", {"subtasks": 6, "sleep_ms": 15000, "jitter_ms": 6000}, ["--parallel", "4"])
 
 
 class Load:

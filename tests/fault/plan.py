@@ -28,8 +28,8 @@ NODE_KINDS = [
 TAKE_OVER_KINDS = [
     ("kill_long", 1, 1.8, 2.2),  # kill -9, started again beyond the lease
     ("freeze", 1, 1.8, 2.4),  # SIGSTOP … SIGCONT beyond the lease
-    ("gate_cut_long", 1, 2.0, 2.4),
-    ("gate_mute_long", 1, 2.0, 2.4),  # neither direction passes
+    ("gate_cut_long", 1, 2.6, 3.2),
+    ("gate_mute_long", 1, 2.6, 3.2),  # neither direction passes
 ]
 GENTLE = ("drop_answer", "hold", "gate_reset", "meta_row")
 STORE_KINDS = [
