@@ -33,9 +33,7 @@ start() {
       "${as_user[@]}" >"$dir/install.log" 2>&1 || { cat "$dir/install.log" >&2; exit 1; }
   fi
   rm -f "$dir/pid"
-  # A server that starts deletes the temporary tables that lie in its tmpdir: in a shared one those of other servers too.
-  mkdir -p "$dir/tmp"
-  setsid mariadbd --no-defaults "${as_user[@]}" --datadir="$dir/data" --tmpdir="$dir/tmp" --socket="$dir/s.sock" --pid-file="$dir/pid" --skip-networking \
+  setsid mariadbd --no-defaults "${as_user[@]}" --datadir="$dir/data" --socket="$dir/s.sock" --pid-file="$dir/pid" --skip-networking \
     --innodb-buffer-pool-size=256M --innodb-log-file-size=256M --max-connections=400 --max-allowed-packet=64M --local-infile=ON \
     --performance-schema=OFF "$@" >>"$dir/log" 2>&1 </dev/null &
   local server=$!

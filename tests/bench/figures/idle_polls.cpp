@@ -14,6 +14,17 @@ constexpr std::int64_t kPollsPerRenewal = 5;  // every 2 s, every 10 s
 constexpr double kCallsPerSecond = kNodes * (0.5 + 0.1);
 constexpr std::int64_t kRows = 1'000'000;
 
+/// What a node at rest asks at each poll: one statement where the store has it, else that of the executor.
+template <typename AnyStore>
+void pollOf(AnyStore& store, const proto::Node& node) {
+  if constexpr (requires { store.pollTable(); }) {
+    static_cast<void>(store.pollTable().poll({}, node.exec_id));
+  } else {
+    store.taskTable().recoverMeta({}, node.exec_id, node.role, node.slots);
+    static_cast<void>(store.taskTable().getTaskExecInfoByExecId({}, node.exec_id));
+  }
+}
+
 /// A node without a process.
 class SimulatedNode {
  public:
@@ -27,10 +38,7 @@ class SimulatedNode {
       throw Exception(ErrorCode::kInternal, "a simulated node could not be registered");
     }
   }
-  void poll() {
-    store_.taskTable().recoverMeta({}, node_.exec_id, node_.role, node_.slots);
-    static_cast<void>(store_.taskTable().getTaskExecInfoByExecId({}, node_.exec_id));
-  }
+  void poll() { pollOf(store_, node_); }
   void renew() { static_cast<void>(store_.nodeTable().renew({}, node_)); }
 
  private:
