@@ -69,7 +69,7 @@ TEST_CASE("A daemon whose runs obey their cancel outlives a store that is away f
 }
 
 TEST_CASE("A daemon whose runs obey their cancel outlives a store that hangs for longer than its lease") {
-  const PrivateServer server;
+  PrivateServer server;
   SystemCluster cluster(server.socket());
   cluster.installSchema();
   auto node = cluster.startReady({.lease = "24s"});

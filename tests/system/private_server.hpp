@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace disttask::test {
@@ -17,7 +18,7 @@ class PrivateServer {
   PrivateServer(const PrivateServer&) = delete;
   PrivateServer& operator=(const PrivateServer&) = delete;
   ~PrivateServer() {
-    static_cast<void>(::kill(std::stoi("0" + readFile(path() + "/pid")), SIGCONT));
+    if (frozen_ > 0) ::kill(frozen_, SIGCONT);
     static_cast<void>(runProgram({PRIVATE_MARIADB, "remove", path()}));
   }
   void start() const {
@@ -27,15 +28,14 @@ class PrivateServer {
   }
   void stop() const { run({PRIVATE_MARIADB, "stop", path()}); }
   /// Lets it stand still, with all connections open and no answers, and go on.
-  void freeze() const { signal(SIGSTOP); }
-  void thaw() const { signal(SIGCONT); }
+  void freeze() {
+    frozen_ = std::stoi(readFile(path() + "/pid"));
+    if (::kill(frozen_, SIGSTOP) != 0) FAIL("no server to freeze");
+  }
+  void thaw() { ::kill(std::exchange(frozen_, -1), SIGCONT); }
   [[nodiscard]] std::string socket() const { return path() + "/s.sock"; }
 
  private:
-  void signal(int number) const {
-    const auto pid = std::stoi(readFile(path() + "/pid"));
-    if (::kill(pid, number) != 0) FAIL("no server to signal");
-  }
   [[nodiscard]] std::string path() const { return (folder_ / "db").string(); }
   static void run(const std::vector<std::string>& words) {
     const auto result = runProgram(words);
@@ -43,6 +43,7 @@ class PrivateServer {
   }
   TempDir folder_;
   const std::vector<std::string> options_;
+  pid_t frozen_ = -1;
 };
 
 }  // namespace disttask::test
