@@ -48,6 +48,10 @@ std::unique_ptr<storage::mysql::Store> TestStore::makeStore() const {
   return std::make_unique<storage::mysql::Store>(settings_, clock_);
 }
 
+bool TestStore::isTiDb() const {
+  return connect()->flavour() == sqlclient::Flavour::kTiDb;
+}
+
 std::unique_ptr<sqlclient::Connection> TestStore::connect() const {
   auto settings = settings_.connect;
   settings.schema = settings_.schema;

@@ -143,12 +143,14 @@ TEST_CASE("Targets that cannot take the import are errors of planning") {
   CHECK(f.failure(1, f.meta(file, "nope")) == "target: there is no table " + s + ".nope");
   f.execute("create view v as select * from t");
   CHECK(f.failure(1, f.meta(file, "v")) == "target: " + s + ".v is a view, not a table");
-  f.execute("create table m (id int, name varchar(10), born date) engine=MyISAM");
-  CHECK(
-      f.failure(1, f.meta(file, "m")) ==
-      "target: table " + s +
-          ".m has the storage engine MyISAM, which cannot take a chunk in one transaction; InnoDB can"
-  );
+  if (!f.store.isTiDb()) {  // which has one engine, whatever is asked for
+    f.execute("create table m (id int, name varchar(10), born date) engine=MyISAM");
+    CHECK(
+        f.failure(1, f.meta(file, "m")) ==
+        "target: table " + s +
+            ".m has the storage engine MyISAM, which cannot take a chunk in one transaction; InnoDB can"
+    );
+  }
   CHECK(
       f.failure(1, f.meta(file, "t", R"("columns": ["id", "name", "age"])")) ==
       "columns: table " + s + ".t has no column 'age'"

@@ -109,6 +109,10 @@ TEST_CASE(
     "[db][scheduler][outlived]"
 ) {
   SchedulerFixture fixture;
+  if (fixture.store().isTiDb()) {
+    WARN("not run: the server has no triggers to refuse writes with");
+    return;
+  }
   for (const auto* name : {"a", "b"}) fixture.addNode(name);
   LedScheduler owner(fixture, "a");
   LedScheduler follower(fixture, "b");

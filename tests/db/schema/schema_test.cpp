@@ -89,7 +89,8 @@ const std::vector<std::string> kSubtaskColumns{
 
 std::string indexesOf(TestStore& store, const std::string& table) {
   return store.scalar(
-      "select group_concat(concat(index_name, if(non_unique, '', '!'), '(', cols, ')') order by index_name separator ' "
+      "select group_concat(concat(index_name, if(non_unique, '', '!'), '(', cols, ')') order by lower(index_name) "
+      "separator ' "
       "') from (select "
       "index_name, non_unique, group_concat(column_name order by seq_in_index) cols from information_schema.statistics "
       "where table_schema = "
@@ -424,6 +425,7 @@ TEST_CASE("Schema installs the ledger of bulk imports once, under a plain or a q
           storage::mysql::installLedger({}, connect, "disttask_csv_ledger");
         }) == ErrorCode::kInvalidArgument);
 
+  if (store.isTiDb()) return;  // a clustered primary key cannot be dropped there
   store.execute("alter table disttask_csv_ledger drop primary key");
   CHECK(codeOf([&] { storage::mysql::installLedger({}, connect, qualified); }) == ErrorCode::kStoreSchema);
 }

@@ -97,7 +97,8 @@ TEST_CASE("A finish that the server applies after its client has died changes no
   holder->execute("update tidb_background_subtask set ddl_physical_tid=77, start_time=5 where id=1");
   holder->commit();
   REQUIRE(test::eventually([&] { return server.numWaiting() == 0; }));
-  CHECK(server.column("state", 2) == "succeed");  // the held statement did come through
+  // The held statement did come through; a TiDB ends it when it sees that its client has gone.
+  CHECK(server.column("state", 2) == (server.store().isTiDb() ? "running" : "succeed"));
   CHECK(server.column("state", 1) == "running");
   CHECK(server.column("meta", 1) == "meta");
   CHECK(server.column("ddl_physical_tid", 1) == "77");

@@ -27,7 +27,8 @@ inline constexpr sqlclient::Sql kPrimaryKey{
     "csv_import.primary_key",
     "select column_name from information_schema.statistics "
     "where table_schema = ? and table_name = ? and index_name = 'PRIMARY' and seq_in_index = 1"};
-inline constexpr sqlclient::Sql kWarnings{"csv_import.warnings", "show warnings limit 16"};
+// Sessions keep at most max_error_count of them (64). Without a limit: TiDB takes none.
+inline constexpr sqlclient::Sql kWarnings{"csv_import.warnings", "show warnings"};
 // MySQL prepares no statement that looks at warnings; a text of this kind is none, and leaves them as they are.
 inline constexpr const char* kCountWarnings = "get diagnostics @disttask_warnings = number";
 inline constexpr sqlclient::Sql kNumWarnings{"csv_import.num_warnings", "select @disttask_warnings"};

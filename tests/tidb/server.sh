@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# A private TiDB in one folder: own data, a free loopback port. Touches nothing outside the folder and the build folder.
+#   server.sh build                     builds the program; ends with 77 where there is no Go >= 1.23. The first build takes minutes
+#   server.sh start DIR [tidb option…]  makes the data on first use, returns when the server answers; builds before, when there is no program
+#   server.sh stop DIR                  stops it and waits; the next start has the same data and port
+#   server.sh remove DIR                stops it and deletes the folder
+# DIR/port has the port, user root without password; log DIR/log, process id DIR/pid, what it said DIR/out.
+# DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout).
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=${DISTTASK_BUILD_DIR:-$here/../../build}
+program=$build/tidb/tidb
+
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+
+build() {
+  local version major minor
+  version=$(go env GOVERSION 2>/dev/null || true)
+  major=$(sed -n 's/^go\([0-9]*\)\..*/\1/p' <<<"$version")
+  minor=$(sed -n 's/^go[0-9]*\.\([0-9]*\).*/\1/p' <<<"$version")
+  if [ "${major:-0}" -lt 1 ] || { [ "$major" -eq 1 ] && [ "${minor:-0}" -lt 23 ]; }; then
+    echo "a TiDB for the tests needs Go 1.23 or newer on the PATH, and there is ${version:-none}" >&2
+    exit 77
+  fi
+  mkdir -p "$build/tidb"
+  (cd "$here" && go build -o "$(realpath "$build")/tidb/tidb" .)
+}
+
+running() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
+
+start() {
+  running && return 0
+  [ -x "$program" ] || build
+  local port=()
+  [ ! -s "$dir/port" ] || port=(--port "$(cat "$dir/port")")
+  : >"$dir/out"
+  setsid "$program" --data "$dir" "${port[@]}" "$@" >"$dir/out" 2>&1 </dev/null &
+  local server=$!
+  echo "$server" >"$dir/pid"
+  for _ in $(seq 1200); do
+    if grep -q '^ready ' "$dir/out"; then
+      sed -n 's/^ready //p' "$dir/out" >"$dir/port"
+      return 0
+    fi
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "tidb: the server in $dir did not start; its last words:" >&2
+  tail -n 20 "$dir/out" >&2
+  [ ! -e "$dir/log" ] || tail -n 20 "$dir/log" >&2
+  kill "$server" 2>/dev/null || true
+  exit 1
+}
+
+stop() {
+  running || { rm -f "$dir/pid"; return 0; }
+  local pid
+  pid=$(cat "$dir/pid")
+  kill "$pid"
+  for _ in $(seq 300); do
+    kill -0 "$pid" 2>/dev/null || { rm -f "$dir/pid"; return 0; }
+    sleep 0.1
+  done
+  kill -9 "$pid"
+}
+
+command=${1:-}
+if [ "$command" = build ]; then
+  [ $# -eq 1 ] || usage
+  build
+  exit 0
+fi
+[ $# -ge 2 ] || usage
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+shift 2
+case $command in
+  start) start "$@" ;;
+  stop) stop ;;
+  remove) stop; rm -rf "$dir" ;;
+  *) usage ;;
+esac
