@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, starts a private MariaDB, runs the tests by ctest, cleans up.
-#   tests/run.sh [--sanitize address|thread] [ctest argument…]      for example: tests/run.sh -L unit
+#   tests/run.sh [--sanitize address|thread | --store tidb] [ctest argument…]      for example: tests/run.sh -L unit
 # --sanitize builds the libraries at -O1 with that sanitizer and runs the tests labelled unit and plugin.
+# --store tidb runs the tests labelled contract, db and system on a private TiDB, built from tests/tidb; the first build takes minutes. It ends with 77
+# where there is no Go to build it with.
 # DISTTASK_TEST_DSN=mysql://USER:PASSWORD@HOST:PORT/ makes the store tests use that server instead of a private one.
 # DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout).
 set -euo pipefail
@@ -14,6 +16,16 @@ if [ "${1:-}" = --sanitize ]; then
     *) echo "tests/run.sh: --sanitize takes address or thread, not '${2:-}'" >&2; exit 2 ;;
   esac
   shift 2
+fi
+
+store=mariadb
+if [ "${1:-}" = --store ]; then
+  case ${2:-} in
+    tidb | mariadb) store=$2 ;;
+    *) echo "tests/run.sh: --store takes tidb or mariadb, not '${2:-}'" >&2; exit 2 ;;
+  esac
+  shift 2
+  [ "$store" != tidb ] || tests/tidb/server.sh build
 fi
 
 deploy/packages.sh install build test
@@ -31,6 +43,17 @@ fi
 cmake -S . -B "$build/test" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_WERROR=ON >/dev/null
 cmake --build "$build/test"
 
+if [ "$store" = tidb ]; then
+  server=$(mktemp -d "${TMPDIR:-/tmp}/disttask-test.XXXXXX")
+  trap 'tests/tidb/server.sh remove "$server"' EXIT
+  trap 'exit 130' INT TERM
+  tests/tidb/server.sh start "$server"
+  DISTTASK_TEST_DSN="mysql://root@127.0.0.1:$(cat "$server/port")/"
+  DISTTASK_TEST_SERVER=$PWD/tests/tidb/server.sh # for tests that stop their server
+  export DISTTASK_TEST_DSN DISTTASK_TEST_SERVER
+  ctest --test-dir "$build/test" --output-on-failure --no-tests=error -L '^(contract|db|system)$' -j "$(nproc)" "$@"
+  exit
+fi
 if [ -z "${DISTTASK_TEST_DSN:-}" ]; then
   server=$(mktemp -d "${TMPDIR:-/tmp}/disttask-test.XXXXXX")
   trap 'deploy/private-mariadb.sh remove "$server"' EXIT

@@ -36,7 +36,8 @@ class TestStore {
   /// Returns the name of the schema; also the settings that makeStore uses.
   [[nodiscard]] const std::string& schema() const noexcept { return settings_.schema; }
   [[nodiscard]] const storage::mysql::StoreSettings& settings() const noexcept { return settings_; }
-  /// True if the server is a TiDB: it has no triggers and one engine, and ends the statement of a client that went away.
+  /// True if the server is a TiDB: it has no triggers and one engine, and ends the statement of a client that went
+  /// away.
   [[nodiscard]] bool isTiDb() const;
   /// Runs a query that gives one value, as text; "" when it gives no row.
   [[nodiscard]] std::string scalar(const std::string& sql) const;

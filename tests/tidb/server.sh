@@ -4,7 +4,7 @@
 #   server.sh start DIR [tidb option…]  makes the data on first use, returns when the server answers; builds before, when there is no program
 #   server.sh stop DIR                  stops it and waits; the next start has the same data and port
 #   server.sh remove DIR                stops it and deletes the folder
-# DIR/port has the port, user root without password; log DIR/log, process id DIR/pid, what it said DIR/out.
+# DIR/port has the port, DIR/s.sock is the socket, user root without password; log DIR/log, process id DIR/pid, what it said DIR/out.
 # DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -34,7 +34,7 @@ start() {
   local port=()
   [ ! -s "$dir/port" ] || port=(--port "$(cat "$dir/port")")
   : >"$dir/out"
-  setsid "$program" --data "$dir" "${port[@]}" "$@" >"$dir/out" 2>&1 </dev/null &
+  setsid "$program" --data "$dir" --socket "$dir/s.sock" "${port[@]}" "$@" >"$dir/out" 2>&1 </dev/null &
   local server=$!
   echo "$server" >"$dir/pid"
   for _ in $(seq 1200); do

@@ -77,11 +77,12 @@ TEST_CASE("What the server would change with no more than a warning is an error 
   f.execute("create table t (id int, amount decimal(5,2), day date, small float)");
   CHECK_THAT(
       errorOf(f, "id,amount,day,small\n1,1.25,,\n2,1.239,,\n"),
-      Catch::StartsWith("line 3, byte 29: the server would change a value: Data truncated for column 'amount'")
+      Catch::StartsWith("line 3, byte 29: the server would change a value: ") && Catch::Contains("for column 'amount'")
   );
-  CHECK_THAT(
-      errorOf(f, "id,amount,day,small\n1,1.25,,\n2,1,2000-01-01 10:00:00,\n"),
-      Catch::StartsWith("line 3, byte 29: the server would change a value: ")
+  // Not left to the server: a TiDB cuts the time off and says nothing.
+  CHECK(
+      errorOf(f, "id,amount,day,small\n1,1.25,2000-01-01 00:00:00,\n2,1,2000-01-01 10:00:00,\n") ==
+      "line 3, byte 48: value '2000-01-01 10:00:00' has a time of day, which would be cut off for column 'day' (date)"
   );
   CHECK_THAT(
       errorOf(f, "id,amount,day,small\n1,12345.6,,\n"),

@@ -136,9 +136,10 @@ TEST_CASE("A second run beside the first waits for it and finds the chunk done")
     });
     // Goes on once the second one stands before the ledger row.
     const std::string waiting =
-        f.store.isTiDb() ? "select count(*) from information_schema.tidb_trx t where t.state = 'LockWaiting' and t.user = '"
-                         : "select count(*) from information_schema.innodb_trx t join information_schema.processlist p "
-                           "on p.id = t.trx_mysql_thread_id where t.trx_state = 'LOCK WAIT' and p.user = '";
+        f.store.isTiDb()
+            ? "select count(*) from information_schema.tidb_trx t where t.state = 'LockWaiting' and t.user = '"
+            : "select count(*) from information_schema.innodb_trx t join information_schema.processlist p "
+              "on p.id = t.trx_mysql_thread_id where t.trx_state = 'LOCK WAIT' and p.user = '";
     const auto waits = [&] { return f.scalar(waiting + user + "'") != "0"; };
     for (int i = 0; i < 500 && !waits(); ++i) f.host->host().sleep(10);
   });

@@ -36,6 +36,14 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+/// True if a text for a date has a time of day behind it that is not midnight. Not every server warns when it cuts that
+/// off.
+bool hasTimeOfDay(std::string_view text) noexcept {
+  const std::string_view date = trimmed(text);
+  const std::size_t end = date.find_first_of(" T");
+  return end != std::string_view::npos && date.find_first_of("123456789", end) != std::string_view::npos;
+}
+
 void setText(sqlclient::Value& value, std::string_view text) {
   if (auto* present = std::get_if<std::string>(&value)) {
     present->assign(text);
@@ -139,6 +147,9 @@ std::optional<std::string> RowConverter::checkText(std::string_view text, const 
     if (bad != std::string_view::npos) {
       return "bad UTF-8 at byte " + std::to_string(bad + 1) + " of the field" + inColumn(column);
     }
+  }
+  if (column.kind == ColumnKind::kOther && column.type == "date" && hasTimeOfDay(text)) {
+    return "value " + shown(text) + " has a time of day, which would be cut off" + inColumn(column);
   }
   // The server cuts blanks beyond the length without an error; whatever is longer is refused here.
   if (column.max_length == 0 || text.size() <= column.max_length) return std::nullopt;

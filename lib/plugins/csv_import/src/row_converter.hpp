@@ -12,7 +12,7 @@
 namespace disttask::csv_import {
 
 /// Turns records into values to bind, and into row hashes. Refuses what the server would change silently: blanks cut
-/// off, fractions in integers, NULL where a number would be generated. One thread.
+/// off, fractions in integers, a time of day in a date, NULL where a number would be generated. One thread.
 class RowConverter {
  public:
   RowConverter(const ImportOptions& options, const std::vector<Column>& columns);
