@@ -58,7 +58,7 @@ stop() {
   pid=$(cat "$dir/pid")
   kill "$pid"
   for _ in $(seq 300); do
-    kill -0 "$pid" 2>/dev/null || { rm -f "$dir/pid"; return 0; }
+    kill -0 "$pid" 2>/dev/null || return 0
     sleep 0.1
   done
   kill -9 "$pid"
