@@ -49,7 +49,7 @@ class PlainUser {
   }
 
  private:
-  PrivateServer server_;
+  PrivateServer server_{{}};  // a MariaDB in each case: a TiDB has no read_only
   SystemCluster cluster_;
 };
 
