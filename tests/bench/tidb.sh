@@ -21,28 +21,21 @@ build=${DISTTASK_BUILD_DIR:-build}
 figures=$build/bench-figures/tests/bench/figures
 cmake -S . -B "$build/bench-figures" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_FAILPOINTS=OFF >/dev/null
 cmake --build "$build/bench-figures" --target disttaskd disttask_bench bench_task >&2
-mkdir -p "$build/tidb"
-(cd tests/tidb && go build -o "$OLDPWD/$build/tidb/tidb" .) >&2
+tests/tidb/server.sh build >&2
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-tidb.XXXXXX")
-server=
 finish() {
-  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  [ ! -d "$work/tidb" ] || tests/tidb/server.sh remove "$work/tidb" || true
   rm -rf "$work"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
-"$build/tidb/tidb" --data "$work/data" --dxf --slots 16 >"$work/tidb.out" 2>"$work/tidb.err" &
-server=$!
-for _ in $(seq 1200); do
-  ! grep -q '^ready ' "$work/tidb.out" || break
-  kill -0 "$server" 2>/dev/null || { tail -n 20 "$work/tidb.err" >&2; exit 1; }
-  sleep 0.1
-done
-port=$(sed -n 's/^ready //p' "$work/tidb.out")
-control=$(sed -n 's/^control //p' "$work/tidb.out")
-if [ -z "$port" ] || [ -z "$control" ]; then
-  echo "tidb: it did not come up" >&2
+mkdir "$work/tidb"
+tests/tidb/server.sh start "$work/tidb" --dxf --slots 16
+port=$(cat "$work/tidb/port")
+control=$(sed -n 's/^control //p' "$work/tidb/out")
+if [ -z "$control" ]; then
+  echo "tidb: it has no control" >&2
   exit 1
 fi
 
