@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // A task executor ends after 10 s without work, then the polls back off from 300 ms to 2 s: 0.3 + 0.6 + 1.2 s.
-constexpr seconds kUntilBackedOff{15};
+constexpr seconds kUntilBackedOff{18};
 
 /// One round: each node gets a row of a new task at a random moment; returns the latencies in ms.
 class Round {
@@ -57,11 +57,18 @@ Figure makeFigure(const std::string& name, double share, double goal, const std:
 
 using Nodes = std::vector<std::unique_ptr<NodeDaemon>>;
 
-std::vector<double> runRound(BenchStore& store, RunLog& log, const Nodes& nodes, std::size_t count, bool nudged) {
+/// The nodes take turns in an order of chance, spread over about 3 s: else the rounds would meet each node at the same
+/// phase of its polls.
+std::vector<double> runRound(BenchStore& store, RunLog& log, const Nodes& nodes, bool nudged) {
+  std::vector<const NodeDaemon*> order;
+  for (const auto& node : nodes) {
+    order.insert(order.begin() + static_cast<std::ptrdiff_t>(randomBelow(order.size() + 1)), node.get());
+  }
+  const auto spread_ms = 6000 / order.size();
   Round round(store, log);
-  for (std::size_t i = 0; i < std::min(count, nodes.size()); ++i) {
-    pause(milliseconds(randomBelow(60)));
-    round.addRow(*nodes[i], nudged);
+  for (const auto* node : order) {
+    pause(milliseconds(randomBelow(spread_ms)));
+    round.addRow(*node, nudged);
   }
   return round.finish();
 }
@@ -89,11 +96,11 @@ void measureLatencies(const Places& places, const Wanted& wanted, FigureList& li
     for (int round = 0; round < rounds; ++round) {
       if (nudge) {
         pause(kUntilBackedOff);
-        append(nudged, runRound(store, log, nodes, nodes.size(), true));
+        append(nudged, runRound(store, log, nodes, true));
       }
       if (backoff) {
         pause(kUntilBackedOff);
-        append(backed_off, runRound(store, log, nodes, nodes.size(), false));
+        append(backed_off, runRound(store, log, nodes, false));
       }
     }
     if (nudge) list.add(makeFigure("start_latency_nudge_p50_ms", 0.5, 20, nudged));
@@ -109,7 +116,7 @@ void measureLatencies(const Places& places, const Wanted& wanted, FigureList& li
   pause(seconds(4));
   std::vector<double> polled;
   for (int round = 0; round < (wanted.quick ? 2 : 10); ++round) {
-    append(polled, runRound(store, log, nodes, kPolling, false));
+    append(polled, runRound(store, log, nodes, false));
   }
   list.add(makeFigure("start_latency_poll_p99_ms", 0.99, 320, polled));
 }

@@ -36,6 +36,18 @@ double runTask(BenchStore& store, RunLog& log, const std::string& key, std::int3
   if (log.numRuns() != static_cast<std::uint64_t>(kSubtasks) + 1) {
     throw Exception(ErrorCode::kInternal, fmt::format("{} runs of {} subtasks", log.numRuns(), kSubtasks + 1));
   }
+  // Where the time went: until the first run, the runs of the first step, until the run of the second, and the rest.
+  const auto at = [&](std::uint64_t index) { return static_cast<double>(log.find(index)->entered_ns - began) / 1e9; };
+  FigureList::note(fmt::format(
+      "  {}: first run after {:.3f} s, half of them after {:.3f} s, the last of step one after {:.3f} s, step two after"
+      " {:.3f} s, succeed after {:.3f} s",
+      key,
+      at(0),
+      at(kSubtasks / 2),
+      at(kSubtasks - 1),
+      at(kSubtasks),
+      seconds
+  ));
   return seconds;
 }
 
