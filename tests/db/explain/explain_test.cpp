@@ -167,6 +167,8 @@ std::string faultOf(const HotStatement& statement, const std::vector<Step>& step
 
 /// TiDB tells it differently: operators with an access object.
 std::string faultOnTiDb(sqlclient::Connection& connection, const HotStatement& statement) {
+  // Else it runs the sub-queries and explains their results.
+  connection.execute("set session tidb_opt_enable_non_eval_scalar_subquery = 1");
   auto rows = connection.queryDynamic("explain", "explain " + statement.text, statement.values);
   std::string text = statement.name + ":";
   bool has_index = false;

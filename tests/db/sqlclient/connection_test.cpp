@@ -292,6 +292,8 @@ TEST_CASE("Connection survives the kill of one statement") {
   TestStore store;
   const auto connection = store.connect();
   const auto id = connection->connectionId();
+  store.execute("create table n (a int primary key)");
+  for (int i = 0; i < 50; ++i) store.execute("insert into n values (" + std::to_string(i) + ")");
   runtime::ThreadGroup threads;
   threads.spawn("killer", [&] {
     const auto other = store.connect();
@@ -303,12 +305,11 @@ TEST_CASE("Connection survives the kill of one statement") {
     };
     if (test::eventually(is_running)) other->execute("kill query " + std::to_string(id));
   });
-  // Not sleep(): MySQL lets it return as if nothing had happened.
+  // Not sleep(), which MySQL lets return as if nothing had happened; nor tables of information_schema, as TiDB does
+  // there.
   const auto error = errorOf([&] {
     connection->execute(
-        "select count(*) from information_schema.columns a, information_schema.columns b, information_schema.columns c "
-        "where "
-        "concat(a.table_name, b.table_name, c.table_name) like '%zz%yy%'"
+        "select count(*) from n a, n b, n c, n d, n e, n f where md5(concat(a.a, b.a, c.a, d.a, e.a, f.a)) = 'x'"
     );
   });
   threads.join();
