@@ -21,9 +21,9 @@ KINDS = [
     ("kills", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "kill_at": 7, "times": 2}, ["--parallel", "2"]),
     ("retries", 2, {"subtasks": 20, "sleep_ms": 20, "jitter_ms": 100, "retry_at": 5, "times": 3}, ["--parallel", "2"]),
 ]
-# One such task is always under way: its runs outlast a lease, so a cut off node that did not end them would be seen.
-# Two on each node, with room for those of another.
-LONG = ("long", {"subtasks": 6, "sleep_ms": 15000, "jitter_ms": 6000}, ["--parallel", "4"])
+# Submitted before a node goes away for long: its runs outlast the lease, so a cut off node that did not end them would be seen. Two on each
+# node, with room for those of another, and before all other tasks.
+LONG = ("long", {"subtasks": 6, "sleep_ms": 22000, "jitter_ms": 3000}, ["--parallel", "4", "--priority", "1"])
 
 
 class Load:
@@ -80,10 +80,7 @@ class Load:
         weights = [kind[1] for kind in KINDS]
         while not self.stopping.is_set():
             try:
-                unfinished = self.unfinished()
-                if not any(self.tasks[task_id]["kind"] == LONG[0] for task_id in unfinished if task_id in self.tasks):
-                    self.submit(*LONG)
-                room = self.at_once - len(unfinished)
+                room = self.at_once - len(self.unfinished())
                 for _ in range(max(0, room)):
                     name, _, meta, flags = self.rng.choices(KINDS, weights)[0]
                     meta = dict(meta, subtasks=max(1, int(meta["subtasks"] * self.rng.uniform(0.4, 1.4))))

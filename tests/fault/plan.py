@@ -72,7 +72,9 @@ def draw_plan(seed, seconds, nodes, lease, clock):
     plan = []
     free = dict.fromkeys(nodes, 0.0)
     decks = {"node": Deck(rng, NODE_KINDS), "away": Deck(rng, TAKE_OVER_KINDS), "store": Deck(rng, STORE_KINDS), "row": Deck(rng, ROW_KINDS)}
-    began = 1.0
+    # It opens with nothing but one node cut off, for so long that it is evicted even if it was the owner: who does not end its runs is found.
+    plan.append(Fault(1.0, "long_runs", "", 0.0, ""))
+    began = opened = _add(rng, plan, ("gate_cut_long", 1, 3.4, 3.4), rng.choice(nodes), 4.0, lease) + 1.0
     while began < seconds:
         storm = rng.uniform(1.5, 2.2) * lease
         _node_faults(rng, plan, decks["node"], free, began, min(began + storm, seconds), lease)
@@ -80,11 +82,11 @@ def draw_plan(seed, seconds, nodes, lease, clock):
         began = max(began, *free.values())
         if began < seconds:
             began = _take_over(rng, plan, decks, free, began, lease)
-    at = rng.uniform(2, 7)
+    at = opened + rng.uniform(1, 5)
     while at < seconds:
         at = _add(rng, plan, decks["row"].draw(), "", at, lease) + rng.uniform(2, 7)
     if clock:
-        at = rng.uniform(5, 15)
+        at = opened + rng.uniform(0, 10)
         while at < seconds:
             plan.append(Fault(round(at, 2), "clock_step", nodes[-1], 0.0, str(rng.choice([-86400, -7200, -61, -5, 5, 61, 7200, 86400]))))
             at += rng.uniform(10, 25)
@@ -122,7 +124,8 @@ def _store_faults(rng, plan, deck, began, until, lease):
 
 def _take_over(rng, plan, decks, free, began, lease):
     """One node is away; the others meet gentle faults only. Returns when it is over."""
-    # The nodes first see each other alive, and runs begin.
+    # The nodes first see each other alive, and runs begin that outlast the lease: who is cut off must end them.
+    plan.append(Fault(round(began, 2), "long_runs", "", 0.0, ""))
     began += lease / 2
     away = rng.choice(sorted(free))
     over = _add(rng, plan, decks["away"].draw(), away, began, lease)

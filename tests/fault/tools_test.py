@@ -222,7 +222,7 @@ class PlanTest(unittest.TestCase):
         self.assertNotEqual(drawn, plan.draw_plan(2, 120, nodes, 6, True))
         kinds = {kind[0] for kinds in (plan.NODE_KINDS, plan.TAKE_OVER_KINDS, plan.STORE_KINDS, plan.ROW_KINDS, plan.CLOCK_KINDS) for kind in kinds}
         for seed in (1, 2, 3):
-            self.assertEqual({fault.kind for fault in plan.draw_plan(seed, 300, nodes, 6, True)}, kinds)
+            self.assertEqual({fault.kind for fault in plan.draw_plan(seed, 300, nodes, 6, True)} - {"long_runs"}, kinds)
 
     def test_a_node_that_is_away_for_long_meets_a_store_that_lives(self):
         for seed in range(1, 6):
