@@ -2,6 +2,7 @@
 
 #include "disttask/executor/manager.hpp"
 #include "disttask/executor/node_lease.hpp"
+#include "disttask/executor/node_poller.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/planning/planning_service.hpp"
@@ -101,6 +102,7 @@ struct Daemon::Impl {
   runtime::ThreadPool plan_pool{"plan", kPlanThreads, 0, logJobFailure};
   runtime::ThreadPool history_pool{"history", 1, 0, logJobFailure};
   std::unique_ptr<executor::NodeLease> lease;
+  std::unique_ptr<executor::NodePoller> poller;
   std::unique_ptr<executor::Manager> manager;
   std::unique_ptr<Nudges> nudges;
   std::unique_ptr<planning::PlanningService> planner;
@@ -225,7 +227,7 @@ void Daemon::Impl::build(const std::string& address) {
   std::map<std::string, std::string> offered;
   for (const auto& type : types.all()) offered.emplace(type->name(), type->version());
   lease = std::make_unique<executor::NodeLease>(
-      toLeaseSettings(settings.node, facts, address, offered), store->nodeTable(), clock, reactor, ctl
+      toLeaseSettings(settings, facts, address, offered), store->nodeTable(), clock, reactor, ctl
   );
   const auto executor_settings = toExecutorSettings(settings);
   // One more than tasks can run at a time: the executor of a task that ends may still be on its thread when the next
@@ -233,8 +235,11 @@ void Daemon::Impl::build(const std::string& address) {
   task_pool = std::make_unique<runtime::ThreadPool>(
       "task", static_cast<std::size_t>(executor_settings.slots) + 1, 0, logJobFailure
   );
+  poller = std::make_unique<executor::NodePoller>(toPollSettings(settings), store->pollTable(), clock, reactor, ctl);
   manager = std::make_unique<executor::Manager>(
-      executor_settings, executor::ManagerParts{store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease}
+      executor_settings,
+      executor::ManagerParts{
+          store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease, [this] { poller->nudge(); }}
   );
   nudges = std::make_unique<Nudges>(store->nodeTable(), store->schedulerTable(), clock, ctl);
   manager->node().on_queue_dry = [this](proto::TaskId) { wakeOwner(); };
@@ -269,6 +274,13 @@ void Daemon::Impl::build(const std::string& address) {
           store->historyTable(), clock, reactor, history_pool, [this] { return scheduler->ownerLife(); }},
       toHistorySettings(settings)
   );
+  // In this order: what ends work goes first, what may take longest goes last.
+  poller->subscribe([this](const storage::NodePoll& seen) {
+    lease->takePoll(seen);
+    scheduler->takePoll(seen);
+    return planner->takePoll(seen);
+  });
+  poller->subscribe([this](const storage::NodePoll& seen) { return manager->takePoll(seen); });
 }
 
 void Daemon::Impl::announcePlan() {
@@ -295,7 +307,7 @@ std::optional<runtime::TimePoint> Daemon::Impl::lastRenewal() const {
 void Daemon::Impl::work() {
   executor::LeaseHooks hooks;
   hooks.num_live_runs = [this] { return manager->numLiveRuns(); };
-  hooks.progress = [this] { return manager->numPolls(); };
+  hooks.progress = [this] { return poller->progress() + manager->progress(); };
   hooks.on_at_risk = [this] { manager->interruptRuns(runtime::CancelCause::kLeaseLost); };
   hooks.on_evicted = hooks.on_at_risk;
   hooks.on_expired = [] { leave(kExitRunStuck); };
@@ -304,6 +316,7 @@ void Daemon::Impl::work() {
   planner->start();
   scheduler->start();
   if (settings.scheduler.enabled) history->start();
+  poller->start();
   working.store(true);
   notifyReady(status());
   observability::log(Level::kInfo, "ready", {{"exec_id", settings.node.id}, {"life", lease->node().life}});
@@ -328,6 +341,7 @@ int Daemon::Impl::stop() {
     );
     leave(kExitRunStuck);
   }
+  poller->stop();  // only now: while runs return, its polls say that this node is alive
   lease->release();
   nudges->wakeAllNodesNow();  // what was pending here may move
   reactor.stop();
@@ -338,8 +352,7 @@ int Daemon::Impl::stop() {
 
 void Daemon::Impl::takeNudge(std::string_view text) {
   if (!working.load() || text != Nudges::textOf(lease->node().nudge_token)) return;
-  manager->nudge();
-  planner->nudge();
+  manager->nudge();  // which asks for a poll, for all
   scheduler->nudge();
 }
 
@@ -352,6 +365,7 @@ std::string Daemon::Impl::status() const {
       manager->tasks().size(),
       manager->numLiveRuns()
   );
+  if (poller->wanted() != proto::WantedState::kNormal) text += fmt::format(", {}", toString(poller->wanted()));
   if (scheduler->isOwner()) text += ", owner of the scheduler role";
   const auto silent = runtime::Duration(settings.node.lease) - lease->validFor();
   if (silent > runtime::Duration(settings.node.lease) / 2) {

@@ -19,11 +19,12 @@ observability::Level toLevel(settings::LogLevel level) {
 }
 
 executor::LeaseSettings toLeaseSettings(
-    const settings::NodeSettings& node,
+    const settings::Settings& settings,
     const settings::HostFacts& facts,
     const std::string& address,
     const std::map<std::string, std::string>& types
 ) {
+  const auto& node = settings.node;
   executor::LeaseSettings to;
   to.exec_id = node.id;
   to.scope = node.scope;
@@ -34,10 +35,12 @@ executor::LeaseSettings toLeaseSettings(
   to.types = types;
   to.version = DISTTASK_VERSION;
   to.lease = node.lease;
-  to.renew_every = node.lease / 3;
+  to.renew_every = node.lease / 4;
   // Between the cancel at two thirds of the lease and its end, also when the lease is short.
   to.exit_margin = std::min<runtime::Duration>(to.exit_margin, node.lease / 6);
   to.call_timeout = std::min<runtime::Duration>(to.call_timeout, node.lease / 3);
+  // A loop may wait that long for a store that does not answer, also when the lease is short.
+  to.wedged_after = std::max<runtime::Duration>(node.lease / 2, settings.store.read_timeout + std::chrono::seconds(2));
   return to;
 }
 
@@ -61,11 +64,20 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   return to;
 }
 
+executor::PollSettings toPollSettings(const settings::Settings& settings) {
+  executor::PollSettings to;
+  to.exec_id = settings.node.id;
+  to.interval = settings.polling.task_interval;
+  to.max_interval = settings.polling.max_interval;
+  return to;
+}
+
 planning::PlanningSettings toPlanningSettings(const settings::Settings& settings) {
   planning::PlanningSettings to;
   to.exec_id = settings.node.id;
   to.check_interval = settings.polling.task_interval;
   to.max_interval = settings.polling.max_interval;
+  to.looks_by_itself = false;  // the node's one poll says when there are plans
   return to;
 }
 
@@ -75,7 +87,7 @@ scheduler::SchedulerSettings toSchedulerSettings(const settings::Settings& setti
   to.max_tasks_at_once = settings.scheduler.max_tasks;
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
   to.lease = settings.node.lease;
-  to.renew_interval = settings.node.lease / 3;
+  to.renew_interval = settings.node.lease / 4;
   return to;
 }
 

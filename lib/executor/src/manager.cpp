@@ -14,7 +14,15 @@ Manager::Impl::Impl(const ExecutorSettings& settings, const ManagerParts& parts_
     : parts(parts_in),
       node(settings, parts_in.clock, parts_in.lease),
       interval(settings.task_check_interval),
-      periodic("manager", parts_in.timers, parts_in.ctl, [this] { return poll(); }) {}
+      periodic("manager", parts_in.timers, parts_in.ctl, [this] { return pollByItself(); }) {}
+
+void Manager::Impl::askForPoll() {
+  if (isFed()) {
+    parts.ask_for_poll();
+  } else {
+    periodic.nudge();
+  }
+}
 
 std::vector<std::shared_ptr<TaskExecutor>> Manager::Impl::all() const {
   std::vector<std::shared_ptr<TaskExecutor>> list;
@@ -27,6 +35,12 @@ std::shared_ptr<TaskExecutor> Manager::Impl::find(proto::TaskId id) const {
   const std::lock_guard lock(mutex);
   const auto at = executors.find(id);
   return at == executors.end() ? nullptr : at->second;
+}
+
+void Manager::Impl::endPolls() {
+  periodic.stop();
+  // Who is in a poll now has looked at `stopping` before it was set.
+  const std::lock_guard lock(poll_mutex);
 }
 
 void Manager::Impl::interruptAll(CancelCause cause) {
@@ -45,7 +59,7 @@ Manager::Manager(const ExecutorSettings& settings, const ManagerParts& parts)
 
 Manager::~Manager() {
   cancel();
-  impl_->periodic.stop();
+  impl_->endPolls();
   impl_->waitForAll(Duration::max());
 }
 
@@ -67,11 +81,23 @@ void Manager::start() {
        {"slots", impl_->node.settings.slots},
        {"scope", impl_->node.settings.scope}}
   );
-  impl_->periodic.start(Duration::zero());
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->has_started = true;
+  }
+  if (impl_->isFed()) {
+    impl_->askForPoll();
+  } else {
+    impl_->periodic.start(Duration::zero());
+  }
+}
+
+bool Manager::takePoll(const storage::NodePoll& seen) {
+  return impl_->poll(&seen);
 }
 
 void Manager::nudge() {
-  impl_->periodic.nudge();
+  impl_->askForPoll();
   for (const auto& executor : impl_->all()) executor->nudge();
 }
 
@@ -90,7 +116,7 @@ std::size_t Manager::stop() {
     if (impl_->stopped) return impl_->num_jobs;
     impl_->stopping = true;
   }
-  impl_->periodic.stop();
+  impl_->endPolls();
   auto& node = impl_->node;
   // What may run again returns now; what may not gets until the stop deadline (design rules 12 and 13).
   impl_->interruptAll(CancelCause::kShutdown);
@@ -122,7 +148,11 @@ std::int64_t Manager::numLiveRuns() const noexcept {
 }
 
 std::uint64_t Manager::numPolls() const noexcept {
-  return impl_->periodic.numRounds();
+  return impl_->num_polls;
+}
+
+std::uint64_t Manager::progress() const noexcept {
+  return impl_->progress;
 }
 
 std::optional<std::uint64_t> Manager::writerProgress() const {

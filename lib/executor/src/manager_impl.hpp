@@ -2,6 +2,7 @@
 #include "disttask/executor/manager.hpp"
 #include "disttask/runtime/periodic.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -16,9 +17,12 @@ struct Manager::Impl {
   Impl(const ExecutorSettings& settings, const ManagerParts& parts_in);
 
   // --- the poll; on the ctl pool ---
-  Duration poll();
-  /// Returns whether there is work here.
-  bool look();
+  Duration pollByItself();
+  /// Returns whether there is work here. Without a poll's answer it asks for everything.
+  bool poll(const storage::NodePoll* seen);
+  bool look(const storage::NodePoll* seen);
+  /// A store call of the poll.
+  [[nodiscard]] storage::Call call();
   void handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates);
   void handlePausing(const proto::TaskBase& task);
   void handleReverting(const proto::TaskBase& task);
@@ -32,6 +36,11 @@ struct Manager::Impl {
   void runTask(std::shared_ptr<TaskExecutor> executor, const proto::TaskBase& task);
   void endTask(proto::TaskId id);
   void noteStoreError(std::string_view what, const Error& error, proto::TaskId task_id);
+
+  /// With `stopping` set: waits for the poll that runs; none begins after it.
+  void endPolls();
+  [[nodiscard]] bool isFed() const noexcept { return static_cast<bool>(parts.ask_for_poll); }
+  void askForPoll();
 
   // --- the task executors ---
   [[nodiscard]] std::vector<std::shared_ptr<TaskExecutor>> all() const;
@@ -50,10 +59,14 @@ struct Manager::Impl {
   // guarded by mutex
   std::map<proto::TaskId, std::shared_ptr<TaskExecutor>> executors;
   std::size_t num_jobs = 0;  // task executors that are not destroyed yet
+  bool has_started = false;
   bool stopping = false;
   bool stopped = false;
 
-  Duration interval;  // touched only by the poll
+  std::mutex poll_mutex;  // held by a poll; taken before `mutex`
+  std::atomic<std::uint64_t> num_polls{0};
+  std::atomic<std::uint64_t> progress{0};
+  Duration interval;  // touched only by a Manager that polls by itself
   runtime::Periodic periodic;
 };
 

@@ -11,33 +11,48 @@ using observability::Level;
 using proto::TaskState;
 using runtime::CancelCause;
 
-Duration Manager::Impl::poll() {
+Duration Manager::Impl::pollByItself() {
+  const auto base = node.settings.task_check_interval;
+  interval = poll(nullptr) ? base : std::min<Duration>(interval * 2, node.settings.max_check_interval);
+  return interval;
+}
+
+bool Manager::Impl::poll(const storage::NodePoll* seen) {
+  const std::lock_guard polling(poll_mutex);
   {
     const std::lock_guard lock(mutex);
-    if (stopping) return node.settings.max_check_interval;
+    if (!has_started || stopping) return false;
   }
-  const auto base = node.settings.task_check_interval;
   bool work = false;
   try {
-    work = look();
+    work = look(seen);
   } catch (...) {
     // One bad round must not end the loop.
     noteStoreError("poll of the tasks of this node failed", currentError(), proto::TaskId());
     work = true;
   }
-  if (!work) {
-    const std::lock_guard lock(mutex);
-    work = !executors.empty();
-  }
-  interval = work ? base : std::min<Duration>(interval * 2, node.settings.max_check_interval);
-  return interval;
+  ++num_polls;
+  ++progress;
+  const std::lock_guard lock(mutex);
+  return work || !executors.empty();
 }
 
-bool Manager::Impl::look() {
-  flushUnwrittenEnds(node, parts.table);
+storage::Call Manager::Impl::call() {
+  ++progress;
+  return node.call();
+}
+
+bool Manager::Impl::look(const storage::NodePoll* seen) {
+  const bool unwritten = flushUnwrittenEnds(node, parts.table) > 0;
+  ++progress;
   if (!parts.lease.mayStart()) return true;
-  parts.table.recoverMeta(node.call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
-  const auto infos = parts.table.getTaskExecInfoByExecId(node.call(), node.settings.exec_id);
+  if (seen == nullptr || seen->meta_slots != node.settings.slots) {
+    parts.table.recoverMeta(call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
+  }
+  std::vector<proto::TaskExecInfo> infos;
+  if (seen == nullptr || seen->hasSubtasks()) {
+    infos = parts.table.getTaskExecInfoByExecId(call(), node.settings.exec_id);
+  }
   std::vector<proto::TaskBase> candidates;
   for (const auto& info : infos) {
     try {
@@ -47,7 +62,7 @@ bool Manager::Impl::look() {
     }
   }
   handleCandidates(candidates);
-  return !infos.empty();
+  return unwritten || !infos.empty();
 }
 
 void Manager::Impl::handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates) {
@@ -71,21 +86,20 @@ void Manager::Impl::handlePausing(const proto::TaskBase& task) {
   // Runs that may run again return and write `paused`; the others end by themselves (design rule 12). The table leaves
   // rows with a live run alone.
   if (const auto executor = find(task.id)) executor->interrupt(CancelCause::kTaskPaused);
-  const auto paused = parts.table.pauseSubtasks(node.call(), node.settings.exec_id, task.id);
+  const auto paused = parts.table.pauseSubtasks(call(), node.settings.exec_id, task.id);
   node.counters.paused += paused;
   observability::log(Level::kDebug, "handle pausing task", {{"task_id", task.id}, {"subtasks", paused}});
 }
 
 void Manager::Impl::handleReverting(const proto::TaskBase& task) {
   if (const auto executor = find(task.id)) executor->cancelRunningSubtask();
-  const auto canceled = parts.table.cancelSubtask(node.call(), node.settings.exec_id, task.id);
+  const auto canceled = parts.table.cancelSubtask(call(), node.settings.exec_id, task.id);
   node.counters.canceled += canceled;
   observability::log(Level::kDebug, "handle reverting task", {{"task_id", task.id}, {"subtasks", canceled}});
 }
 
 void Manager::Impl::takeOrphans(const proto::TaskBase& task) {
-  const auto taken =
-      parts.table.takeOrphans(node.call(), node.settings.exec_id, task.id, node.settings.max_abnormal_ends);
+  const auto taken = parts.table.takeOrphans(call(), node.settings.exec_id, task.id, node.settings.max_abnormal_ends);
   for (const auto& [id, outcome] : taken) {
     if (outcome == storage::OrphanOutcome::kLost) continue;
     ++node.counters.orphans;
@@ -146,7 +160,7 @@ void Manager::Impl::recallBorrowed(const proto::TaskBase& candidate, std::int32_
 }
 
 Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) {
-  const auto task = parts.table.getTaskById(node.call(), candidate.id);
+  const auto task = parts.table.getTaskById(call(), candidate.id);
   if (!task || task->state != TaskState::kRunning) return Start::kSkipped;
   const auto entry = parts.registry.find(task->type);
   if (!entry && !node.settings.fail_unknown_types) {
@@ -236,7 +250,7 @@ std::unique_ptr<TaskExecutor> Manager::Impl::makeExecutor(const proto::Task& tas
 
 void Manager::Impl::failTask(const proto::Task& task, const Error& error) {
   observability::log(Level::kError, "task fails on this node", error, {{"task_id", task.id}, {"type", task.type}});
-  const auto outcome = parts.table.failSubtask(node.call(), node.settings.exec_id, task.id, error);
+  const auto outcome = parts.table.failSubtask(call(), node.settings.exec_id, task.id, error);
   if (outcome == proto::TransitionOutcome::kApplied) ++node.counters.failed;
 }
 
@@ -261,7 +275,7 @@ void Manager::Impl::endTask(proto::TaskId id) {
   }
   last.reset();
   node.slots.free(id);
-  if (node.slots.isWaiting()) periodic.nudge();
+  if (node.slots.isWaiting()) askForPoll();
   // Nothing of the Manager is touched after this: whoever waits may destroy it.
   const std::lock_guard lock(mutex);
   --num_jobs;

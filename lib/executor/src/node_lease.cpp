@@ -31,6 +31,22 @@ bool healsByWaiting(const Error& error) noexcept {
          error.reaction() == Reaction::kReconnect || error.code() == ErrorCode::kTimedOut;
 }
 
+/// Since when a counter stands still.
+class Motion {
+ public:
+  /// Returns for how long it has; `count` nothing: it has no reason to move.
+  Duration standsFor(std::optional<std::uint64_t> count, TimePoint now) {
+    if (!count || count != count_ || since_ == TimePoint{}) restart(now);
+    count_ = count;
+    return now - since_;
+  }
+  void restart(TimePoint now) { since_ = now; }
+
+ private:
+  std::optional<std::uint64_t> count_;
+  TimePoint since_{};
+};
+
 }  // namespace
 
 struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
@@ -53,7 +69,7 @@ struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
   // --- renewal; ctl pool ---
   Duration renewRound();
   [[nodiscard]] bool isWedged();
-  void becomeEvicted();
+  void becomeEvicted(proto::Life life);
 
   // --- the watch; timer thread ---
   void scheduleWatch();
@@ -71,13 +87,14 @@ struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
   // touched only by acquire's thread and later by renewal rounds
   std::optional<proto::Node> holder;  // who was seen holding the id
   HolderWatch rewatch;
-  std::uint64_t last_progress = 0;
-  TimePoint progress_at{};
+  Motion polls;
+  Motion writes;
 
   mutable std::mutex mutex;
   // guarded by mutex
-  proto::Node self;        // life 0 while not registered
-  TimePoint renewed_at{};  // before the last confirmed renewal was sent
+  proto::Node self;           // life 0 while not registered
+  TimePoint renewed_at{};     // before the last confirmed renewal was sent
+  TimePoint registered_at{};  // after the row of this life was made
   bool risk_told = false;
   TimePoint risk_told_at{};
   bool expiry_told = false;
@@ -130,6 +147,7 @@ bool NodeLease::Impl::tryRegister(const std::optional<proto::Life>& expected) {
     const std::lock_guard guard(mutex);
     self = fresh;
     renewed_at = sent;
+    registered_at = clock.now();
     risk_told = expiry_told = false;
   }
   observability::log(
@@ -197,15 +215,10 @@ Duration NodeLease::Impl::renewRound() {
       if (hooks.num_live_runs && hooks.num_live_runs() > 0) return kSoon;
       return tryAcquire(rewatch) ? settings.renew_every : kAcquireEvery;
     }
-    if (isWedged()) {
-      sampled.log(
-          Level::kError, "the poll loop stands still, so the lease is not renewed", {{"exec_id", mine.exec_id}}
-      );
-      return kRetryEvery;
-    }
+    if (isWedged()) return kRetryEvery;
     const auto sent = clock.now();
     if (!table.renew(call(), mine)) {
-      becomeEvicted();
+      becomeEvicted(mine.life);
       return kSoon;
     }
     const std::lock_guard guard(mutex);
@@ -217,6 +230,9 @@ Duration NodeLease::Impl::renewRound() {
   } catch (...) {
     if (stopping.token().cancelled()) return kRetryEvery;
     rewatch.reset();
+    // While the store is away nothing that waits for it can move.
+    polls.restart(clock.now());
+    writes.restart(clock.now());
     const auto error = currentError();
     sampled.log(
         Level::kWarn,
@@ -228,19 +244,23 @@ Duration NodeLease::Impl::renewRound() {
 }
 
 bool NodeLease::Impl::isWedged() {
-  if (!hooks.progress) return false;
   const auto now = clock.now();
-  const auto progress = hooks.progress();
-  if (progress != last_progress || progress_at == TimePoint{}) {
-    last_progress = progress;
-    progress_at = now;
-  }
-  return now - progress_at >= settings.lease / 2;
+  const auto limit = settings.wedged_after > Duration::zero() ? settings.wedged_after : settings.lease / 2;
+  const bool polls_stand = hooks.progress && polls.standsFor(hooks.progress(), now) >= limit;
+  const bool writes_stand = hooks.writer_progress && writes.standsFor(hooks.writer_progress(), now) >= limit;
+  if (!polls_stand && !writes_stand) return false;
+  sampled.log(
+      Level::kError,
+      "a loop of this node stands still, so the lease is not renewed",
+      {{"exec_id", settings.exec_id}, {"loop", polls_stand ? "poll" : "writer"}}
+  );
+  return true;
 }
 
-void NodeLease::Impl::becomeEvicted() {
+void NodeLease::Impl::becomeEvicted(proto::Life life) {
   {
     const std::lock_guard guard(mutex);
+    if (self.life != life) return;  // somebody else of us has noticed it first
     self.life = proto::Life();
   }
   observability::log(
@@ -361,6 +381,19 @@ void NodeLease::start(LeaseHooks hooks) {
   impl_->hooks = std::move(hooks);
   impl_->renewals.start(Duration::zero());
   impl_->scheduleWatch();
+}
+
+void NodeLease::takePoll(const storage::NodePoll& seen) {
+  proto::Life mine;
+  {
+    const std::lock_guard guard(impl_->mutex);
+    // What was read before this life began shows the one before it.
+    if (!impl_->started || impl_->released || seen.began <= impl_->registered_at) return;
+    mine = impl_->self.life;
+  }
+  if (mine.value() == 0 || seen.life == mine) return;
+  impl_->becomeEvicted(mine);
+  impl_->renewals.nudge();
 }
 
 void NodeLease::release() {

@@ -6,6 +6,7 @@
 #include "plan_job.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -39,9 +40,11 @@ struct PlanningService::Impl {
       : settings(settings_in),
         parts(parts_in),
         interval(settings_in.check_interval),
-        periodic("planning", parts_in.timers, parts_in.ctl, [this] { return look(); }) {}
+        periodic("planning", parts_in.timers, parts_in.ctl, [this] { return lookByItself(); }) {}
 
-  Duration look();
+  Duration lookByItself();
+  /// Returns whether there are plans; `has_plan` false: it is known that there are none.
+  bool look(bool has_plan);
   void startMissing(std::vector<storage::Plan> plans);
   void cancelStale(const std::vector<storage::Plan>& plans);
   void endPlan(const PlanKey& key, proto::RunToken token, bool went_on);
@@ -56,17 +59,33 @@ struct PlanningService::Impl {
   // guarded by mutex
   std::map<PlanKey, RunningPlan> running;
   std::map<PlanKey, RestingPlan> resting;
+  bool has_started = false;
   bool stopping = false;
 
-  Duration interval;  // touched only by look
+  std::mutex look_mutex;  // held by a look; taken before `mutex`
+  std::atomic<std::uint64_t> num_looks{0};
+  Duration interval;  // touched only by a service that looks by itself
   runtime::Periodic periodic;
 };
 
-Duration PlanningService::Impl::look() {
+Duration PlanningService::Impl::lookByItself() {
+  interval = look(true) ? settings.check_interval : std::min<Duration>(interval * 2, settings.max_interval);
+  return interval;
+}
+
+bool PlanningService::Impl::look(bool has_plan) {
+  const std::lock_guard looking(look_mutex);
+  {
+    const std::lock_guard lock(mutex);
+    if (!has_started || stopping) return false;
+  }
   bool work = true;
   try {
-    const storage::Call call{source.token(), runtime::Deadline(parts.clock, settings.call_timeout)};
-    auto plans = parts.plans.getPlansOf(call, settings.exec_id);
+    std::vector<storage::Plan> plans;
+    if (has_plan) {
+      const storage::Call call{source.token(), runtime::Deadline(parts.clock, settings.call_timeout)};
+      plans = parts.plans.getPlansOf(call, settings.exec_id);
+    }
     cancelStale(plans);
     work = !plans.empty();
     startMissing(std::move(plans));
@@ -76,8 +95,8 @@ Duration PlanningService::Impl::look() {
       sampled.log(Level::kWarn, "plans of this node could not be read", {{"error", currentError().message()}});
     }
   }
-  interval = work ? settings.check_interval : std::min<Duration>(interval * 2, settings.max_interval);
-  return interval;
+  ++num_looks;
+  return work;
 }
 
 void PlanningService::Impl::cancelStale(const std::vector<storage::Plan>& plans) {
@@ -136,7 +155,15 @@ PlanningService::~PlanningService() {
 }
 
 void PlanningService::start() {
-  impl_->periodic.start(Duration::zero());
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->has_started = true;
+  }
+  if (impl_->settings.looks_by_itself) impl_->periodic.start(Duration::zero());
+}
+
+bool PlanningService::takePoll(const storage::NodePoll& seen) {
+  return impl_->look(seen.has_plan);
 }
 
 void PlanningService::nudge() {
@@ -150,6 +177,8 @@ void PlanningService::stop() {
   }
   impl_->source.cancel(CancelCause::kShutdown);
   impl_->periodic.stop();
+  // A look of somebody's poll that runs now has not seen `stopping`.
+  { const std::lock_guard looking(impl_->look_mutex); }
   std::unique_lock lock(impl_->mutex);
   impl_->changed.wait(lock, [this] { return impl_->running.empty(); });
 }
@@ -160,7 +189,7 @@ std::size_t PlanningService::numRunning() const {
 }
 
 std::uint64_t PlanningService::numLooks() const {
-  return impl_->periodic.numRounds();
+  return impl_->num_looks;
 }
 
 }  // namespace disttask::planning

@@ -145,6 +145,13 @@ std::string_view toString(WantedState state) noexcept {
   return "unknown";
 }
 
+WantedState parseWantedState(std::string_view text) noexcept {
+  for (const auto state : {WantedState::kCordoned, WantedState::kDraining}) {
+    if (text == toString(state)) return state;
+  }
+  return WantedState::kNormal;
+}
+
 std::string_view toString(TransitionOutcome outcome) noexcept {
   switch (outcome) {
     case TransitionOutcome::kApplied:

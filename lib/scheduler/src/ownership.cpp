@@ -24,9 +24,11 @@ bool Ownership::isOwner() const noexcept {
 }
 
 std::optional<proto::Life> Ownership::update(
-    const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal
+    const runtime::Call& call,
+    std::optional<runtime::TimePoint> last_renewal,
+    const std::optional<OwnerReading>& reading
 ) {
-  if (life_ == proto::Life()) return follow(call, last_renewal);
+  if (life_ == proto::Life()) return follow(call, last_renewal, reading);
   // A quarter earlier, since rounds come when they come: the pause between two renewals stays below maxGap.
   const bool due = !last_confirmed_ || clock_.now() - *last_confirmed_ >= settings_.renew_interval * 3 / 4;
   // A lease that ran out here may still be ours in the store: a renewal that matches revives it.
@@ -55,12 +57,22 @@ bool Ownership::renew(const runtime::Call& call) {
   return true;
 }
 
+OwnerReading Ownership::read(const runtime::Call& call) {
+  OwnerReading reading;
+  reading.began = clock_.now();
+  reading.owner = table_.getOwner(call);
+  reading.ended = clock_.now();
+  return reading;
+}
+
 std::optional<proto::Life> Ownership::follow(
-    const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal
+    const runtime::Call& call,
+    std::optional<runtime::TimePoint> last_renewal,
+    const std::optional<OwnerReading>& reading
 ) {
-  const auto began = clock_.now();
-  const auto owner = table_.getOwner(call);
-  const auto ended = clock_.now();
+  // Each reading counts once: an old one says nothing about how long the holder has been silent since.
+  const auto [owner, began, ended] = reading && reading->began > last_reading_ ? *reading : read(call);
+  last_reading_ = began;
   if (owner.life == proto::Life()) return take(call, owner, "nobody had it");
   // A node that lives under this id is this process and no other (design rule 5), so the life in the row is that of a
   // process which has ended.

@@ -9,6 +9,13 @@
 
 namespace disttask::scheduler {
 
+/// What one read showed of who holds the role.
+struct OwnerReading {
+  storage::Owner owner;
+  runtime::TimePoint began;
+  runtime::TimePoint ended;
+};
+
 /// Holds, or waits for, the scheduler role (design rule 19). Used by one round at a time; isOwner by any thread. Store
 /// failures pass through.
 class Ownership {
@@ -17,9 +24,13 @@ class Ownership {
       storage::SchedulerTable& table, runtime::Clock& clock, const SchedulerSettings& settings, proto::ExecId exec_id
   );
 
-  /// Renews the role when it is time, or looks at its holder and takes it when it is free. Returns the life under which
-  /// this node may act now.
-  std::optional<proto::Life> update(const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal);
+  /// Renews the role when it is time, or looks at its holder and takes it when it is free: by `reading`, or by a read
+  /// of its own when there is none that it has not seen yet. Returns the life under which this node may act now.
+  std::optional<proto::Life> update(
+      const runtime::Call& call,
+      std::optional<runtime::TimePoint> last_renewal,
+      const std::optional<OwnerReading>& reading = std::nullopt
+  );
   /// True if the holder may go on: its own lease clock, counted from before the last confirmed renewal was sent, is
   /// below two thirds. Any thread.
   [[nodiscard]] bool isOwner() const noexcept;
@@ -36,7 +47,12 @@ class Ownership {
 
  private:
   bool renew(const runtime::Call& call);
-  std::optional<proto::Life> follow(const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal);
+  std::optional<proto::Life> follow(
+      const runtime::Call& call,
+      std::optional<runtime::TimePoint> last_renewal,
+      const std::optional<OwnerReading>& reading
+  );
+  OwnerReading read(const runtime::Call& call);
   std::optional<proto::Life> take(const runtime::Call& call, const storage::Owner& observed, std::string_view why);
 
   storage::SchedulerTable& table_;
@@ -48,6 +64,7 @@ class Ownership {
   proto::Life life_;  ///< 0 = follower; else the life under which the role is, or was until a renewal fails, ours
   NodeObserver observer_;
   std::optional<runtime::TimePoint> last_confirmed_;
+  runtime::TimePoint last_reading_{};  ///< began then
   bool is_holder_silent_ = false;
 
   // read by any thread
@@ -55,11 +72,10 @@ class Ownership {
   std::atomic<std::int64_t> acting_life_{0};           ///< the last life that was taken
 };
 
-/// The longest pause between own confirmed writes that lets observations go on (design rule 3): renewals come every
-/// third of a lease, so the limit leaves a twelfth for their delay. A life that misses all renewals in such a pause was
-/// still seen within three quarters of its lease.
+/// The longest pause between own confirmed writes that lets observations go on (design rule 3). Renewals come every
+/// quarter of a lease, so the limit leaves a twelfth for their delay.
 [[nodiscard]] inline runtime::Duration maxGap(runtime::Duration lease) noexcept {
-  return lease / 3 + lease / 12;
+  return lease / 3;
 }
 
 }  // namespace disttask::scheduler

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <utility>
 
 namespace disttask::scheduler {
@@ -33,7 +34,7 @@ constexpr std::chrono::seconds kLongestFollowPause{3};
 
 /// Rounds must come often enough, also with a short lease, that no pause between renewals breaks the observations.
 SchedulerSettings fitted(SchedulerSettings settings) {
-  settings.renew_interval = std::min(settings.renew_interval, settings.lease / 3);
+  settings.renew_interval = std::min(settings.renew_interval, settings.lease / 4);
   settings.idle_interval = std::min(settings.idle_interval, settings.lease / 12);
   settings.busy_interval = std::min(settings.busy_interval, settings.idle_interval);
   return settings;
@@ -80,6 +81,14 @@ class SchedulerService::Impl {
     periodic_.nudge();
   }
 
+  void takePoll(const storage::NodePoll& seen) {
+    {
+      const std::lock_guard lock(reading_mutex_);
+      reading_ = OwnerReading{seen.owner, seen.began, seen.ended};
+    }
+    if (settings_.enabled && seen.owner.life == proto::Life() && !isOwner()) periodic_.nudge();
+  }
+
   [[nodiscard]] bool isOwner() const noexcept { return ownership_.isOwner(); }
   [[nodiscard]] std::optional<proto::Life> ownerLife() const noexcept { return ownership_.actingLife(); }
   [[nodiscard]] std::uint64_t numRounds() const { return periodic_.numRounds(); }
@@ -106,10 +115,15 @@ class SchedulerService::Impl {
     return {stopping_.token(), runtime::Deadline(deps_.clock, settings_.call_limit)};
   }
 
+  [[nodiscard]] std::optional<OwnerReading> lastReading() const {
+    const std::lock_guard lock(reading_mutex_);
+    return reading_;
+  }
+
   /// One look at the owner, and if it is this node, one turn of its work.
   runtime::Duration actOrFollow() {
     const bool is_early = is_early_.exchange(false);
-    const auto owner = ownership_.update(call(), deps_.last_renewal());
+    const auto owner = ownership_.update(call(), deps_.last_renewal(), lastReading());
     if (!owner) return follow(is_early);
     confirmWrites();
     const auto placement = liveness_.look(call(), true);
@@ -196,6 +210,8 @@ class SchedulerService::Impl {
   const SchedulerSettings settings_;
   runtime::CancelSource stopping_;
   std::atomic<bool> is_early_{false};
+  mutable std::mutex reading_mutex_;
+  std::optional<OwnerReading> reading_;  ///< of the node's last poll; guarded by reading_mutex_
   Ownership ownership_;
 
   // touched by rounds only
@@ -222,6 +238,9 @@ void SchedulerService::start() {
 }
 void SchedulerService::stop() {
   impl_->stop();
+}
+void SchedulerService::takePoll(const storage::NodePoll& seen) {
+  impl_->takePoll(seen);
 }
 void SchedulerService::nudge() {
   impl_->nudge();

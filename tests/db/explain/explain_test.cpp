@@ -2,6 +2,7 @@
 // under test says.
 #include "statements/node.hpp"
 #include "statements/plan.hpp"
+#include "statements/poll.hpp"
 #include "statements/scheduler.hpp"
 #include "statements/task.hpp"
 #include "support/test_store.hpp"
@@ -106,7 +107,13 @@ std::vector<HotStatement> hotNodeStatements(const HotSample& sample) {
   const auto hot = [](const sqlclient::Sql& sql, sqlclient::Values values, const char* table, const char* index) {
     return HotStatement{sql.name, sql.text, std::move(values), table, index, false};
   };
+  const sqlclient::Values poll(5, sample.exec_id);
   return {
+      hot(sql::kPoll, poll, "p", "ix_exec"),
+      hot(sql::kPoll, poll, "r", "ix_exec"),
+      hot(sql::kPoll, poll, "q", "ix_planner"),
+      hot(sql::kPoll, poll, "n", "PRIMARY"),
+      hot(sql::kPoll, poll, "m", "PRIMARY"),
       hot(kGetNode, {sample.exec_id}, "n", "PRIMARY"),
       hot(kRenewNode, {std::int64_t{30000}, "", nullptr, sample.exec_id, std::int64_t{4}}, "disttask_node", "PRIMARY"),
       hot(kEvictNode, {sample.exec_id, std::int64_t{4}, std::int64_t{0}}, "disttask_node", "PRIMARY"),

@@ -45,8 +45,10 @@ TEST_CASE("Runs are cancelled before the process is ended, however short the lea
   for (const auto lease : {3s, 6s, 30s, 600s}) {
     auto settings = minimal();
     settings.node.lease = lease;
-    const auto to = toLeaseSettings(settings.node, {}, "127.0.0.1:7", {{"t", "1"}});
-    CHECK(to.renew_every == lease / 3);
+    const auto to = toLeaseSettings(settings, {}, "127.0.0.1:7", {{"t", "1"}});
+    CHECK(to.renew_every < lease / 3);  // or a gap of a third would be the rule
+    CHECK(to.wedged_after >= lease / 2);
+    CHECK(to.wedged_after > settings.store.read_timeout);
     CHECK(to.lease - to.exit_margin > to.lease * 2 / 3);
     // A call of a run to the store that was sent just before the cancel is over, and the run may return.
     CHECK(to.lease * 2 / 3 + toExecutorSettings(settings).call_timeout <= to.lease - to.exit_margin);

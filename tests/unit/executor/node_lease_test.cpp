@@ -117,6 +117,8 @@ struct Leases {
   std::atomic<int> at_risk{0};
   std::atomic<int> expired{0};
   std::atomic<int> evicted{0};
+  std::mutex writer_mutex;
+  std::optional<std::uint64_t> writer;  // guarded by writer_mutex: what its progress is
 
   Leases() {
     settings.exec_id = kNode;
@@ -134,6 +136,10 @@ struct Leases {
         [this] { ++at_risk; },
         [this] { ++expired; },
         [this] { ++evicted; },
+        [this] {
+          const std::lock_guard lock(writer_mutex);
+          return writer;
+        },
     });
   }
   /// Runs acquire on a thread until it is done, or `time` has passed; returns its error's text, or "" or "waiting".
@@ -313,14 +319,14 @@ TEST_CASE("Acquire waits while the store is away", "[executor][lease]") {
   CHECK(leases.acquire(*lease, 5s) == "");
 }
 
-TEST_CASE("A lease is renewed every ten seconds and stays valid", "[executor][lease]") {
+TEST_CASE("A lease is renewed at each quarter of it and stays valid", "[executor][lease]") {
   Leases leases;
   const auto lease = leases.make();
   REQUIRE(leases.acquire(*lease, 5s) == "");
   leases.start(*lease);
   REQUIRE(leases.pass(120s));
-  CHECK(leases.nodes.get().renewals >= 11);
-  CHECK(leases.nodes.get().renewals <= 14);
+  CHECK(leases.nodes.get().renewals >= 14);
+  CHECK(leases.nodes.get().renewals <= 18);
   CHECK(lease->mayStart());
   CHECK(lease->validFor() > 15s);
   CHECK(leases.at_risk == 0);
@@ -403,6 +409,74 @@ TEST_CASE("An evicted life cancels its runs, waits for them, and begins a new li
   REQUIRE(leases.runUntil([&] { return lease->mayStart(); }));
   CHECK(leases.nodes.get().life != old);
   CHECK(leases.nodes.get().life.value() > 0);
+}
+
+TEST_CASE("A poll that shows another life ends this one at once", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.pass(1s));
+  storage::NodePoll seen;
+  seen.life = leases.nodes.get().life;
+  seen.began = leases.world.clock.now();
+  lease->takePoll(seen);
+  CHECK(lease->mayStart());
+
+  const auto old = leases.nodes.get();
+  leases.live_runs = 1;
+  REQUIRE(leases.nodes.evict({}, kNode, old.life, old.renewals));
+  seen.life = GENERATE(std::optional(proto::Life(0)), std::optional(proto::Life(4711)), std::optional<proto::Life>());
+  lease->takePoll(seen);
+  lease->takePoll(seen);
+  CHECK(leases.evicted == 1);  // though the clock stood still; its runs are cancelled by this
+  CHECK_FALSE(lease->mayStart());
+  leases.live_runs = 0;
+  REQUIRE(leases.runUntil([&] { return lease->mayStart(); }));
+  CHECK(leases.nodes.get().life != old.life);
+
+  lease->takePoll(seen);  // a late answer from before the new life began
+  CHECK(lease->mayStart());
+  CHECK(leases.evicted == 1);
+}
+
+TEST_CASE("A node whose writer stands still does not renew, one that has nothing to write does", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.pass(60s));
+  CHECK(leases.at_risk == 0);
+  const auto set = [&](std::optional<std::uint64_t> count) {
+    const std::lock_guard lock(leases.writer_mutex);
+    leases.writer = count;
+  };
+  set(7);
+  REQUIRE(leases.pass(26s));
+  const auto renewals = leases.nodes.get().renewals;
+  REQUIRE(leases.pass(20s));
+  CHECK(leases.nodes.get().renewals == renewals);
+  CHECK(leases.at_risk == 1);
+  CHECK(
+      leases.world.log.records("a loop of this node stands still, so the lease is not renewed").front().value("loop") ==
+      "writer"
+  );
+  set(8);
+  CHECK(leases.runUntil([&] { return lease->mayStart(); }));
+}
+
+TEST_CASE("While the store is away a loop that waits for it is not taken for a wedged one", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.pass(10s));
+  leases.polls_move = false;
+  leases.nodes.away = true;
+  REQUIRE(leases.pass(40s));
+  leases.nodes.away = false;
+  REQUIRE(leases.runUntil([&] { return lease->mayStart(); }, 100ms));
+  CHECK(leases.world.log.records("a loop of this node stands still, so the lease is not renewed").empty());
 }
 
 TEST_CASE("A node whose poll loop stands still does not renew", "[executor][lease]") {

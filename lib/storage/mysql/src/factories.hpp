@@ -3,6 +3,7 @@
 #include "disttask/storage/history_table.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
+#include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -19,5 +20,6 @@ std::unique_ptr<ClientTable> makeClientTable(StoreContext& context);
 std::unique_ptr<SchedulerTable> makeSchedulerTable(StoreContext& context);
 std::unique_ptr<PlanTable> makePlanTable(StoreContext& context);
 std::unique_ptr<HistoryTable> makeHistoryTable(StoreContext& context);
+std::unique_ptr<PollTable> makePollTable(StoreContext& context);
 
 }  // namespace disttask::storage::mysql

@@ -34,13 +34,6 @@ std::map<std::string, std::string> typesFromJson(const std::string& text, const 
   return types;
 }
 
-proto::WantedState wantedFrom(const std::string& text) {
-  for (const auto state : {proto::WantedState::kCordoned, proto::WantedState::kDraining}) {
-    if (text == toString(state)) return state;
-  }
-  return proto::WantedState::kNormal;
-}
-
 proto::Node readNode(const Result& row) {
   proto::Node node;
   std::uint32_t column = 0;
@@ -56,7 +49,7 @@ proto::Node readNode(const Result& row) {
   node.address = row.getString(++column);
   node.nudge_token = row.getInt(++column);
   node.types = typesFromJson(row.getString(++column), node.exec_id);
-  node.wanted = wantedFrom(row.getString(++column));
+  node.wanted = proto::parseWantedState(row.getString(++column));
   node.wanted_message = row.getString(++column);
   node.reasons = row.getString(++column);
   node.version = row.getString(++column);

@@ -13,7 +13,8 @@ Store::Store(StoreSettings settings, runtime::Clock& clock)
       clients_(makeClientTable(*context_)),
       scheduler_(makeSchedulerTable(*context_)),
       plans_(makePlanTable(*context_)),
-      history_(makeHistoryTable(*context_)) {}
+      history_(makeHistoryTable(*context_)),
+      polls_(makePollTable(*context_)) {}
 
 Store::~Store() = default;
 
@@ -34,6 +35,9 @@ PlanTable& Store::planTable() noexcept {
 }
 HistoryTable& Store::historyTable() noexcept {
   return *history_;
+}
+PollTable& Store::pollTable() noexcept {
+  return *polls_;
 }
 Schema& Store::schema() noexcept {
   return *schema_;

@@ -5,9 +5,11 @@
 #include "disttask/executor/settings.hpp"
 #include "disttask/runtime/pool.hpp"
 #include "disttask/runtime/timers.hpp"
+#include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -24,6 +26,9 @@ struct ManagerParts {
   runtime::Pool&
       work;  ///< task executors run here: one thread each, so it needs one thread more than the node has slots
   Lease& lease;
+  /// Set: the Manager does not poll by itself; takePoll is called with each poll of the node, and this asks for one
+  /// soon. Called from any thread, also with the node's last runs ending; returns at once.
+  std::function<void()> ask_for_poll = {};
 };
 
 /// Watches the tasks of this node and runs their task executors (DXF's Manager; contract 4.2, stricter). Any thread may
@@ -40,8 +45,12 @@ class Manager {
   void initMeta();
   /// Puts the row back if it is missing; an existing one keeps its role. Done at each poll as well.
   void recoverMeta();
-  /// Begins to poll. Once only.
+  /// Begins to poll, or to heed takePoll. Once only.
   void start();
+  /// Does what this answer calls for: puts a missing row of dist_framework_meta back, and looks at the tasks with rows
+  /// here. Returns whether there is work, so that the next poll should come soon. One call at a time; for a Manager
+  /// with `ask_for_poll`.
+  bool takePoll(const storage::NodePoll& seen);
   /// There may be news: polls at once, and lets the task executors look too. A hint.
   void nudge();
   /// Vanishes, as a killed process does: runs are cancelled, and from this moment on nothing is written. Returns at
@@ -57,8 +66,10 @@ class Manager {
   void interruptRuns(runtime::CancelCause cause);
   /// Returns how many runs of subtasks have not returned.
   [[nodiscard]] std::int64_t numLiveRuns() const noexcept;
-  /// Returns how many polls have ended: who renews the lease looks whether this moves (design rule 2).
+  /// Returns how many polls have ended.
   [[nodiscard]] std::uint64_t numPolls() const noexcept;
+  /// Moves with each poll and each store call of a poll: who renews the lease looks whether it does (design rule 2).
+  [[nodiscard]] std::uint64_t progress() const noexcept;
   /// Moves with each batch of starts and finishes that was tried; nothing while there is none to write (design rule 2).
   [[nodiscard]] std::optional<std::uint64_t> writerProgress() const;
   /// Returns the tasks that have a task executor here now.

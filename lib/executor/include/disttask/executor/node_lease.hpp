@@ -3,6 +3,7 @@
 #include "disttask/runtime/pool.hpp"
 #include "disttask/runtime/timers.hpp"
 #include "disttask/storage/node_table.hpp"
+#include "disttask/storage/poll_table.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -25,10 +26,14 @@ struct LeaseSettings {
   std::map<std::string, std::string> types;  ///< task type → version that this node offers
   std::string version;                       ///< of the program
   runtime::Duration lease = std::chrono::seconds(30);
-  runtime::Duration renew_every = std::chrono::seconds(10);
+  /// A quarter of the lease: those who observe others must not be without a write of their own for more than a third.
+  runtime::Duration renew_every = std::chrono::milliseconds(7500);
   runtime::Duration exit_margin =
       std::chrono::seconds(2);  ///< before the lease ends, runs that have not returned end the process
   runtime::Duration call_timeout = std::chrono::seconds(5);  ///< of one store call
+  /// A loop that stands still for so long is wedged: no renewal. Longer than a store call may take; zero = half of the
+  /// lease.
+  runtime::Duration wedged_after{};
   runtime::Duration acquire_timeout{};  ///< acquire gives up after this; zero = waits as long as it takes
   std::filesystem::path boot_id_file = "/proc/sys/kernel/random/boot_id";
 };
@@ -37,12 +42,14 @@ struct LeaseSettings {
 /// pool and return at once.
 struct LeaseHooks {
   std::function<std::int64_t()> num_live_runs;  ///< runs of subtasks that have not returned (Manager::numLiveRuns)
-  std::function<std::uint64_t()> progress;      ///< moves while the poll loop is alive (Manager::numPolls)
+  std::function<std::uint64_t()> progress;      ///< moves while the poll loop is alive (NodePoller::progress)
   std::function<void()> on_at_risk;             ///< ⅔ of the lease has passed: cancel all runs
   /// The lease ends and runs have not returned, though they were cancelled a moment ago at the latest: the process must
   /// end now.
   std::function<void()> on_expired;
   std::function<void()> on_evicted;  ///< this life is over: cancel all runs; a new life begins when they have returned
+  /// Moves with each write that the node's writer has tried, failed ones too; nothing: it has nothing to write now.
+  std::function<std::optional<std::uint64_t>()> writer_progress = {};
 };
 
 /// The life of this node (design rules 1-5): identity, registration, renewal, and how far it may be counted on. Time is
@@ -74,6 +81,9 @@ class NodeLease final : public Lease {
   void acquire(const runtime::CancelToken& token, const std::function<void(const std::string&)>& waiting = {});
   /// Begins to renew and to watch. After acquire, once.
   void start(LeaseHooks hooks);
+  /// Looks whether this answer still shows our life; if not, it is over at once, as after a renewal that matched
+  /// nothing. Any thread.
+  void takePoll(const storage::NodePoll& seen);
   /// Ends the life of this node at a graceful stop, after all runs have been joined: renewal stops, life becomes 0, so
   /// that others may take its pending rows at once. Store errors are logged; the lease then ends by itself. Idempotent.
   void release();

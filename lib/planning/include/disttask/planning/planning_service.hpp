@@ -5,6 +5,7 @@
 #include "disttask/runtime/timers.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
+#include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
 #include <cstdint>
@@ -20,8 +21,9 @@ struct PlanningSettings {
   proto::ExecId exec_id;
   Duration check_interval = std::chrono::milliseconds(300);  ///< between looks for plans while there are some
   Duration max_interval = std::chrono::seconds(2);           ///< the looks back off to this when there are none
-  Duration call_timeout = std::chrono::seconds(10);          ///< of one store call
-  plugin::PlanLimits limits;                                 ///< of one batch, which is one transaction
+  bool looks_by_itself = true;  ///< false: takePoll is called with each poll of the node, and no other look is made
+  Duration call_timeout = std::chrono::seconds(10);  ///< of one store call
+  plugin::PlanLimits limits;                         ///< of one batch, which is one transaction
   std::int64_t max_meta_bytes = 4 << 20;  ///< a larger meta of a subtask is an error before anything is written
   std::int32_t retry_limit = 10;  ///< planning errors in a row that may be tried again; then the last one is fatal
   runtime::BackoffPolicy backoff{std::chrono::seconds(1), std::chrono::seconds(30), 0.2};
@@ -57,9 +59,12 @@ class PlanningService {
   PlanningService& operator=(const PlanningService&) = delete;
   ~PlanningService();
 
-  /// Begins to look. Once only.
+  /// Begins to look, or to heed takePoll. Once only.
   void start();
-  /// There may be a plan for this node: looks at once. A hint.
+  /// Looks for plans if this answer says that there are some. Returns whether there are, so that the next poll should
+  /// come soon. One call at a time; for a service that does not look by itself.
+  bool takePoll(const storage::NodePoll& seen);
+  /// There may be a plan for this node: looks at once. A hint, for a service that looks by itself.
   void nudge();
   /// Cancels the plans that run and waits for them. They go on here or elsewhere from their cursor. Idempotent, legal
   /// before start.

@@ -11,6 +11,8 @@ namespace disttask::proto {
 /// What an operator wants of a node.
 enum class WantedState : std::uint8_t { kNormal, kCordoned, kDraining };
 [[nodiscard]] std::string_view toString(WantedState state) noexcept;
+/// Reads the column; a text that is none of them, or missing, means normal.
+[[nodiscard]] WantedState parseWantedState(std::string_view text) noexcept;
 
 /// A node: its side row (design rule 1) beside its row of `dist_framework_meta`.
 struct Node {

@@ -4,6 +4,7 @@
 #include "disttask/runtime/timers.hpp"
 #include "disttask/scheduler/scheduler_settings.hpp"
 #include "disttask/storage/node_table.hpp"
+#include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 
 #include <functional>
@@ -47,6 +48,9 @@ class SchedulerService {
   void start();
   /// Ends the rounds and gives the role up, so that another node has it at once. Idempotent, legal before start.
   void stop();
+  /// Notes who holds the role by this poll of the node, so that a follower need not ask for itself; a role that is free
+  /// is taken at once. Any thread.
+  void takePoll(const storage::NodePoll& seen);
   /// Asks for a round now: a task was submitted, a node has nothing left to do, a plan is complete.
   void nudge();
   /// True while this node holds the role and its lease is fresh.

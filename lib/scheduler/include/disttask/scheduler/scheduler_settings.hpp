@@ -9,7 +9,7 @@ namespace disttask::scheduler {
 struct SchedulerSettings {
   bool enabled = true;                                 ///< false: this node never takes the role
   runtime::Duration lease = std::chrono::seconds(30);  ///< of the role; the holder stops acting at two thirds of it
-  runtime::Duration renew_interval = std::chrono::seconds(10);
+  runtime::Duration renew_interval = std::chrono::milliseconds(7500);
   runtime::Duration busy_interval =
       std::chrono::milliseconds(500);  ///< between rounds while tasks are at work; shorter after a change
   runtime::Duration idle_interval = std::chrono::seconds(2);     ///< between rounds when all wait or there are none

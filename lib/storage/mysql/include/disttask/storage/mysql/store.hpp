@@ -6,6 +6,7 @@
 #include "disttask/storage/mysql/schema.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
+#include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -43,6 +44,7 @@ class Store {
   [[nodiscard]] SchedulerTable& schedulerTable() noexcept;
   [[nodiscard]] PlanTable& planTable() noexcept;
   [[nodiscard]] HistoryTable& historyTable() noexcept;
+  [[nodiscard]] PollTable& pollTable() noexcept;
   [[nodiscard]] Schema& schema() noexcept;
 
   /// Returns the random id that the schema got when it was installed; read once. Throws kStoreSchema when there is
@@ -60,6 +62,7 @@ class Store {
   std::unique_ptr<SchedulerTable> scheduler_;
   std::unique_ptr<PlanTable> plans_;
   std::unique_ptr<HistoryTable> history_;
+  std::unique_ptr<PollTable> polls_;
   std::mutex store_id_mutex_;
   std::string store_id_;
 };

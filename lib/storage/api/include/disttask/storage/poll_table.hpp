@@ -1,0 +1,35 @@
+#pragma once
+#include "disttask/proto/node.hpp"
+#include "disttask/runtime/clock.hpp"
+#include "disttask/storage/scheduler_table.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace disttask::storage {
+
+/// What one poll shows a node of itself (design rule 17). A value.
+struct NodePoll {
+  std::optional<proto::Life> life;  ///< of this node's row; nothing: there is no row
+  proto::WantedState wanted = proto::WantedState::kNormal;
+  std::optional<std::int32_t> meta_slots;  ///< cpu_count of its row in dist_framework_meta; nothing: there is no row
+  Owner owner;                             ///< who holds the scheduler role; without address and nudge token
+  bool has_pending = false;                ///< a subtask of this node is pending, in whatever task
+  bool has_running = false;                ///< the same for running
+  bool has_plan = false;                   ///< a plan that is neither complete nor failed names this node
+  runtime::TimePoint began;                ///< by the clock of the process: before the statement was sent
+  runtime::TimePoint ended;                ///< and after its answer
+
+  [[nodiscard]] bool hasSubtasks() const noexcept { return has_pending || has_running; }
+};
+
+/// The one statement of a poll. Same threading and failure contract as TaskTable.
+class PollTable {
+ public:
+  virtual ~PollTable() = default;
+  /// Returns what a node needs to know to see whether there is anything to do: one round trip, a few index entries, no
+  /// lock. `began` and `ended` are left to the caller.
+  virtual NodePoll poll(const Call& call, const ExecId& exec_id) = 0;
+};
+
+}  // namespace disttask::storage

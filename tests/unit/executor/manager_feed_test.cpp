@@ -1,0 +1,102 @@
+// A Manager that is told of the node's polls (design rule 17).
+#include "executor_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using namespace disttask::test;
+using proto::SubtaskState;
+
+namespace {
+
+struct Fed {
+  World world;
+  std::atomic<int> asked{0};
+  executor::TaskExecutorRegistry registry;
+  runtime::ThreadPool ctl{"ctl", 2, 8, {}};
+  runtime::ThreadPool work{"work", 4, 0, {}};
+  executor::Manager manager{
+      world.settings, {world.table, registry, world.clock, world.timers, ctl, work, world.lease, [this] { ++asked; }}};
+
+  Fed() {
+    registry.add(
+        "t",
+        {[this](const auto& context, const auto& exec_id, const auto& task, auto& table)
+             -> std::unique_ptr<executor::TaskExecutor> {
+           return std::make_unique<ScriptedExecutor>(world.script, context, exec_id, task, table);
+         },
+         {},
+         "test"}
+    );
+  }
+  /// What a poll would show now.
+  storage::NodePoll look() {
+    storage::NodePoll seen;
+    if (const auto meta = world.rows.meta(kNode)) seen.meta_slots = meta->slots;
+    world.rows.change([&](auto& data) {
+      for (const auto& [id, row] : data.subtasks) {
+        seen.has_pending = seen.has_pending || row.state == SubtaskState::kPending;
+        seen.has_running = seen.has_running || row.state == SubtaskState::kRunning;
+      }
+    });
+    return seen;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A Manager with a poll loop beside it asks for a poll and makes none itself", "[executor][manager]") {
+  Fed fed;
+  CHECK_FALSE(fed.manager.takePoll(fed.look()));  // not started
+  fed.manager.start();
+  CHECK(fed.asked == 1);
+  fed.world.clock.advance(60s);
+  CHECK(fed.manager.numPolls() == 0);
+  fed.manager.nudge();
+  CHECK(fed.asked == 2);
+}
+
+TEST_CASE("A poll that shows no rows asks nothing more of the store", "[executor][manager]") {
+  Fed fed;
+  fed.manager.initMeta();
+  fed.manager.start();
+  const auto task = fed.world.addTask();
+  auto seen = fed.look();
+  fed.world.addSubtask(task);
+  // Any call would fail, and be counted.
+  fed.world.rows.inject({.method = "getTaskExecInfoByExecId"});
+  fed.world.rows.inject({.method = "recoverMeta"});
+  CHECK_FALSE(fed.manager.takePoll(seen));
+  CHECK(fed.manager.node().counters.store_errors == 0);
+  seen = fed.look();
+  CHECK(fed.manager.takePoll(seen));
+  CHECK(fed.manager.node().counters.store_errors == 1);
+  CHECK(fed.manager.takePoll(seen));
+  CHECK(fed.world.runUntil([&] { return fed.world.numInState(task, SubtaskState::kSucceed) == 1; }));
+}
+
+TEST_CASE("A poll that shows no row of dist_framework_meta, or other slots, puts it right", "[executor][manager]") {
+  Fed fed;
+  fed.manager.start();
+  CHECK_FALSE(fed.world.rows.meta(kNode));
+  fed.manager.takePoll(fed.look());
+  REQUIRE(fed.world.rows.meta(kNode));
+  const auto slots = fed.world.rows.meta(kNode)->slots;
+  fed.world.rows.change([](auto& data) { data.metas.begin()->second.slots = 1; });
+  fed.manager.takePoll(fed.look());
+  CHECK(fed.world.rows.meta(kNode)->slots == slots);
+  fed.world.rows.change([](auto& data) { data.metas.clear(); });
+  fed.manager.takePoll(fed.look());
+  CHECK(fed.world.rows.meta(kNode));
+}
+
+TEST_CASE("After a stop polls start nothing", "[executor][manager]") {
+  Fed fed;
+  fed.manager.start();
+  const auto task = fed.world.addTask();
+  const auto id = fed.world.addSubtask(task);
+  fed.manager.stop();
+  CHECK_FALSE(fed.manager.takePoll(fed.look()));
+  CHECK(fed.world.state(id) == SubtaskState::kPending);
+  CHECK(fed.manager.tasks().empty());
+}
