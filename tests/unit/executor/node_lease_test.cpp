@@ -5,6 +5,7 @@
 #include "executor_fixture.hpp"
 
 #include "support/child_process.hpp"
+#include "support/counted_pool.hpp"
 #include "support/temp_dir.hpp"
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -80,29 +81,6 @@ class FakeNodes final : public storage::NodeTable {
   }
   std::mutex mutex_;
   std::map<proto::ExecId, proto::Node> nodes_;
-};
-
-/// Knows whether jobs are on their way, so that the test does not let the time run ahead of them.
-class CountedPool final : public runtime::Pool {
- public:
-  Expected<std::monostate> run(runtime::Job job) override {
-    ++pending;
-    auto counted = [this, job = std::move(job)]() mutable {
-      job();
-      --pending;
-    };
-    auto started = pool_.run(std::move(counted));
-    if (!started) --pending;
-    return started;
-  }
-  Expected<std::monostate> runWithConcurrency(runtime::JobChannel& channel, std::uint32_t concurrency) override {
-    return pool_.runWithConcurrency(channel, concurrency);
-  }
-  void releaseAndWait() override { pool_.releaseAndWait(); }
-  std::atomic<int> pending{0};
-
- private:
-  runtime::ThreadPool pool_{"ctl", 2, 8, {}};
 };
 
 struct Leases {
