@@ -48,7 +48,7 @@ struct LeaseHooks {
   /// end now.
   std::function<void()> on_expired;
   std::function<void()> on_evicted;  ///< this life is over: cancel all runs; a new life begins when they have returned
-  /// Moves with each write that the node's writer has tried, failed ones too; nothing: it has nothing to write now.
+  /// Moves with each batch that the node's writer has tried, failed ones too; nothing: it has nothing to write now.
   std::function<std::optional<std::uint64_t>()> writer_progress = {};
 };
 
