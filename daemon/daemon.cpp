@@ -311,11 +311,7 @@ void Daemon::Impl::work() {
   hooks.on_at_risk = [this] { manager->interruptRuns(runtime::CancelCause::kLeaseLost); };
   hooks.on_evicted = hooks.on_at_risk;
   hooks.on_expired = [] { leave(kExitRunStuck); };
-  hooks.writer_progress = [this]() -> std::optional<std::uint64_t> {
-    // When its queue last moved: as good as a count.
-    const auto since = manager->node().writer.stalledSince();
-    return since ? std::optional(static_cast<std::uint64_t>(since->time_since_epoch().count())) : std::nullopt;
-  };
+  hooks.writer_progress = [this] { return manager->writerProgress(); };
   lease->start(std::move(hooks));
   manager->start();
   planner->start();
