@@ -14,17 +14,6 @@ constexpr std::int64_t kPollsPerRenewal = 5;  // every 2 s, every 10 s
 constexpr double kCallsPerSecond = kNodes * (0.5 + 0.1);
 constexpr std::int64_t kRows = 1'000'000;
 
-/// What a node at rest asks at each poll: one statement where the store has it, else that of the executor.
-template <typename AnyStore>
-void pollOf(AnyStore& store, const proto::Node& node) {
-  if constexpr (requires { store.pollTable(); }) {
-    static_cast<void>(store.pollTable().poll({}, node.exec_id));
-  } else {
-    store.taskTable().recoverMeta({}, node.exec_id, node.role, node.slots);
-    static_cast<void>(store.taskTable().getTaskExecInfoByExecId({}, node.exec_id));
-  }
-}
-
 /// A node without a process.
 class SimulatedNode {
  public:
@@ -38,7 +27,7 @@ class SimulatedNode {
       throw Exception(ErrorCode::kInternal, "a simulated node could not be registered");
     }
   }
-  void poll() { pollOf(store_, node_); }
+  void poll() { static_cast<void>(store_.pollTable().poll({}, node_.exec_id)); }
   void renew() { static_cast<void>(store_.nodeTable().renew({}, node_)); }
 
  private:
