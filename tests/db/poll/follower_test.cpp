@@ -1,0 +1,100 @@
+// How a follower uses the polls of its node to watch who has the scheduler role (design rules 3, 17, 19).
+#include "disttask/scheduler/scheduler_service.hpp"
+
+#include "support/fake_clock.hpp"
+#include "support/test_store.hpp"
+#include "support/wait.hpp"
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using namespace std::chrono_literals;
+using test::eventually;
+using test::TestStore;
+
+namespace {
+
+/// A scheduler whose time, rounds and polls the test leads.
+struct Watcher {
+  explicit Watcher(TestStore& store_in) : store(store_in) {}
+  void poll() {
+    auto seen = store->pollTable().poll({}, "a");
+    seen.began = seen.ended = clock.now();
+    service.takePoll(seen);
+  }
+  /// Runs rounds as the service asks for them, with a poll every two seconds, until it has the role; returns after how
+  /// long, or the limit.
+  runtime::Duration untilOwner(runtime::Duration limit) {
+    const auto begin = clock.now();
+    auto next_round = begin;
+    for (auto next_poll = begin; clock.now() - begin < limit; clock.advance(100ms)) {
+      if (clock.now() >= next_poll) {
+        poll();
+        next_poll += 2s;
+      }
+      if (clock.now() >= next_round) next_round = clock.now() + service.runRoundForTest();
+      if (service.isOwner()) return clock.now() - begin;
+    }
+    return limit;
+  }
+
+  TestStore& store;
+  test::FakeClock clock;
+  test::FakeTimers timers{clock};
+  runtime::ThreadPool pool{"ctl", 1, 0, {}};
+  scheduler::SchedulerService service{
+      {store->nodeTable(),
+       store->schedulerTable(),
+       clock,
+       timers,
+       pool,
+       "a",
+       [this] { return std::optional(clock.now()); },
+       nullptr},
+      {}};
+};
+
+proto::Life takeRole(TestStore& store) {
+  auto& table = store->schedulerTable();
+  const auto life = table.takeOwnership({}, "other", table.getOwner({}));
+  REQUIRE(life);
+  return *life;
+}
+
+}  // namespace
+
+TEST_CASE("A follower takes the role of a silent holder within the lease and two seconds", "[db][poll]") {
+  TestStore store;
+  takeRole(store);
+  Watcher watcher(store);
+  const auto took = watcher.untilOwner(60s);
+  CHECK(took >= 31s);
+  CHECK(took <= 32s);
+}
+
+TEST_CASE("An old poll shown again does not make a holder look silent", "[db][poll]") {
+  TestStore store;
+  const auto life = takeRole(store);
+  Watcher watcher(store);
+  watcher.poll();  // the only one
+  for (int i = 0; i < 60; ++i) {
+    if (i % 7 == 0) REQUIRE(store->schedulerTable().renewOwnership({}, life));
+    watcher.service.runRoundForTest();
+    watcher.clock.advance(1s);
+  }
+  CHECK_FALSE(watcher.service.isOwner());
+  CHECK(store->schedulerTable().getOwner({}).life == life);
+}
+
+TEST_CASE("A poll that shows a free role makes a follower take it at once", "[db][poll]") {
+  TestStore store;
+  const auto life = takeRole(store);
+  Watcher watcher(store);
+  watcher.service.start();
+  watcher.clock.advance(0ms);
+  REQUIRE(eventually([&] { return watcher.service.numRounds() == 1; }));
+  REQUIRE(store->schedulerTable().releaseOwnership({}, life));
+  CHECK_FALSE(watcher.service.isOwner());
+  watcher.poll();
+  CHECK(eventually([&] { return watcher.service.isOwner(); }));  // the clock stands still
+  watcher.service.stop();
+}
