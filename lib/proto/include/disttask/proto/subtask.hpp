@@ -29,8 +29,8 @@ struct SubtaskBase {
 /// A whole subtask row.
 struct Subtask : SubtaskBase {
   std::string meta;
-  std::string error;    ///< message text; empty = none
-  std::string summary;  ///< JSON
+  std::string error;                ///< message text; empty = none
+  std::string summary;              ///< JSON
   std::int64_t left_out_bytes = 0;  ///< above 0: the meta is this large and was left out by whoever read the row
 };
 
