@@ -53,7 +53,7 @@ struct NodeSettings {
 };
 
 struct PoolSettings {
-  std::int32_t max_connections = 5;
+  std::int32_t max_connections = 4;
   milliseconds max_idle = std::chrono::seconds(30);
 };
 
