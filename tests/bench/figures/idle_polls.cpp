@@ -108,15 +108,24 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
     const auto rest = measureCost(places.server_pid, std::chrono::seconds(5), {});
     const auto rest_per_s = rest.cpu_s / 5;
     const auto polls = measureCost(places.server_pid, length, node_call);
+    const auto only_polls = measureCost(places.server_pid, std::chrono::seconds(5), [&](std::int64_t i) {
+      nodes[static_cast<std::size_t>(i % kNodes)]->poll();
+    });
     const auto selects = measureCost(places.server_pid, length, select_call);
     const auto window = static_cast<double>(length.count());
     ratios.push_back((polls.cpu_s - rest_per_s * window) / (selects.cpu_s - rest_per_s * window));
+    const auto us_each = [&](const Cost& cost, double seconds) {
+      return 1e6 * (cost.cpu_s - rest_per_s * seconds) / static_cast<double>(cost.calls);
+    };
     FigureList::note(fmt::format(
-        "  store CPU: at rest {:.2f} %, 100 nodes {:.2f} %, select 1 {:.2f} % of a core, {} calls each",
+        "  store CPU: at rest {:.2f} %, 100 nodes {:.2f} %, select 1 {:.2f} % of a core, {} calls each;"
+        " a poll {:.0f} us, select 1 {:.0f} us",
         100 * rest_per_s,
         100 * polls.cpu_s / window,
         100 * selects.cpu_s / window,
-        polls.calls
+        polls.calls,
+        us_each(only_polls, 5),
+        us_each(selects, window)
     ));
   }
   list.add({"idle_100_nodes_vs_select1", "x", "<=", 3, ratios, {}});
