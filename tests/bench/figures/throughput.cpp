@@ -67,6 +67,13 @@ double measureOurs(const Places& places, Scene& scene, RunLog& log, const char* 
   return run.perSecond();
 }
 
+/// Says how quick the disk is at the moment: when a commit takes milliseconds, it bounds all sides.
+void noteCommitTime(Scene& scene) {
+  scene.reset();
+  const auto times = timeStartUpdates(scene.store(), scene.task(), kLoadNode, 300);
+  FigureList::note(fmt::format("  one durable start UPDATE: p50 {:.0f} us", medianOf(times)));
+}
+
 double measureDxf(Scene& scene, const char* what, seconds length) {
   scene.reset();
   const auto before = scene.store().numInState(scene.task(), "succeed");
@@ -130,6 +137,7 @@ void measureThroughput(const Places& places, const Wanted& wanted, FigureList& l
   std::vector<double> dxf_large;
   std::vector<double> bare;
   for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
+    if (ours) noteCommitTime(*our_100k);
     if (ours) ours_small.push_back(measureOurs(places, *our_100k, log, "daemon, 100k rows"));
     if (dxf) dxf_small.push_back(measureDxf(*dxf_100k, "DXF's protocol and indexes, 100k rows", seconds(3)));
     if (floor) bare.push_back(measureFloor(*our_100k));
