@@ -49,8 +49,8 @@ TEST_CASE(
   RunningExecutor running(modify.world, modify.node, modify.task);
   running.start();
   modify.change(4, "meta");
-  REQUIRE(modify.world.runUntil([&] { return modify.node.slots.available() == 12; }));
-  CHECK(running->getTaskBase().slots == 4);
+  REQUIRE(modify.world.runUntil([&] { return running->getTaskBase().slots == 4; }));
+  CHECK(modify.node.slots.available() == 12);  // given back before the task's row is taken over
   modify.world.addSubtask(modify.task);
   CHECK(modify.world.runUntil([&] { return modify.world.script.count("init 1/4") == 1; }));
 }
