@@ -252,6 +252,20 @@ TEST_CASE("The rows of a dead node move to live ones and finish there", "[db][sc
   }));
 }
 
+TEST_CASE("The role that somebody writes into a node's row is obeyed while the node runs", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  REQUIRE(cluster.countBy(id, "pending")["b"] == 4);
+  cluster.begin("b", 1);
+  cluster.store().execute("update dist_framework_meta set role='elsewhere' where host='b'");
+  REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending") == Counts{{"a", 7}}; }));
+  CHECK(cluster.countBy(id, "running") == Counts{{"b", 1}});  // what runs is left alone
+  cluster.store().execute("update tidb_background_subtask set state='succeed' where state='running'");
+  cluster.store().execute("update dist_framework_meta set role='disttask' where host='b'");
+  CHECK(cluster.turnUntil([&] { return cluster.countBy(id, "pending")["b"] > 0; }));
+}
+
 TEST_CASE("An eviction that a former owner left half done is finished", "[db][scheduler][flow]") {
   Cluster cluster({"a"});
   const auto dead = cluster.addNode("dead");
