@@ -16,7 +16,8 @@ shift 2
 # Debian keeps the server in /usr/sbin, which a plain user's PATH may lack.
 PATH=$PATH:/usr/sbin:/sbin
 
-running() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/private-server.bash"
 
 start() {
   running && return 0
@@ -36,28 +37,7 @@ start() {
   setsid mariadbd --no-defaults "${as_user[@]}" --datadir="$dir/data" --socket="$dir/s.sock" --pid-file="$dir/pid" --skip-networking \
     --innodb-buffer-pool-size=256M --innodb-log-file-size=256M --max-connections=400 --max-allowed-packet=64M --local-infile=ON \
     --performance-schema=OFF "$@" >>"$dir/log" 2>&1 </dev/null &
-  local server=$!
-  for _ in $(seq 300); do
-    if mariadb-admin --no-defaults --socket="$dir/s.sock" --user=root ping >/dev/null 2>&1; then return 0; fi
-    if ! kill -0 "$server" 2>/dev/null; then break; fi
-    sleep 0.1
-  done
-  echo "private-mariadb: the server in $dir did not start; its last words:" >&2
-  tail -n 20 "$dir/log" >&2
-  kill "$server" 2>/dev/null || true
-  exit 1
-}
-
-stop() {
-  running || { rm -f "$dir/pid"; return 0; }
-  local pid
-  pid=$(cat "$dir/pid")
-  kill "$pid"
-  for _ in $(seq 600); do
-    kill -0 "$pid" 2>/dev/null || return 0
-    sleep 0.1
-  done
-  kill -9 "$pid"
+  wait_until_ready private-mariadb $! mariadb-admin --no-defaults --socket="$dir/s.sock" --user=root ping
 }
 
 case $command in

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, starts a private MariaDB, runs the tests by ctest, cleans up.
-#   tests/run.sh [--sanitize address|thread | --store tidb] [ctest argument…]      for example: tests/run.sh -L unit
+#   tests/run.sh [--sanitize address|thread | --store tidb|mysql] [ctest argument…]      for example: tests/run.sh -L unit
 # --sanitize builds the libraries at -O1 with that sanitizer and runs the tests labelled unit and plugin.
-# --store tidb runs the tests labelled contract, db and system on a private TiDB, built from tests/tidb; the first build takes minutes. It ends with 77
-# where there is no Go to build it with.
+# --store tidb runs the tests labelled contract, db and system on a private TiDB, built from tests/tidb; the first build takes minutes. --store mysql does
+# so on a private MySQL, unpacked by tests/mysql. They end with 77 where there is no Go to build the one, and no root to unpack the other.
 # DISTTASK_TEST_DSN=mysql://USER:PASSWORD@HOST:PORT/ makes the store tests use that server instead of a private one.
 # DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout).
 set -euo pipefail
@@ -21,11 +21,11 @@ fi
 store=mariadb
 if [ "${1:-}" = --store ]; then
   case ${2:-} in
-    tidb | mariadb) store=$2 ;;
-    *) echo "tests/run.sh: --store takes tidb or mariadb, not '${2:-}'" >&2; exit 2 ;;
+    tidb | mysql | mariadb) store=$2 ;;
+    *) echo "tests/run.sh: --store takes tidb, mysql or mariadb, not '${2:-}'" >&2; exit 2 ;;
   esac
   shift 2
-  [ "$store" != tidb ] || tests/tidb/server.sh build
+  [ "$store" = mariadb ] || "tests/$store/server.sh" build
 fi
 
 deploy/packages.sh install build test
@@ -43,13 +43,16 @@ fi
 cmake -S . -B "$build/test" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_WERROR=ON >/dev/null
 cmake --build "$build/test"
 
-if [ "$store" = tidb ]; then
+if [ "$store" != mariadb ]; then
   server=$(mktemp -d "${TMPDIR:-/tmp}/disttask-test.XXXXXX")
-  trap 'tests/tidb/server.sh remove "$server"' EXIT
+  trap '"tests/$store/server.sh" remove "$server"' EXIT
   trap 'exit 130' INT TERM
-  tests/tidb/server.sh start "$server"
-  DISTTASK_TEST_DSN="mysql://root@127.0.0.1:$(cat "$server/port")/"
-  DISTTASK_TEST_SERVER=$PWD/tests/tidb/server.sh # for tests that stop their server
+  "tests/$store/server.sh" start "$server"
+  case $store in
+    tidb) DISTTASK_TEST_DSN="mysql://root@127.0.0.1:$(cat "$server/port")/" ;;
+    mysql) DISTTASK_TEST_DSN="mysql://tester:$(cat "$server/password")@127.0.0.1:$(cat "$server/port")/?tls=verify&ca=$server/ca.pem" ;;
+  esac
+  DISTTASK_TEST_SERVER=$PWD/tests/$store/server.sh # for tests that stop their server
   export DISTTASK_TEST_DSN DISTTASK_TEST_SERVER
   ctest --test-dir "$build/test" --output-on-failure --no-tests=error -L '^(contract|db|system)$' -j "$(nproc)" "$@"
   exit

@@ -26,7 +26,8 @@ build() {
   (cd "$here" && go build -o "$(realpath "$build")/tidb/tidb" .)
 }
 
-running() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
+# shellcheck source-path=SCRIPTDIR
+. "$here/../../deploy/private-server.bash"
 
 start() {
   running && return 0
@@ -37,31 +38,8 @@ start() {
   setsid "$program" --data "$dir" --socket "$dir/s.sock" "${port[@]}" "$@" >"$dir/out" 2>&1 </dev/null &
   local server=$!
   echo "$server" >"$dir/pid"
-  for _ in $(seq 1200); do
-    if grep -q '^ready ' "$dir/out"; then
-      sed -n 's/^ready //p' "$dir/out" >"$dir/port"
-      return 0
-    fi
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.1
-  done
-  echo "tidb: the server in $dir did not start; its last words:" >&2
-  tail -n 20 "$dir/out" >&2
-  [ ! -e "$dir/log" ] || tail -n 20 "$dir/log" >&2
-  kill "$server" 2>/dev/null || true
-  exit 1
-}
-
-stop() {
-  running || { rm -f "$dir/pid"; return 0; }
-  local pid
-  pid=$(cat "$dir/pid")
-  kill "$pid"
-  for _ in $(seq 300); do
-    kill -0 "$pid" 2>/dev/null || return 0
-    sleep 0.1
-  done
-  kill -9 "$pid"
+  wait_until_ready tidb "$server" grep -q '^ready ' "$dir/out"
+  sed -n 's/^ready //p' "$dir/out" >"$dir/port"
 }
 
 command=${1:-}

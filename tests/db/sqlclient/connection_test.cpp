@@ -309,7 +309,7 @@ TEST_CASE("Connection survives the kill of one statement") {
   // there.
   const auto error = errorOf([&] {
     connection->execute(
-        "select count(*) from n a, n b, n c, n d, n e, n f where md5(concat(a.a, b.a, c.a, d.a, e.a, f.a)) = 'x'"
+        "select count(*) from n a, n b, n c, n d, n e, n f where sha2(concat(a.a, b.a, c.a, d.a, e.a, f.a), 256) = 'x'"
     );
   });
   threads.join();

@@ -146,8 +146,9 @@ void RowWriter::refuseChanged(std::size_t first, std::size_t count) {
 std::string RowWriter::warning() {
   if (counts_warnings_) {
     connection_.execute(statements::kCountWarnings);
-    auto rows = connection_.query(statements::kNumWarnings, {});
-    return rows.next() && rows.getInt(1) > 0 ? "it gave a warning" : std::string();
+    connection_.execute(statements::kFirstWarning);
+    auto rows = connection_.query(statements::kCountedWarnings, {});
+    return rows.next() && rows.getInt(1) > 0 ? rows.getString(2) : std::string();
   }
   auto warnings = connection_.query(statements::kWarnings, {});
   while (warnings.next()) {

@@ -31,7 +31,10 @@ inline constexpr sqlclient::Sql kPrimaryKey{
 inline constexpr sqlclient::Sql kWarnings{"csv_import.warnings", "show warnings"};
 // MySQL prepares no statement that looks at warnings; a text of this kind is none, and leaves them as they are.
 inline constexpr const char* kCountWarnings = "get diagnostics @disttask_warnings = number";
-inline constexpr sqlclient::Sql kNumWarnings{"csv_import.num_warnings", "select @disttask_warnings"};
+inline constexpr const char* kFirstWarning = "get diagnostics condition 1 @disttask_warning = message_text";
+inline constexpr sqlclient::Sql kCountedWarnings{
+    "csv_import.counted_warnings", "select @disttask_warnings, @disttask_warning"
+};
 
 // Each session that imports or verifies. A value out of range must be an error; 0 in an auto_increment column must stay
 // 0.
