@@ -85,13 +85,17 @@ class Parser {
 
   static void addWait(CLI::App* sub, WaitOptions& wait, bool flag) {
     if (flag) sub->add_flag("--wait", wait.wait, "Wait until the task has ended; the exit code says how");
+    addTimeout(sub, wait, "Stop waiting after this long, such as 30s or 2h; the task goes on");
+  }
+
+  static void addTimeout(CLI::App* sub, WaitOptions& wait, const char* help) {
     sub->add_option_function<std::string>(
         "--timeout",
         [&wait](const std::string& text) {
           if (const auto wrong = setDuration(text, wait.timeout); !wrong.empty())
             throw CLI::ValidationError("--timeout", wrong);
         },
-        "Stop waiting after this long, such as 30s or 2h; the task goes on"
+        help
     );
   }
 
@@ -183,8 +187,35 @@ class Parser {
     subtasks->add_option("--limit", subtasks_.limit, "At most so many")->check(CLI::Range(1, 1000000));
   }
 
+  static void addNode(CLI::App* sub, std::string& node) {
+    sub->add_option("NODE", node, "The node's id, as node ls shows it")->required();
+  }
+
+  void addNodes() {
+    auto* node = noun("node", "Nodes");
+    verb(node, "ls", "List nodes", node_ls_);
+    auto* cordon = verb(node, "cordon", "Give a node nothing more; what it has it works off", cordon_);
+    addNode(cordon, cordon_.node);
+    cordon->add_option("-m,--message", cordon_.message, "Why, for others to read");
+    addNode(verb(node, "uncordon", "Let a cordoned or draining node take part again", uncordon_), uncordon_.node);
+    auto* drain = verb(node, "drain", "Empty a node: what waits there moves, what runs may end", drain_);
+    addNode(drain, drain_.node);
+    drain->add_option("-m,--message", drain_.message, "Why, for others to read");
+    drain->add_option_function<std::string>(
+        "--deadline",
+        [this](const std::string& text) {
+          if (const auto wrong = setDuration(text, drain_.deadline); !wrong.empty())
+            throw CLI::ValidationError("--deadline", wrong);
+        },
+        "After this long, such as 10m, what still runs and may run again is given back, too"
+    );
+    drain->add_flag("--wait", drain_.wait.wait, "Wait until the node is empty");
+    addTimeout(drain, drain_.wait, "Stop waiting after this long; the node goes on draining");
+    addNode(verb(node, "forget", "Delete the rows of a node that is gone for good", forget_), forget_.node);
+  }
+
   void addOthers() {
-    verb(noun("node", "Nodes"), "ls", "List nodes", node_ls_);
+    addNodes();
     auto* plugin = noun("plugin", "Task types and their plugins");
     verb(plugin, "ls", "List the task types that nodes offer", plugin_ls_);
     auto* check = verb(
@@ -207,6 +238,10 @@ class Parser {
   TaskModify modify_;
   TaskSubtasks subtasks_;
   NodeLs node_ls_;
+  NodeCordon cordon_;
+  NodeUncordon uncordon_;
+  NodeDrain drain_;
+  NodeForget forget_;
   PluginLs plugin_ls_;
   PluginCheck plugin_check_;
   std::optional<Command> command_;

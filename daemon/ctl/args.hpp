@@ -80,6 +80,22 @@ struct TaskSubtasks {
   std::int32_t limit = 1000;
 };
 struct NodeLs {};
+struct NodeCordon {
+  std::string node;
+  std::string message;
+};
+struct NodeUncordon {
+  std::string node;
+};
+struct NodeDrain {
+  std::string node;
+  std::string message;
+  std::optional<std::chrono::milliseconds> deadline;  ///< from now on: then runs are given back
+  WaitOptions wait;
+};
+struct NodeForget {
+  std::string node;
+};
 struct PluginLs {};
 struct PluginCheck {
   std::string file;
@@ -99,6 +115,10 @@ using Command = std::variant<
     TaskModify,
     TaskSubtasks,
     NodeLs,
+    NodeCordon,
+    NodeUncordon,
+    NodeDrain,
+    NodeForget,
     PluginLs,
     PluginCheck>;
 

@@ -1,4 +1,5 @@
 #include "commands.hpp"
+#include "disttask/storage/poll_table.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../output/table.hpp"
@@ -17,6 +18,13 @@ std::string_view stateOf(const proto::Node& node) {
   return node.life == proto::Life() ? "gone" : "live";
 }
 
+/// "draining" becomes "drained" when nothing waits, runs or is planned there.
+std::string wantedOf(Context& context, const proto::Node& node) {
+  if (node.wanted != proto::WantedState::kDraining) return std::string(proto::toString(node.wanted));
+  const auto seen = context.store().pollTable().poll(context.call(), node.exec_id);
+  return seen.hasSubtasks() || seen.has_plan ? "draining" : "drained";
+}
+
 std::string typesText(const proto::Node& node) {
   std::string text;
   for (const auto& [type, version] : node.types)
@@ -24,7 +32,7 @@ std::string typesText(const proto::Node& node) {
   return text;
 }
 
-Json describe(const proto::Node& node, bool owner) {
+Json describe(const proto::Node& node, bool owner, const std::string& wanted) {
   Json::Object types;
   for (const auto& [type, version] : node.types) types.emplace(type, version);
   return Json::Object{
@@ -34,7 +42,9 @@ Json describe(const proto::Node& node, bool owner) {
       {"scope", node.role},
       {"slots", std::int64_t{node.slots}},
       {"types", std::move(types)},
-      {"wanted", proto::toString(node.wanted)},
+      {"wanted", wanted},
+      {"wanted_until", formatIsoTime(node.wanted_until)},
+      {"wanted_message", node.wanted_message},
       {"lease_ms", node.lease_ms},
       {"renewals", node.renewals},
       {"host", node.host},
@@ -56,13 +66,14 @@ int execute(Context& context, const NodeLs&) {
   };
   if (context.isJson()) {
     Json::Array list;
-    for (const auto& node : nodes) list.push_back(describe(node, is_owner(node)));
+    for (const auto& node : nodes) list.push_back(describe(node, is_owner(node), wantedOf(context, node)));
     context.printJson(list);
     return app::kExitClean;
   }
   Table table(
       {{"NODE"},
        {"STATE"},
+       {"WANTED"},
        {"ROLE"},
        {"SCOPE"},
        {"SLOTS", Align::kRight},
@@ -73,9 +84,11 @@ int execute(Context& context, const NodeLs&) {
        {"REGISTERED"}}
   );
   for (const auto& node : nodes) {
+    const auto wanted = wantedOf(context, node);
     table.add(
         {node.exec_id,
          std::string(stateOf(node)),
+         node.wanted_message.empty() ? wanted : wanted + ": " + node.wanted_message,
          is_owner(node) ? "owner" : "",
          node.role,
          std::to_string(node.slots),

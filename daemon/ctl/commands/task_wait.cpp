@@ -37,13 +37,6 @@ Snapshot takeSnapshot(Context& context, const proto::Task& task) {
   return snapshot;
 }
 
-/// Failures that pass by themselves: the wait goes on, the task does too.
-bool isPassing(const Error& error) {
-  return error.code() == ErrorCode::kStoreUnavailable || error.code() == ErrorCode::kStoreTooMany ||
-         error.code() == ErrorCode::kStoreKilled || error.code() == ErrorCode::kTimedOut ||
-         error.code() == ErrorCode::kStoreConflict;
-}
-
 /// Looks until the task is done; nothing when the time limit passed first. Writes progress to err.
 std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitOptions& options) {
   auto& clock = runtime::systemClock();
@@ -82,6 +75,12 @@ std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitO
 }
 
 }  // namespace
+
+bool isPassing(const Error& error) {
+  return error.code() == ErrorCode::kStoreUnavailable || error.code() == ErrorCode::kStoreTooMany ||
+         error.code() == ErrorCode::kStoreKilled || error.code() == ErrorCode::kTimedOut ||
+         error.code() == ErrorCode::kStoreConflict;
+}
 
 bool wasCancelled(const proto::Task& task) {
   return task.state == proto::TaskState::kReverted && task.error.find("cancelled by user") != std::string::npos;

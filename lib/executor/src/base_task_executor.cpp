@@ -72,6 +72,9 @@ void BaseTaskExecutor::cancel() {
 void BaseTaskExecutor::interrupt(runtime::CancelCause cause) {
   impl_->control.interrupt(cause);
 }
+void BaseTaskExecutor::drain() {
+  impl_->control.drain();
+}
 std::int32_t BaseTaskExecutor::recallBorrowed(std::int32_t slots) {
   return impl_->control.recallBorrowed(slots);
 }

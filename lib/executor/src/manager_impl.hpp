@@ -28,6 +28,9 @@ struct Manager::Impl {
   void handleReverting(const proto::TaskBase& task);
   void takeOrphans(const proto::TaskBase& task);
   void handleCandidates(const std::vector<proto::TaskBase>& candidates);
+  /// Ends the task executors of a node that is to be empty (design rule 24). `due`: runs have had their time, those
+  /// that may run again give their rows back.
+  void drainExecutors(bool due);
   void recallBorrowed(const proto::TaskBase& candidate, std::int32_t slots);
   enum class Start : std::uint8_t { kStarted, kSkipped, kFailed };
   Start startTask(const proto::TaskBase& candidate);

@@ -61,8 +61,20 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
       noteStoreError("task of this node could not be handled", currentError(), info.task.id);
     }
   }
-  handleCandidates(candidates);
+  if (seen != nullptr && seen->wanted == proto::WantedState::kDraining) {
+    drainExecutors(seen->is_wish_due);
+  } else {
+    handleCandidates(candidates);
+  }
   return unwritten || !infos.empty();
+}
+
+void Manager::Impl::drainExecutors(bool due) {
+  for (const auto& executor : all()) {
+    executor->drain();
+    if (due) executor->interrupt(CancelCause::kPreempted);
+  }
+  node.slots.setWaiting(true);  // nothing is borrowed any more
 }
 
 void Manager::Impl::handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates) {

@@ -23,6 +23,19 @@ void TaskControl::interruptStep(runtime::CancelCause cause) {
   if (step) step->interrupt(cause);
 }
 
+void TaskControl::drain() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(draining_, true)) return;
+  }
+  wake_.notify();
+}
+
+bool TaskControl::isDraining() const {
+  const std::lock_guard lock(mutex_);
+  return draining_;
+}
+
 std::int32_t TaskControl::recallBorrowed(std::int32_t slots) {
   std::shared_ptr<StepRun> step;
   {

@@ -43,7 +43,7 @@ void TaskRun::run() {
 }
 
 TaskRun::Next TaskRun::pass() {
-  if (parts_.control.isInterrupted()) draining_ = true;
+  if (parts_.control.isInterrupted() || parts_.control.isDraining()) draining_ = true;
   const bool nudged = parts_.control.takeNudge();
   if (nudged) {
     interval_ = parts_.node.settings.subtask_check_interval;

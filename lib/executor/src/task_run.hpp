@@ -20,6 +20,9 @@ class TaskControl {
   /// Ends the executor for `cause`; a second call with another cause reaches the runs that the first one spared.
   void interrupt(runtime::CancelCause cause);
   void interruptStep(runtime::CancelCause cause);
+  /// Lets the executor end without cancelling anything.
+  void drain();
+  [[nodiscard]] bool isDraining() const;
   /// Cancels runs of the present step on borrowed slots; returns how many slots come back.
   std::int32_t recallBorrowed(std::int32_t slots);
   [[nodiscard]] bool isInterrupted() const;
@@ -45,6 +48,7 @@ class TaskControl {
   std::shared_ptr<StepRun> step_;
   std::optional<runtime::CancelCause> cause_;
   bool nudged_ = false;
+  bool draining_ = false;
 };
 
 /// What a task run borrows; everything outlives it.

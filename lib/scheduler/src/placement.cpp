@@ -90,6 +90,11 @@ bool Placement::canPlan(const proto::ExecId& exec_id, const proto::TaskBase& tas
   return node != nullptr && isAlive(*node) && node->types.contains(task.type);
 }
 
+bool Placement::isDraining(const proto::ExecId& exec_id) const {
+  const auto* node = find(exec_id);
+  return node != nullptr && node->wanted == proto::WantedState::kDraining;
+}
+
 std::optional<proto::ExecId> Placement::choosePlanner(
     const proto::TaskBase& task, const std::map<proto::ExecId, int>& open_plans, bool any_scope
 ) const {

@@ -80,7 +80,9 @@ TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, bool has
   view.why_no_planner =
       view.has_planner ? "no live node offers type '" + task.type + "'" : round.placement.whyNone(task);
   if (const auto open = findOpenPlan(view)) {
-    view.is_planner_alive = round.placement.canPlan(open->planner, task);
+    // A plan leaves a draining node for another that fits; where there is none it stays.
+    const bool leaves = round.placement.isDraining(open->planner) && view.has_planner;
+    view.is_planner_alive = round.placement.canPlan(open->planner, task) && !leaves;
     ++round.open_plans[open->planner];
   }
   return view;

@@ -214,6 +214,48 @@ TEST_CASE("NodeTable keeps what the operator wanted over a restart") {
   CHECK(read->wanted_message == "disk swap");
 }
 
+TEST_CASE("NodeTable writes a wish for whoever lives there, the last one counts", "[db][node_table]") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  CHECK_FALSE(nodes.setWish({}, "a", {proto::WantedState::kCordoned, std::nullopt, ""}));
+  REQUIRE(nodes.registerNode({}, makeNode("a", 11), std::nullopt));
+  REQUIRE(nodes.registerNode({}, makeNode("b", 12), std::nullopt));
+  CHECK(nodes.setWish({}, "a", {proto::WantedState::kDraining, std::chrono::seconds(600), "disk swap"}));
+  auto read = nodes.getNode({}, "a");
+  CHECK(read->wanted == proto::WantedState::kDraining);
+  CHECK(read->wanted_message == "disk swap");
+  CHECK(
+      store.scalar("select timestampdiff(second, now(), wanted_until) between 590 and 600 from disttask_node where "
+                   "exec_id='a'") == "1"
+  );
+  CHECK(read->wanted_until > 0);
+  CHECK(read->life == Life(11));
+  // Dead or alive; and the same wish again is no mistake.
+  REQUIRE(nodes.evict({}, "a", Life(11), 0));
+  for (int i = 0; i < 2; ++i) CHECK(nodes.setWish({}, "a", {proto::WantedState::kCordoned, std::nullopt, ""}));
+  read = nodes.getNode({}, "a");
+  CHECK(read->wanted == proto::WantedState::kCordoned);
+  CHECK(read->wanted_message.empty());
+  CHECK(read->wanted_until == 0);
+  CHECK(nodes.setWish({}, "a", {}));
+  CHECK(nodes.getNode({}, "a")->wanted == proto::WantedState::kNormal);
+  CHECK(nodes.getNode({}, "b")->wanted == proto::WantedState::kNormal);
+}
+
+TEST_CASE("NodeTable refuses a wish that makes no sense", "[db][node_table]") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  REQUIRE(nodes.registerNode({}, makeNode("a", 11), std::nullopt));
+  const auto refused = [&](const storage::NodeWish& wish) {
+    return codeOf([&] { static_cast<void>(nodes.setWish({}, "a", wish)); }) == ErrorCode::kInvalidArgument;
+  };
+  CHECK(refused({proto::WantedState::kCordoned, std::chrono::seconds(1), ""}));
+  CHECK(refused({proto::WantedState::kDraining, std::chrono::seconds(-1), ""}));
+  CHECK(refused({proto::WantedState::kDraining, std::nullopt, std::string(1025, 'x')}));
+  CHECK(refused({proto::WantedState::kDraining, std::nullopt, "\xff"}));
+  CHECK(nodes.getNode({}, "a")->wanted == proto::WantedState::kNormal);
+}
+
 TEST_CASE("NodeTable lists all nodes by id and shows a missing meta row") {
   TestStore store;
   auto& nodes = store->nodeTable();

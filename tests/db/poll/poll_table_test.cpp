@@ -50,6 +50,20 @@ TEST_CASE("A poll of a node that nobody knows shows nothing", "[db][poll]") {
   CHECK_FALSE(seen.has_plan);
 }
 
+TEST_CASE("A poll shows when the time of a drain is over", "[db][poll]") {
+  TestStore store;
+  REQUIRE(store->nodeTable().registerNode({}, makeNode("a", 11), std::nullopt));
+  const auto isDue = [&](std::optional<std::chrono::seconds> limit) {
+    REQUIRE(store->nodeTable().setWish({}, "a", {proto::WantedState::kDraining, limit, ""}));
+    return store->pollTable().poll({}, "a").is_wish_due;
+  };
+  CHECK_FALSE(isDue(std::nullopt));
+  CHECK_FALSE(isDue(std::chrono::hours(1)));
+  CHECK(isDue(std::chrono::seconds(0)));
+  REQUIRE(store->nodeTable().setWish({}, "a", {}));
+  CHECK_FALSE(store->pollTable().poll({}, "a").is_wish_due);
+}
+
 TEST_CASE("A poll shows the life, the wish, the row of dist_framework_meta and the owner", "[db][poll]") {
   TestStore store;
   REQUIRE(store->nodeTable().registerNode({}, makeNode("a", 11), std::nullopt));

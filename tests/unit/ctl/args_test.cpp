@@ -63,8 +63,24 @@ TEST_CASE("Every command is reached by its noun and verb") {
   CHECK(parseAs<TaskWait>({"task", "wait", "k", "--timeout", "1m"}).wait.timeout == std::chrono::minutes(1));
   CHECK(parseAs<TaskCancel>({"task", "cancel", "k", "--wait"}).wait.wait);
   CHECK(parseAs<TaskSubtasks>({"task", "subtasks", "k", "--step", "2"}).step == 2);
+  CHECK(parseAs<NodeCordon>({"node", "cordon", "n1", "-m", "disk"}).message == "disk");
+  CHECK(parseAs<NodeUncordon>({"node", "uncordon", "n1"}).node == "n1");
+  CHECK(parseAs<NodeForget>({"node", "forget", "n1"}).node == "n1");
   (void)parseAs<PluginLs>({"plugin", "ls"});
   CHECK(parseAs<PluginCheck>({"plugin", "check", "x.so"}).file == "x.so");
+}
+
+TEST_CASE("node drain reads its deadline, its wait and its message") {
+  const auto drain =
+      parseAs<NodeDrain>({"node", "drain", "n1", "--deadline", "10m", "--wait", "--timeout", "1h", "-m", "new disk"});
+  CHECK(drain.node == "n1");
+  CHECK(drain.deadline == std::chrono::minutes(10));
+  CHECK(drain.wait.wait);
+  CHECK(drain.wait.timeout == std::chrono::hours(1));
+  CHECK(drain.message == "new disk");
+  CHECK_FALSE(parseAs<NodeDrain>({"node", "drain", "n1"}).deadline);
+  CHECK(endOf({"node", "drain"}).exit_code == 2);
+  CHECK_THAT(endOf({"node", "drain", "n1", "--deadline", "soon"}).text, Catch::Contains("--deadline"));
 }
 
 TEST_CASE("Wrong use ends with code 2 and says what is wrong") {

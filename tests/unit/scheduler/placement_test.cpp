@@ -102,6 +102,20 @@ TEST_CASE("Only a revert may be planned by a node that would get no subtasks", "
   CHECK(Placement({dead}).choosePlanner(makeTask(), {}, true) == std::nullopt);
 }
 
+TEST_CASE("Only a draining node is to be emptied", "[scheduler][placement]") {
+  auto draining = makeNode("a");
+  draining.wanted = proto::WantedState::kDraining;
+  auto cordoned = makeNode("b");
+  cordoned.wanted = proto::WantedState::kCordoned;
+  const Placement placement({draining, cordoned, makeNode("c")});
+  CHECK(placement.isDraining("a"));
+  CHECK_FALSE(placement.isDraining("b"));
+  CHECK_FALSE(placement.isDraining("c"));
+  CHECK_FALSE(placement.isDraining("nobody"));
+  CHECK(placement.choosePlanner(makeTask(), {{"c", 5}}, false) == "c");
+  CHECK(placement.eligible(makeTask()) == Ids{"c"});
+}
+
 TEST_CASE("Waiting has a reason in words", "[scheduler][placement]") {
   auto node = makeNode("a");
   CHECK(Placement().whyNone(makeTask()) == "no node is alive");

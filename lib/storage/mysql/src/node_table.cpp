@@ -1,7 +1,9 @@
 #include "disttask/storage/node_table.hpp"
 
 #include "disttask/base/json.hpp"
+#include "disttask/base/utf8.hpp"
 #include "factories.hpp"
+#include "guarded_write.hpp"
 #include "store_context.hpp"
 
 #include "statements/node.hpp"
@@ -50,6 +52,7 @@ proto::Node readNode(const Result& row) {
   node.nudge_token = row.getInt(++column);
   node.types = typesFromJson(row.getString(++column), node.exec_id);
   node.wanted = proto::parseWantedState(row.getString(++column));
+  if (!row.isNull(++column)) node.wanted_until = row.getInt(column);
   node.wanted_message = row.getString(++column);
   node.reasons = row.getString(++column);
   node.version = row.getString(++column);
@@ -76,6 +79,18 @@ Values registrationValues(const proto::Node& node) {
       typesToJson(node.types),
       node.reasons,
       node.version};
+}
+
+void checkWish(const NodeWish& wish) {
+  constexpr std::size_t kMaxMessage = 1024;
+  const auto refuse = [](const std::string& what) { throw Exception(ErrorCode::kInvalidArgument, what); };
+  if (findInvalidUtf8(wish.message) != std::string_view::npos) refuse("the message for a node is no UTF-8");
+  if (wish.message.size() > kMaxMessage) {
+    refuse("the message for a node has " + std::to_string(wish.message.size()) + " bytes, at most 1024 are kept");
+  }
+  if (!wish.limit) return;
+  if (wish.wanted != proto::WantedState::kDraining) refuse("only draining has a time limit");
+  if (wish.limit->count() < 0) refuse("the time limit of draining must not be negative");
 }
 
 class MysqlNodeTable final : public NodeTable {
@@ -128,6 +143,24 @@ class MysqlNodeTable final : public NodeTable {
 
   bool evict(const Call& call, const ExecId& exec_id, Life life, std::int64_t renewals) override {
     return endLife(call, statements::kEvictNode, {exec_id, life.value(), renewals}, exec_id);
+  }
+
+  bool setWish(const Call& call, const ExecId& exec_id, const NodeWish& wish) override {
+    checkWish(wish);
+    const auto limit = wish.limit ? Value(std::int64_t{wish.limit->count()}) : Value(nullptr);
+    const Values values{std::string(toString(wish.wanted)), limit, wish.message, exec_id};
+    RetryPause pause(context_, call, "node.set_wish");
+    for (;;) {
+      try {
+        // Written twice is written once; 0 rows alone prove nothing (design rule 10).
+        if (updateOne(*context_.acquire(pause.call()), statements::kSetWish, values) == 1) return true;
+        if (!readLife(pause.call(), exec_id)) return false;
+        pause.wait(std::nullopt);
+      } catch (const Exception& e) {
+        if (!isWorthAnotherTry(e.error())) throw;
+        pause.wait(e.error());
+      }
+    }
   }
 
   bool forget(const Call& call, const ExecId& exec_id, Life life) override {

@@ -27,9 +27,10 @@ class MysqlPollTable final : public PollTable {
       seen.owner.life = proto::Life(rows.getInt(5));
       seen.owner.renewals = rows.getInt(6);
       seen.owner.term = rows.getInt(7);
-      seen.has_pending = !rows.isNull(8);
-      seen.has_running = !rows.isNull(9);
-      seen.has_plan = !rows.isNull(10);
+      seen.is_wish_due = !rows.isNull(8) && rows.getInt(8) != 0;
+      seen.has_pending = !rows.isNull(9);
+      seen.has_running = !rows.isNull(10);
+      seen.has_plan = !rows.isNull(11);
       return seen;
     });
   }

@@ -32,6 +32,7 @@ class BaseTaskExecutor : public TaskExecutor, public Extension {
   void cancelRunningSubtask() final;
   void cancel() final;
   void interrupt(runtime::CancelCause cause) final;
+  void drain() final;
   std::int32_t recallBorrowed(std::int32_t slots) final;
   void nudge() final;
   void close() final;

@@ -29,6 +29,9 @@ class TaskExecutor {
   /// Stops fetching and cancels what `cause` may cancel; rows are written as the cause says (see outcome.hpp). run
   /// returns when all runs have. A type of its own that knows no causes may leave it at this: cancel.
   virtual void interrupt(runtime::CancelCause /*cause*/) { cancel(); }
+  /// Begins no further subtask; run returns when those that run have ended by themselves (the node drains). A type of
+  /// its own that cannot may go on.
+  virtual void drain() {}
   /// A task of higher rank needs slots that this one has borrowed (design rule 18): cancels runs on borrowed slots
   /// until `slots` are on their way back; returns how many are. What runs on the task's own slots goes on.
   virtual std::int32_t recallBorrowed(std::int32_t /*slots*/) { return 0; }

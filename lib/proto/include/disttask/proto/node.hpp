@@ -29,7 +29,8 @@ struct Node {
   std::int64_t nudge_token = 0;
   std::map<std::string, std::string> types;  ///< task type → version that it offers
   WantedState wanted = WantedState::kNormal;
-  std::string wanted_message;
+  std::int64_t wanted_until = 0;   ///< seconds since the epoch by the store: then runs are given back; 0 = no limit
+  std::string wanted_message;      ///< why, in the operator's words
   std::string reasons;             ///< JSON, why work waits here
   std::string version;             ///< of the program
   std::int64_t epoch = 0;          ///< counts registrations; for display only

@@ -35,6 +35,8 @@ class Placement {
   ) const;
   /// True if the node lives and offers the task's type: enough to plan and to revert.
   [[nodiscard]] bool canPlan(const proto::ExecId& exec_id, const proto::TaskBase& task) const;
+  /// True if the operator wants the node empty.
+  [[nodiscard]] bool isDraining(const proto::ExecId& exec_id) const;
   /// Returns who should plan: of those that fit, the one with the fewest open plans. With `any_scope` (reverts) others
   /// that can plan come after them.
   [[nodiscard]] std::optional<proto::ExecId> choosePlanner(

@@ -7,7 +7,8 @@ namespace disttask::storage::mysql::statements {
 #define DISTTASK_NODE_SELECT                                                                                      \
   "select n.exec_id, n.life, n.instance_uuid, n.boot_id, n.lock_file_id, n.renewals, n.lease_ms, n.host, n.pid, " \
   "n.address, "                                                                                                   \
-  "n.nudge_token, n.types, n.wanted, n.wanted_message, n.reasons, n.version, n.epoch, "                           \
+  "n.nudge_token, n.types, n.wanted, unix_timestamp(n.wanted_until), n.wanted_message, n.reasons, n.version, "    \
+  "n.epoch, "                                                                                                     \
   "unix_timestamp(n.registered_at), "                                                                             \
   "m.role, m.cpu_count, m.host is not null from disttask_node n left join dist_framework_meta m on m.host = "     \
   "n.exec_id "
@@ -41,6 +42,11 @@ inline constexpr sqlclient::Sql kReleaseNode{
     "node.release", "update disttask_node set life = 0 where exec_id = ? and life = ?"};
 inline constexpr sqlclient::Sql kEvictNode{
     "node.evict", "update disttask_node set life = 0 where exec_id = ? and life = ? and renewals = ?"};
+/// Binds: wish, seconds until its limit or NULL, message, exec_id.
+inline constexpr sqlclient::Sql kSetWish{
+    "node.set_wish",
+    "update disttask_node set wanted = ?, wanted_until = date_add(now(), interval ? second), wanted_message = ? "
+    "where exec_id = ?"};
 inline constexpr sqlclient::Sql kReadLife{"node.read_life", "select life from disttask_node where exec_id = ?"};
 inline constexpr sqlclient::Sql kLockNode{"node.lock", "select life from disttask_node where exec_id = ? for update"};
 inline constexpr sqlclient::Sql kFindSubtaskOfNode{

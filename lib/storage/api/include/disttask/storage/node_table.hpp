@@ -2,6 +2,7 @@
 #include "disttask/proto/node.hpp"
 #include "disttask/runtime/clock.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,14 @@ namespace disttask::storage {
 using proto::ExecId;
 using proto::Life;
 using runtime::Call;
+
+/// What an operator asks of a node.
+struct NodeWish {
+  proto::WantedState wanted = proto::WantedState::kNormal;
+  std::optional<std::chrono::seconds>
+      limit;            ///< draining only: so long from now on runs may go on, then they are given back
+  std::string message;  ///< why, for people; at most 1024 characters
+};
 
 /// The side table of nodes (design rules 1-5). Same threading and failure contract as TaskTable. Every write compares
 /// the life.
@@ -32,6 +41,10 @@ class NodeTable {
   virtual bool release(const Call& call, const ExecId& exec_id, Life life) = 0;
   /// Evicts: life = 0 where life and renewals are as observed (design rule 3). False: it moved.
   virtual bool evict(const Call& call, const ExecId& exec_id, Life life, std::int64_t renewals) = 0;
+  /// Writes what an operator wants of a node, whoever lives there: it outlives the process (design rules 1, 24). The
+  /// last wish counts. False: there is no such node. Throws kInvalidArgument for a message that is too long or no
+  /// UTF-8, a limit below zero, or one without draining.
+  virtual bool setWish(const Call& call, const ExecId& exec_id, const NodeWish& wish) = 0;
   /// Deletes an evicted node's rows; refused (kPrecondition) while subtask rows of it remain.
   virtual bool forget(const Call& call, const ExecId& exec_id, Life life) = 0;
 };

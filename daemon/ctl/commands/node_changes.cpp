@@ -1,0 +1,107 @@
+// What operators ask of nodes: cordon, drain, uncordon, forget. The wish stands in the node's row, so it works while
+// the node's process, or the owner of the scheduler role, does not.
+#include "commands.hpp"
+#include "disttask/storage/poll_table.hpp"
+
+#include "../../exit_codes.hpp"
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+namespace disttask::ctl {
+namespace {
+
+using proto::WantedState;
+
+constexpr auto kLookEvery = std::chrono::milliseconds(200);
+
+[[noreturn]] void throwUnknown(const std::string& node) {
+  throw Exception(ErrorCode::kNotFound, "there is no node '" + node + "'; disttaskctl node ls shows all");
+}
+
+void ask(Context& context, const std::string& node, const storage::NodeWish& wish, const char* doing) {
+  if (!context.store().nodeTable().setWish(context.call(), node, wish)) throwUnknown(node);
+  context.nudgeOwner();
+  context.err() << fmt::format("node '{}' is {}\n", node, doing);
+}
+
+int answer(Context& context, const std::string& node, WantedState wanted, bool is_empty) {
+  if (context.isJson()) {
+    context.printJson(Json::Object{{"node", node}, {"wanted", toString(wanted)}, {"empty", is_empty}});
+  }
+  return app::kExitClean;
+}
+
+/// True once nothing waits, runs or is planned there.
+bool isEmpty(Context& context, const std::string& node) {
+  const auto seen = context.store().pollTable().poll(context.call(), node);
+  if (seen.wanted != WantedState::kDraining) {
+    throw Exception(
+        ErrorCode::kPrecondition, fmt::format("somebody else made node '{}' {} meanwhile", node, toString(seen.wanted))
+    );
+  }
+  return !seen.hasSubtasks() && !seen.has_plan;
+}
+
+/// Looks until the node is empty; false when the time limit passed first.
+bool waitUntilEmpty(Context& context, const std::string& node, const WaitOptions& options) {
+  auto& clock = runtime::systemClock();
+  runtime::Wakeup pause(clock);
+  const auto limit = options.timeout ? runtime::Deadline(clock, *options.timeout) : runtime::Deadline();
+  bool is_away = false;
+  for (;;) {
+    try {
+      if (isEmpty(context, node)) return true;
+      is_away = false;
+    } catch (const Exception& failure) {
+      if (!isPassing(failure.error())) throw;
+      if (!is_away) context.err() << failure.what() << "; still waiting\n" << std::flush;
+      is_away = true;
+    }
+    if (limit.isReached()) return false;
+    pause.waitFor({}, std::min<runtime::Duration>(kLookEvery, limit.left()));
+  }
+}
+
+}  // namespace
+
+int execute(Context& context, const NodeCordon& options) {
+  ask(context, options.node, {WantedState::kCordoned, std::nullopt, options.message}, "cordoned");
+  return answer(context, options.node, WantedState::kCordoned, false);
+}
+
+int execute(Context& context, const NodeUncordon& options) {
+  ask(context, options.node, {}, "taking part again");
+  return answer(context, options.node, WantedState::kNormal, false);
+}
+
+int execute(Context& context, const NodeDrain& options) {
+  storage::NodeWish wish{WantedState::kDraining, std::nullopt, options.message};
+  if (options.deadline) wish.limit = std::chrono::ceil<std::chrono::seconds>(*options.deadline);
+  ask(context, options.node, wish, "draining");
+  if (!options.wait.wait) return answer(context, options.node, WantedState::kDraining, false);
+  if (!waitUntilEmpty(context, options.node, options.wait)) {
+    context.err() << "the time limit passed; the node goes on draining\n";
+    return app::kCtlTimeLimit;
+  }
+  context.err() << fmt::format("node '{}' is drained\n", options.node);
+  return answer(context, options.node, WantedState::kDraining, true);
+}
+
+int execute(Context& context, const NodeForget& options) {
+  auto& nodes = context.store().nodeTable();
+  const auto node = nodes.getNode(context.call(), options.node);
+  if (!node) throwUnknown(options.node);
+  // The life that was read, so that a process which registers meanwhile stays.
+  if (!nodes.forget(context.call(), options.node, node->life)) {
+    throw Exception(
+        ErrorCode::kPrecondition, "node '" + options.node + "' changed meanwhile: a process registered, or it is gone"
+    );
+  }
+  context.err() << fmt::format("node '{}' is forgotten\n", options.node);
+  if (context.isJson()) context.printJson(Json::Object{{"node", options.node}, {"forgotten", true}});
+  return app::kExitClean;
+}
+
+}  // namespace disttask::ctl

@@ -1,0 +1,100 @@
+// Nodes that come and go, and what disttaskctl node asks of them, with real daemons.
+#include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+
+using namespace disttask;
+using namespace disttask::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string countOn(const SystemCluster& cluster, const std::string& node, const std::string& state) {
+  return cluster.scalar(
+      "select count(*) from tidb_background_subtask where exec_id='" + node + "' and state='" + state + "'"
+  );
+}
+
+void submit(const SystemCluster& cluster, const std::string& key, const std::string& meta) {
+  const auto result = cluster.ctl({"task", "submit", "--type", "example", "--key", key, "--meta", meta});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+}
+
+std::string wantedOf(const SystemCluster& cluster, const std::string& node) {
+  const auto nodes = cluster.ctl({"node", "ls", "-o", "json"}).json();
+  for (const auto& entry : nodes.asArray()) {
+    if (entry.find("node")->asString() == node) return entry.find("wanted")->asString();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("A drained node hands its pending subtasks on, ends what it runs and gets nothing more until it is uncordoned"
+) {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a"});
+  auto b = cluster.startReady({.id = "b"});
+  submit(cluster, "k", R"({"subtasks": 60, "sleep_ms": 150})");
+  REQUIRE(eventually([&] { return countOn(cluster, "a", "running") != "0" && countOn(cluster, "b", "running") != "0"; })
+  );
+  const auto drain = cluster.ctl({"node", "drain", "a", "--wait", "--timeout", "60s", "-m", "new disk", "-o", "json"});
+  INFO(drain.err << a.process->errors());
+  REQUIRE(drain.exit_code == 0);
+  CHECK(drain.json().find("empty")->asBool());
+  CHECK(countOn(cluster, "a", "pending") == "0");
+  CHECK(countOn(cluster, "a", "running") == "0");
+  CHECK(countOn(cluster, "b", "pending") != "0");
+  CHECK(wantedOf(cluster, "a") == "drained");
+  CHECK_THAT(cluster.ctl({"node", "ls"}).out, Catch::Contains("drained: new disk"));
+  const auto done = countOn(cluster, "a", "succeed");
+  REQUIRE(cluster.ctl({"task", "wait", "k", "--timeout", "60s"}).exit_code == 0);
+  CHECK(countOn(cluster, "a", "succeed") == done);
+  REQUIRE(cluster.ctl({"node", "uncordon", "a"}).exit_code == 0);
+  CHECK(wantedOf(cluster, "a") == "normal");
+  submit(cluster, "again", R"({"subtasks": 8})");
+  REQUIRE(cluster.ctl({"task", "wait", "again", "--timeout", "60s"}).exit_code == 0);
+  CHECK(
+      cluster.scalar("select count(distinct exec_id) from tidb_background_subtask where task_key=(select "
+                     "cast(id as char) from tidb_global_task where task_key='again')") == "2"
+  );
+  CHECK(a.stop() == 0);
+  CHECK(b.stop() == 0);
+}
+
+TEST_CASE("A drain with a deadline gives back what still runs then") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a"});
+  submit(cluster, "k", R"({"subtasks": 1, "sleep_ms": 60000})");
+  REQUIRE(eventually([&] { return countOn(cluster, "a", "running") == "1"; }));
+  auto b = cluster.startReady({.id = "b"});
+  const auto drain = cluster.ctl({"node", "drain", "a", "--deadline", "1s", "--wait", "--timeout", "30s"});
+  INFO(drain.err << a.process->errors());
+  REQUIRE(drain.exit_code == 0);
+  REQUIRE(eventually([&] { return countOn(cluster, "b", "running") == "1"; }));
+  CHECK(cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "30s"}).exit_code == 6);
+}
+
+TEST_CASE("node forget deletes a node that is gone and has no rows, and refuses any other") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a", .slots = 1});
+  submit(cluster, "k", R"({"subtasks": 2, "sleep_ms": 60000})");
+  REQUIRE(eventually([&] { return countOn(cluster, "a", "running") == "1"; }));
+  CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 5);
+  CHECK(cluster.ctl({"node", "forget", "nobody"}).exit_code == 3);
+  CHECK(cluster.ctl({"node", "drain", "nobody"}).exit_code == 3);
+  CHECK(a.stop() == 0);
+  const auto refused = cluster.ctl({"node", "forget", "a"});
+  CHECK(refused.exit_code == 5);
+  CHECK_THAT(refused.err, Catch::Contains("remain"));
+  cluster.execute("delete from tidb_background_subtask");
+  CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 0);
+  CHECK(cluster.scalar("select count(*) from disttask_node") == "0");
+  CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 3);
+}

@@ -1,0 +1,98 @@
+// A node that is to be empty (design rule 24).
+#include "executor_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using namespace disttask::test;
+using proto::SubtaskState;
+using proto::WantedState;
+
+namespace {
+
+/// A Manager that is told what polls show.
+struct Drained {
+  World world;
+  Blocker blocker;
+  executor::TaskExecutorRegistry registry;
+  runtime::ThreadPool ctl{"ctl", 2, 8, {}};
+  runtime::ThreadPool work{"work", 4, 0, {}};
+  executor::Manager manager{
+      world.settings, {world.table, registry, world.clock, world.timers, ctl, work, world.lease, [] {}}};
+
+  Drained() {
+    registry.add(
+        "t",
+        {[this](const auto& context, const auto& exec_id, const auto& task, auto& table)
+             -> std::unique_ptr<executor::TaskExecutor> {
+           return std::make_unique<ScriptedExecutor>(world.script, context, exec_id, task, table);
+         },
+         {},
+         "test"}
+    );
+    world.script.run = [this](auto& context, auto&) { blocker.wait(context); };
+    manager.start();
+  }
+  ~Drained() { blocker.letGo(); }
+  void poll(WantedState wanted, bool is_due = false) {
+    storage::NodePoll seen;
+    seen.wanted = wanted;
+    seen.is_wish_due = is_due;
+    seen.meta_slots = world.settings.slots;
+    seen.has_pending = true;
+    manager.takePoll(seen);
+  }
+  bool pollUntil(WantedState wanted, bool is_due, const std::function<bool()>& done) {
+    return world.runUntil([&] {
+      poll(wanted, is_due);
+      return done();
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A draining node begins nothing more and lets end what runs", "[executor][manager][drain]") {
+  Drained node;
+  const auto task = node.world.addTask();
+  const auto ids = node.world.addSubtasks(task, 3);
+  REQUIRE(node.pollUntil(WantedState::kNormal, false, [&] { return node.blocker.numWaiting() == 1; }));
+  node.poll(WantedState::kDraining);
+  const auto begin = node.world.clock.now();
+  REQUIRE(node.pollUntil(WantedState::kDraining, false, [&] { return node.world.clock.now() - begin > 5s; }));
+  CHECK(node.blocker.numWaiting() == 1);  // not cancelled
+  node.blocker.letGo();
+  REQUIRE(node.pollUntil(WantedState::kDraining, false, [&] { return node.manager.tasks().empty(); }));
+  CHECK(node.world.state(ids[0]) == SubtaskState::kSucceed);
+  CHECK(node.world.numInState(task, SubtaskState::kPending) == 2);
+  // Taken part again, it goes on.
+  CHECK(node.pollUntil(WantedState::kNormal, false, [&] {
+    return node.world.numInState(task, SubtaskState::kSucceed) == 3;
+  }));
+}
+
+TEST_CASE("When the time of a drain is over, runs that may run again are given back", "[executor][manager][drain]") {
+  Drained node;
+  const auto again = node.world.addTask();
+  const auto once = node.world.addTask();
+  node.world.script.is_idempotent = [once](const auto& subtask) { return subtask.task_id != once; };
+  const auto id = node.world.addSubtask(again);
+  const auto careful = node.world.addSubtask(once);
+  REQUIRE(node.pollUntil(WantedState::kNormal, false, [&] { return node.blocker.numWaiting() == 2; }));
+  REQUIRE(node.pollUntil(WantedState::kDraining, true, [&] { return node.world.state(id) == SubtaskState::kPending; }));
+  CHECK(node.world.state(careful) == SubtaskState::kRunning);  // design rule 12
+  node.blocker.letGo();
+  REQUIRE(node.pollUntil(WantedState::kDraining, true, [&] { return node.manager.tasks().empty(); }));
+  CHECK(node.world.state(careful) == SubtaskState::kSucceed);
+  CHECK(node.world.state(id) == SubtaskState::kPending);
+}
+
+TEST_CASE("A cordoned node works off what it has", "[executor][manager][drain]") {
+  Drained node;
+  node.blocker.letGo();
+  const auto task = node.world.addTask();
+  node.world.addSubtasks(task, 3);
+  CHECK(node.pollUntil(WantedState::kCordoned, false, [&] {
+    return node.world.numInState(task, SubtaskState::kSucceed) == 3;
+  }));
+}
