@@ -1,4 +1,5 @@
 # What the scripts that run a private server in one folder share; sourced by them, with the folder in $dir and its process id in $dir/pid.
+# shellcheck shell=bash disable=SC2154 # dir is the sourcing script's
 
 running() { [ -s "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null; }
 

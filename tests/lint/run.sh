@@ -12,10 +12,10 @@ check() {
 }
 
 mapfile -t sources < <(git ls-files '*.cpp' '*.hpp' '*.h' '*.c')
-mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+mapfile -t scripts < <(git ls-files '*.sh' '*.bash' .ci/run)
 mapfile -t yaml < <(git ls-files '*.yaml' '*.yml' | grep -v '^tests/.*/bad')
 check format clang-format --dry-run -Werror "${sources[@]}"
-check shell shellcheck "${scripts[@]}"
+check shell shellcheck -x "${scripts[@]}"
 [ ${#yaml[@]} -eq 0 ] || check yaml yamllint -d '{extends: relaxed, rules: {line-length: {max: 160}}}' "${yaml[@]}"
 check sources python3 tests/lint/check_sources.py
 
