@@ -33,8 +33,7 @@ inline constexpr sqlclient::Sql kWarnings{"csv_import.warnings", "show warnings"
 inline constexpr const char* kCountWarnings = "get diagnostics @disttask_warnings = number";
 inline constexpr const char* kFirstWarning = "get diagnostics condition 1 @disttask_warning = message_text";
 inline constexpr sqlclient::Sql kCountedWarnings{
-    "csv_import.counted_warnings", "select @disttask_warnings, @disttask_warning"
-};
+    "csv_import.counted_warnings", "select @disttask_warnings, @disttask_warning"};
 
 // Each session that imports or verifies. A value out of range must be an error; 0 in an auto_increment column must stay
 // 0.
