@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/base/error.hpp"
+#include "disttask/base/failpoint.hpp"
 #include "disttask/proto/ids.hpp"
 #include "disttask/sqlclient/connection.hpp"
 
@@ -12,6 +13,7 @@ inline void fenceOwner(sqlclient::Connection& connection, proto::Life owner) {
   if (connection.update(sql::kOwnerFence, {owner.value()}) != 1) {
     throw Exception(ErrorCode::kLost, "the scheduler role is somebody else's now");
   }
+  DISTTASK_FAILPOINT("owner.fenced");
 }
 
 }  // namespace disttask::storage::mysql

@@ -4,6 +4,7 @@
 #include "disttask/base/utf8.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "factories.hpp"
+#include "planned_rows.hpp"
 #include "scheduler_rows.hpp"
 #include "store_context.hpp"
 #include "task_rows.hpp"
@@ -18,7 +19,6 @@ namespace disttask::storage::mysql {
 namespace {
 
 constexpr std::size_t kMaxBatchRows = 1000;
-constexpr std::size_t kMaxStatementBytes = std::size_t{1} << 20;
 /// Commits without an answer after which a write is given up; each is followed by a look at the row.
 constexpr int kMaxUnanswered = 3;
 
@@ -33,41 +33,6 @@ void checkBatch(const Plan& plan, const PlanBatch& batch) {
   const auto left = std::numeric_limits<std::int32_t>::max() - plan.next_ordinal;
   if (static_cast<std::int64_t>(batch.rows.size()) > left) {
     throw Exception(ErrorCode::kInvalidArgument, "a step has more subtasks than ordinals can count");
-  }
-}
-
-/// Returns how many of the rows from `begin` on go in one statement: one of kInsertSizes, at most kMaxStatementBytes of
-/// metas.
-std::size_t chunkSize(const std::vector<PlanBatch::Row>& rows, std::size_t begin) {
-  std::size_t fit = 0;
-  for (std::size_t bytes = 0; begin + fit < rows.size() && fit < sql::kInsertSizes[0]; ++fit) {
-    bytes += rows[begin + fit].meta.size();
-    if (bytes > kMaxStatementBytes && fit > 0) break;
-  }
-  for (const auto size : sql::kInsertSizes) {
-    if (size <= fit) return size;
-  }
-  return 1;
-}
-
-void insertSubtasks(Connection& connection, const proto::Task& task, const Plan& plan, const PlanBatch& batch) {
-  const auto key = proto::taskKeyOf(task.id);
-  const auto type = typeCodeOf(task.type);
-  for (std::size_t begin = 0; begin < batch.rows.size();) {
-    const auto size = chunkSize(batch.rows, begin);
-    sqlclient::Values values;
-    values.reserve(7 * size);
-    for (auto i = begin; i < begin + size; ++i) {
-      values.emplace_back(std::int64_t{plan.step->value()});
-      values.emplace_back(key);
-      values.emplace_back(batch.rows[i].exec_id);
-      values.emplace_back(batch.rows[i].meta);
-      values.emplace_back(type);
-      values.emplace_back(std::int64_t{task.slots});
-      values.emplace_back(plan.next_ordinal + static_cast<std::int64_t>(i));
-    }
-    connection.updateDynamic("plan.insert_subtasks", sql::insertSubtasksText(size), values);
-    begin += size;
   }
 }
 
@@ -210,9 +175,12 @@ class MysqlPlanTable final : public PlanTable {
       const PlanBatch& batch,
       std::int32_t next_ordinal
   ) {
+    const auto max_bytes = statementBytes(connection, plan, batch);
     bool enters = false;
     {
-      auto row = connection.query(sql::kPlanTaskLock, {task.meta, task.id.value()});
+      const sqlclient::Values as_read{
+          task.meta, std::int64_t{task.slots}, std::int64_t{task.max_nodes}, task.id.value()};
+      auto row = connection.query(sql::kPlanTaskLock, as_read);
       if (!row.next()) return false;
       const auto state = row.getString(1);
       const Step step(static_cast<std::int32_t>(row.getInt(2)));
@@ -240,7 +208,7 @@ class MysqlPlanTable final : public PlanTable {
         throw Exception(ErrorCode::kInternal, "a task row changed while it was locked");
       }
     }
-    insertSubtasks(connection, task, plan, batch);
+    insertSubtasks(connection, task, plan, batch, max_bytes);
     DISTTASK_FAILPOINT("plan.batch_before_commit");
     return true;
   }

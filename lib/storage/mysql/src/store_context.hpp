@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/base/failpoint.hpp"
 #include "disttask/runtime/clock.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "disttask/sqlclient/pool.hpp"
@@ -42,8 +43,10 @@ class StoreContext {
       try {
         const auto lease = pool_.acquire(limited);
         auto finish = [&] {
+          DISTTASK_FAILPOINT("store.before_commit");
           committing = true;
           if (lease->isInTransaction()) lease->commit();
+          DISTTASK_FAILPOINT("store.committed");
         };
         lease->begin();
         if constexpr (std::is_void_v<std::invoke_result_t<F&, Connection&>>) {

@@ -50,8 +50,13 @@ inline constexpr Sql kPlanAssign{"plan_assign",
 inline constexpr Sql kPlanStep{"plan_step",
   "update disttask_plan set step=?, complete=? where task_id=? and kind='step' and after_step=? and token=?"
   " and complete=0 and failed=0 and (step is null or step=?)"};
-/// Binds: meta as read, id.
-inline constexpr Sql kPlanTaskLock{"plan_task_lock", "select t.state, t.step, t.meta<=>? from tidb_global_task t where t.id=? for update"};
+/// What a modification changes is compared too: it may have come and gone since the batch was made. Binds: meta, slots and max nodes as read, id.
+inline constexpr Sql kPlanTaskLock{"plan_task_lock",
+  "select t.state, t.step, t.meta<=>? and t.concurrency<=>? and coalesce(t.max_node_count,0)=? from tidb_global_task t where t.id=? for update"};
+/// What one row and one statement may measure, in bytes.
+inline constexpr Sql kPacketLimit{"packet_limit", "select @@max_allowed_packet"};
+/// The same of a TiDB; 0: its configuration says it, which is 6 MiB where nobody changed it.
+inline constexpr Sql kEntryLimit{"entry_limit", "select @@max_allowed_packet, @@tidb_txn_entry_size_limit"};
 /// Binds: next cursor, next ordinal, complete, task_id, after_step, token, step, cursor and ordinal as read.
 inline constexpr Sql kPlanAdvance{"plan_advance",
   "update disttask_plan set `cursor`=?, next_ordinal=?, complete=?, retries=0, error=null, not_before=0"

@@ -65,9 +65,10 @@ class PlanTable {
   /// step that the task has entered before.
   virtual PlanWrite setStep(const Call& call, const Plan& plan, Step step) = 0;
   /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`,
-  /// with the meta of `task`), moves the cursor `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks
-  /// with following ordinals; the first batch switches the task to `step` (and to running). On kApplied `plan` holds
-  /// the new cursor and ordinal.
+  /// with the meta, slots and max_nodes of `task`: a modification may have come and gone since), moves the cursor
+  /// `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks with following ordinals; the first batch
+  /// switches the task to `step` (and to running). On kApplied `plan` holds the new cursor and ordinal. Throws
+  /// kStoreContent, before anything is written, for a meta above what the store takes in one row.
   virtual PlanWrite writeBatch(const Call& call, const proto::Task& task, Plan& plan, const PlanBatch& batch) = 0;
   /// Marks a plan of kind kRevert done.
   virtual PlanWrite complete(const Call& call, const Plan& plan) = 0;
