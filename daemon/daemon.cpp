@@ -242,6 +242,7 @@ void Daemon::Impl::build(const std::string& address) {
           store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease, [this] { poller->nudge(); }}
   );
   nudges = std::make_unique<Nudges>(store->nodeTable(), store->schedulerTable(), clock, ctl);
+  manager->node().on_modified = [this] { lease->renewSoon(); };
   manager->node().on_queue_dry = [this](proto::TaskId) { wakeOwner(); };
   planner = std::make_unique<planning::PlanningService>(
       toPlanningSettings(settings),
@@ -311,6 +312,7 @@ void Daemon::Impl::work() {
   hooks.on_at_risk = [this] { manager->interruptRuns(runtime::CancelCause::kLeaseLost); };
   hooks.on_evicted = hooks.on_at_risk;
   hooks.on_expired = [] { leave(kExitRunStuck); };
+  hooks.modifications = [this] { return manager->appliedModifications(); };
   hooks.writer_progress = [this] { return manager->writerProgress(); };
   lease->start(std::move(hooks));
   manager->start();
@@ -368,6 +370,9 @@ std::string Daemon::Impl::status() const {
   );
   if (poller->wanted() != proto::WantedState::kNormal) text += fmt::format(", {}", toString(poller->wanted()));
   if (scheduler->isOwner()) text += ", owner of the scheduler role";
+  if (const auto balance = scheduler->balance(); balance.skew > 0) {
+    text += fmt::format(", skew of {} subtasks in task {}", balance.skew, balance.task.value());
+  }
   const auto silent = runtime::Duration(settings.node.lease) - lease->validFor();
   if (silent > runtime::Duration(settings.node.lease) / 2) {
     text += fmt::format(", no confirmed lease renewal for {} s", std::chrono::duration_cast<seconds>(silent).count());

@@ -161,6 +161,8 @@ class Parser {
     modify->add_option("--max-nodes", modify_.max_nodes, "Use at most so many nodes")->check(CLI::Range(1, 100000));
     modify->add_option("--priority", modify_.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
     modify->add_option("--meta", modify_.meta, "What the task type is told from now on: JSON, or @FILE (@- = stdin)");
+    modify->add_flag("--wait", modify_.wait.wait, "Wait until each live node runs the task with the change");
+    addTimeout(modify, modify_.wait, "Stop waiting after this long (default 30s); the change stays");
   }
 
   void addTaskViews() {

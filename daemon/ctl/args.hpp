@@ -73,6 +73,7 @@ struct TaskModify {
   std::optional<std::int32_t> max_nodes;
   std::optional<std::int32_t> priority;
   std::optional<std::string> meta;  ///< JSON, or @FILE
+  WaitOptions wait;
 };
 struct TaskSubtasks {
   std::string name;

@@ -98,3 +98,50 @@ TEST_CASE("node forget deletes a node that is gone and has no rows, and refuses 
   CHECK(cluster.scalar("select count(*) from disttask_node") == "0");
   CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 3);
 }
+
+TEST_CASE("A node that joins has work of a running task within two seconds") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a"});
+  submit(cluster, "k", R"({"subtasks": 200, "sleep_ms": 200})");
+  REQUIRE(eventually([&] { return countOn(cluster, "a", "succeed") != "0"; }));
+  auto b = cluster.startReady({.id = "b"});
+  const auto ready = std::chrono::steady_clock::now();
+  REQUIRE(eventually([&] { return countOn(cluster, "b", "running") != "0"; }));
+  const auto took = std::chrono::steady_clock::now() - ready;
+  INFO(b.process->errors());
+  CHECK(took < 2s);
+  // And its share: with as many slots as the other, half of what waits.
+  REQUIRE(eventually([&] {
+    const auto waits = [&](const char* node) { return std::stoi(countOn(cluster, node, "pending")); };
+    const auto difference = waits("a") - waits("b");
+    return waits("b") > 20 && difference >= -4 && difference <= 4;
+  }));
+  CHECK(cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "30s"}).exit_code == 6);
+}
+
+TEST_CASE("task modify --wait returns when each live node has the change, dead ones are left out") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a"});
+  auto b = cluster.startReady({.id = "b", .lease = "30s"});
+  submit(cluster, "k", R"({"subtasks": 200, "sleep_ms": 300})");
+  REQUIRE(eventually([&] { return countOn(cluster, "a", "running") != "0" && countOn(cluster, "b", "running") != "0"; })
+  );
+  auto result = cluster.ctl({"task", "modify", "k", "--slots", "2", "--priority", "9", "--wait", "--timeout", "20s"});
+  INFO(result.err << a.process->errors());
+  REQUIRE(result.exit_code == 0);
+  CHECK(cluster.scalar("select concurrency from tidb_global_task") == "2");
+  CHECK(cluster.scalar("select min(n.modifications=o.modifications) from disttask_node n, disttask_owner o") == "1");
+  CHECK_THAT(a.process->errors(), Catch::Contains("task slots modification applied"));
+  CHECK_THAT(b.process->errors(), Catch::Contains("task slots modification applied"));
+  // One that stands still is named; once it is evicted nobody waits for it.
+  b.process->kill(SIGSTOP);
+  result = cluster.ctl({"task", "modify", "k", "--slots", "1", "--wait", "--timeout", "2s"});
+  CHECK(result.exit_code == 4);
+  CHECK_THAT(result.err, Catch::Contains("these nodes have not applied it: b"));
+  cluster.execute("update disttask_node set life=0 where exec_id='b'");
+  result = cluster.ctl({"task", "modify", "k", "--slots", "2", "--wait", "--timeout", "20s"});
+  CHECK(result.exit_code == 0);
+  b.process->kill(SIGKILL);
+}

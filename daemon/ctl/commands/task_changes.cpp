@@ -9,6 +9,8 @@
 namespace disttask::ctl {
 namespace {
 
+constexpr std::chrono::milliseconds kModifyLimit = std::chrono::seconds(30);
+
 int answer(Context& context, proto::TaskId id, bool asked, const char* doing, const char* already) {
   if (asked) {
     context.nudgeOwner();
@@ -37,7 +39,18 @@ int execute(Context& context, const TaskModify& options) {
   if (options.meta) change.meta = readMeta(*options.meta);
   const auto id = context.findTask(options.name).id;
   context.store().clientTable().modifyTask(context.call(), id, change);
-  return answer(context, id, true, "modified", "");
+  const auto code = answer(context, id, true, "modified", "");
+  if (!options.wait.wait) return code;
+  const runtime::Deadline deadline(runtime::systemClock(), options.wait.timeout.value_or(kModifyLimit));
+  try {
+    context.store().clientTable().waitForModification({{}, deadline}, id);
+  } catch (const Exception& e) {
+    if (e.error().code() != ErrorCode::kTimedOut) throw;
+    context.err() << e.what() << '\n';
+    return app::kCtlTimeLimit;
+  }
+  context.err() << fmt::format("task id:{} is modified on all live nodes\n", id.value());
+  return app::kExitClean;
 }
 
 }  // namespace disttask::ctl

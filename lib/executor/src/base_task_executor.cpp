@@ -13,7 +13,7 @@ struct BaseTaskExecutor::Impl {
         task(task_in),
         table(table_in),
         source(context_in.token),
-        control(context_in.node.clock, task_in, source.token()) {}
+        control(context_in.node.clock, task_in, source.token(), context_in.node.modifications) {}
 
   const ExecutorContext context;
   proto::Task task;  // touched only by run; TaskControl has what others may see
@@ -74,6 +74,9 @@ void BaseTaskExecutor::interrupt(runtime::CancelCause cause) {
 }
 void BaseTaskExecutor::drain() {
   impl_->control.drain();
+}
+std::int64_t BaseTaskExecutor::appliedModifications() const {
+  return impl_->control.appliedModifications();
 }
 std::int32_t BaseTaskExecutor::recallBorrowed(std::int32_t slots) {
   return impl_->control.recallBorrowed(slots);

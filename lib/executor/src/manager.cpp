@@ -147,6 +147,10 @@ std::int64_t Manager::numLiveRuns() const noexcept {
   return impl_->node.counters.live_runs;
 }
 
+std::int64_t Manager::appliedModifications() const noexcept {
+  return impl_->modifications;
+}
+
 std::uint64_t Manager::numPolls() const noexcept {
   return impl_->num_polls;
 }

@@ -28,6 +28,8 @@ struct Manager::Impl {
   void handleReverting(const proto::TaskBase& task);
   void takeOrphans(const proto::TaskBase& task);
   void handleCandidates(const std::vector<proto::TaskBase>& candidates);
+  /// Notes how many modifications there are, and says up to which all tasks here run with what was asked.
+  void followModifications(std::int64_t number);
   /// Ends the task executors of a node that is to be empty (design rule 24). `due`: runs have had their time, those
   /// that may run again give their rows back.
   void drainExecutors(bool due);
@@ -66,7 +68,8 @@ struct Manager::Impl {
   bool stopping = false;
   bool stopped = false;
 
-  std::mutex poll_mutex;  // held by a poll; taken before `mutex`
+  std::mutex poll_mutex;                       // held by a poll; taken before `mutex`
+  std::atomic<std::int64_t> modifications{0};  // that are applied here
   std::atomic<std::uint64_t> num_polls{0};
   std::atomic<std::uint64_t> progress{0};
   Duration interval;  // touched only by a Manager that polls by itself

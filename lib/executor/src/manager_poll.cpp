@@ -45,6 +45,8 @@ storage::Call Manager::Impl::call() {
 bool Manager::Impl::look(const storage::NodePoll* seen) {
   const bool unwritten = flushUnwrittenEnds(node, parts.table) > 0;
   ++progress;
+  if (seen != nullptr) followModifications(seen->modifications);
+  const bool is_behind = modifications != node.modifications;
   if (!parts.lease.mayStart()) return true;
   if (seen == nullptr || seen->meta_slots != node.settings.slots) {
     parts.table.recoverMeta(call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
@@ -66,7 +68,21 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
   } else {
     handleCandidates(candidates);
   }
-  return unwritten || !infos.empty();
+  return unwritten || is_behind || !infos.empty();
+}
+
+void Manager::Impl::followModifications(std::int64_t number) {
+  const auto executors_now = all();
+  if (number > node.modifications) {
+    node.modifications = number;  // before they look
+    for (const auto& executor : executors_now) executor->nudge();
+  }
+  auto applied = node.modifications.load();
+  // Executors that begin later read their task later.
+  for (const auto& executor : executors_now) applied = std::min(applied, executor->appliedModifications());
+  if (applied <= modifications) return;
+  modifications = applied;
+  if (node.on_modified) node.on_modified();
 }
 
 void Manager::Impl::drainExecutors(bool due) {

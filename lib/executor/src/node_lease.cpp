@@ -141,6 +141,7 @@ bool NodeLease::Impl::tryRegister(const std::optional<proto::Life>& expected) {
   fresh.life = proto::Life(randomToken());
   fresh.nudge_token = randomToken();
   fresh.renewals = 0;
+  fresh.modifications = hooks.modifications ? hooks.modifications() : 0;
   const auto sent = clock.now();
   if (!table.registerNode(call(), fresh, expected)) return false;
   {
@@ -217,6 +218,7 @@ Duration NodeLease::Impl::renewRound() {
     }
     if (isWedged()) return kRetryEvery;
     const auto sent = clock.now();
+    if (hooks.modifications) mine.modifications = hooks.modifications();
     if (!table.renew(call(), mine)) {
       becomeEvicted(mine.life);
       return kSoon;
@@ -381,6 +383,10 @@ void NodeLease::start(LeaseHooks hooks) {
   impl_->hooks = std::move(hooks);
   impl_->renewals.start(Duration::zero());
   impl_->scheduleWatch();
+}
+
+void NodeLease::renewSoon() {
+  impl_->renewals.nudge();
 }
 
 void NodeLease::takePoll(const storage::NodePoll& seen) {

@@ -21,11 +21,16 @@ std::pair<bool, std::vector<proto::TaskBase>> SlotManager::canAlloc(const proto:
 bool SlotManager::alloc(const proto::TaskBase& task) {
   const std::lock_guard lock(mutex_);
   if (available_ - borrowed_ < task.slots) return false;
+  insertLocked(task);
+  available_ -= task.slots;
+  return true;
+}
+
+/// Lowest rank first.
+void SlotManager::insertLocked(const proto::TaskBase& task) {
   const auto at =
       std::find_if(holders_.begin(), holders_.end(), [&](const auto& holder) { return proto::outranks(holder, task); });
   holders_.insert(at, task);
-  available_ -= task.slots;
-  return true;
 }
 
 void SlotManager::free(proto::TaskId id) {
@@ -44,7 +49,9 @@ bool SlotManager::exchange(const proto::TaskBase& task) {
   const auto more = task.slots - at->slots;
   if (more > 0 && available_ < more) return false;
   available_ -= more;
-  at->slots = task.slots;
+  // Its rank may be another now, too.
+  holders_.erase(at);
+  insertLocked(task);
   return true;
 }
 

@@ -32,6 +32,7 @@ TaskRun::Next TaskRun::adopt(const proto::Task& fresh) {
     }
     next.slots = task_.slots;
   }
+  if (fresh.priority != task_.priority) static_cast<void>(parts_.node.slots.exchange(next));  // as many always fit
   if (fresh.meta != task_.meta) {
     bool applied = true;
     if (same_step) {

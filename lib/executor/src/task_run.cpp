@@ -98,10 +98,13 @@ TaskRun::Next TaskRun::refresh() {
     return draining_ ? Next::kExit : Next::kGoOn;
   }
   std::optional<proto::Task> fresh;
+  // Before the look: what is modified later is not in it.
+  const auto modifications = parts_.node.modifications.load();
+  const bool was_modified = modifications > parts_.control.appliedModifications();
   try {
     const auto base = parts_.table.getTaskBaseById(parts_.node.call(), task_.id);
     const bool differs = base && (base->step != task_.step || base->slots != task_.slots || base->extra != task_.extra);
-    if (base && (differs || now() >= next_params_)) {
+    if (base && (differs || was_modified || now() >= next_params_)) {
       next_params_ = now() + settings.param_check_interval;
       fresh = parts_.table.getTaskById(parts_.node.call(), task_.id);
     } else if (base) {
@@ -119,7 +122,14 @@ TaskRun::Next TaskRun::refresh() {
     return Next::kGoOn;
   }
   const auto state = fresh->state;
-  if (state == TaskState::kRunning || state == TaskState::kModifying) return adopt(*fresh);
+  if (state == TaskState::kRunning || state == TaskState::kModifying) {
+    const auto next = adopt(*fresh);
+    // What the step executor refused is asked of it again at the next look.
+    if (was_modified && task_.slots == fresh->slots && task_.meta == fresh->meta) {
+      parts_.control.setAppliedModifications(modifications);
+    }
+    return next;
+  }
   follow(state);
   return Next::kGoOn;
 }

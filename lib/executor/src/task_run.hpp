@@ -3,6 +3,7 @@
 #include "disttask/executor/registry.hpp"
 #include "step_run.hpp"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,9 +14,14 @@ namespace disttask::executor {
 /// coordinator. Any thread.
 class TaskControl {
  public:
-  /// `executor` is the task executor's own token.
-  TaskControl(runtime::Clock& clock, const proto::TaskBase& task, const runtime::CancelToken& executor)
-      : wake_(clock), source_(executor), task_(task) {}
+  /// `executor` is the task executor's own token; `modifications` were applied when `task` was read.
+  TaskControl(
+      runtime::Clock& clock,
+      const proto::TaskBase& task,
+      const runtime::CancelToken& executor,
+      std::int64_t modifications
+  )
+      : wake_(clock), source_(executor), modifications_(modifications), task_(task) {}
 
   /// Ends the executor for `cause`; a second call with another cause reaches the runs that the first one spared.
   void interrupt(runtime::CancelCause cause);
@@ -31,6 +37,9 @@ class TaskControl {
   void nudge();
   /// True if somebody nudged since the last call.
   [[nodiscard]] bool takeNudge();
+  /// Up to which modification the task runs with what was asked.
+  [[nodiscard]] std::int64_t appliedModifications() const noexcept { return modifications_; }
+  void setAppliedModifications(std::int64_t number) noexcept { modifications_ = number; }
   [[nodiscard]] runtime::Wakeup& wakeup() noexcept { return wake_; }
 
   /// Makes a step visible to interrupts; false when one came before.
@@ -42,6 +51,7 @@ class TaskControl {
  private:
   runtime::Wakeup wake_;
   runtime::CancelSource source_;
+  std::atomic<std::int64_t> modifications_;
   mutable std::mutex mutex_;
   // guarded by mutex_
   proto::TaskBase task_;

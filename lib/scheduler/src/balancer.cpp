@@ -1,7 +1,6 @@
 #include "disttask/scheduler/balancer.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <queue>
 #include <utility>
@@ -10,32 +9,60 @@ namespace disttask::scheduler {
 
 namespace {
 
-/// (load, index): equal loads go by the order of the nodes.
-using Load = std::pair<std::int64_t, std::size_t>;
-using LeastFirst = std::priority_queue<Load, std::vector<Load>, std::greater<>>;
+/// What a node's n-th row costs: how full it makes the node. The first one costs nothing, so that no node is without
+/// work while another has some that waits, however few slots it has.
+struct Cost {
+  std::int64_t rows = 0;
+  std::int64_t weight = 1;
+  friend bool operator<(const Cost& a, const Cost& b) noexcept { return a.rows * b.weight < b.rows * a.weight; }
+};
+
+Cost costOf(const NodeLoad& node, std::int64_t rows) {
+  return {rows <= 1 ? 0 : rows, std::max<std::int64_t>(1, node.weight)};
+}
+
+struct Entry {
+  Cost cost;
+  std::size_t node;
+};
+/// Equal ones go by the order of the nodes.
+struct CheapestFirst {
+  bool operator()(const Entry& a, const Entry& b) const noexcept {
+    return a.cost < b.cost || b.cost < a.cost ? b.cost < a.cost : a.node > b.node;
+  }
+};
+struct DearestFirst {
+  bool operator()(const Entry& a, const Entry& b) const noexcept {
+    return a.cost < b.cost || b.cost < a.cost ? a.cost < b.cost : a.node > b.node;
+  }
+};
+template <typename Order>
+using Queue = std::priority_queue<Entry, std::vector<Entry>, Order>;
 
 }  // namespace
 
 std::vector<Transfer> planBalance(std::vector<NodeLoad> nodes, std::int64_t max_moves) {
-  LeastFirst idle;
-  const auto less_loaded = [](const Load& a, const Load& b) {
-    return a.first != b.first ? a.first < b.first : a.second > b.second;
-  };
-  std::priority_queue<Load, std::vector<Load>, decltype(less_loaded)> givers(less_loaded);
+  Queue<CheapestFirst> receivers;
+  Queue<DearestFirst> givers;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].total() == 0 && nodes[i].may_receive) idle.emplace(0, i);
-    if (nodes[i].pending >= 2) givers.emplace(nodes[i].total(), i);
+    if (nodes[i].may_receive) receivers.push({costOf(nodes[i], nodes[i].total() + 1), i});
+    if (nodes[i].pending > 0) givers.push({costOf(nodes[i], nodes[i].total()), i});
   }
+  // The dearest row that can move goes to where it is cheapest, while that is cheaper. What is dearest only falls, so
+  // nobody who has given gets anything, or the other way round: no row moves twice, and none without need.
   std::map<std::pair<std::size_t, std::size_t>, std::int64_t> moves;
-  for (std::int64_t moved = 0; moved < max_moves && !idle.empty() && !givers.empty(); ++moved) {
-    const auto [most, from] = givers.top();
-    const auto [least, to] = idle.top();
-    if (most - least < 2) break;
+  for (std::int64_t moved = 0; moved < max_moves && !receivers.empty() && !givers.empty(); ++moved) {
+    const auto from = givers.top();
+    const auto to = receivers.top();
+    if (!(to.cost < from.cost)) break;
     givers.pop();
-    idle.pop();
-    ++moves[{from, to}];
-    if (--nodes[from].pending > 0) givers.emplace(most - 1, from);
-    idle.emplace(least + 1, to);
+    receivers.pop();
+    ++moves[{from.node, to.node}];
+    auto& giver = nodes[from.node];
+    auto& receiver = nodes[to.node];
+    ++receiver.pending;
+    receivers.push({costOf(receiver, receiver.total() + 1), to.node});
+    if (--giver.pending > 0) givers.push({costOf(giver, giver.total()), from.node});
   }
   std::vector<Transfer> transfers;
   transfers.reserve(moves.size());
@@ -46,18 +73,34 @@ std::vector<Transfer> planBalance(std::vector<NodeLoad> nodes, std::int64_t max_
 }
 
 std::vector<proto::ExecId> spread(std::vector<NodeLoad> nodes, std::size_t count) {
-  LeastFirst loads;
-  for (std::size_t i = 0; i < nodes.size(); ++i) loads.emplace(nodes[i].total(), i);
+  Queue<CheapestFirst> loads;
+  for (std::size_t i = 0; i < nodes.size(); ++i) loads.push({costOf(nodes[i], nodes[i].total() + 1), i});
   std::vector<proto::ExecId> places;
   if (loads.empty()) return places;
   places.reserve(count);
   while (places.size() < count) {
-    const auto [load, node] = loads.top();
+    const auto at = loads.top().node;
     loads.pop();
-    places.push_back(nodes[node].exec_id);
-    loads.emplace(load + 1, node);
+    places.push_back(nodes[at].exec_id);
+    ++nodes[at].pending;
+    loads.push({costOf(nodes[at], nodes[at].total() + 1), at});
   }
   return places;
+}
+
+std::int64_t skewOf(const std::vector<NodeLoad>& nodes) {
+  std::int64_t rows = 0;
+  std::int64_t weights = 0;
+  for (const auto& node : nodes) {
+    rows += node.total();
+    weights += std::max<std::int64_t>(1, node.weight);
+  }
+  std::int64_t skew = 0;
+  for (const auto& node : nodes) {
+    const auto share = (rows * std::max<std::int64_t>(1, node.weight) + weights - 1) / weights;
+    skew = std::max(skew, node.total() - share);
+  }
+  return skew;
 }
 
 }  // namespace disttask::scheduler

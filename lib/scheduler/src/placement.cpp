@@ -77,8 +77,9 @@ std::vector<proto::ExecId> Placement::eligible(const proto::TaskBase& task, cons
     if (fitnessOf(node.exec_id, task) == Fitness::kFits) fitting.push_back(node.exec_id);
   }
   if (task.max_nodes <= 0 || fitting.size() <= static_cast<std::size_t>(task.max_nodes)) return fitting;
-  std::stable_partition(fitting.begin(), fitting.end(), [&](const auto& id) {
-    return std::find(holders.begin(), holders.end(), id) != holders.end();
+  const auto placeOf = [&](const auto& id) { return std::find(holders.begin(), holders.end(), id); };
+  std::stable_sort(fitting.begin(), fitting.end(), [&](const auto& a, const auto& b) {
+    return placeOf(a) < placeOf(b);
   });
   fitting.resize(static_cast<std::size_t>(task.max_nodes));
   std::sort(fitting.begin(), fitting.end());

@@ -3,6 +3,7 @@
 #include "disttask/base/failpoint.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/periodic.hpp"
+#include "disttask/scheduler/slot_reservation.hpp"
 #include "liveness.hpp"
 #include "ownership.hpp"
 #include "subtask_mover.hpp"
@@ -91,6 +92,10 @@ class SchedulerService::Impl {
 
   [[nodiscard]] bool isOwner() const noexcept { return ownership_.isOwner(); }
   [[nodiscard]] std::optional<proto::Life> ownerLife() const noexcept { return ownership_.actingLife(); }
+  [[nodiscard]] BalanceFigures balance() const {
+    const std::lock_guard lock(figures_mutex_);
+    return isOwner() ? figures_ : BalanceFigures{0, {}, figures_.moved};
+  }
   [[nodiscard]] std::uint64_t numRounds() const { return periodic_.numRounds(); }
 
   runtime::Duration runRound() {
@@ -171,12 +176,15 @@ class SchedulerService::Impl {
     tasks_.keepOnly(ids);
     mover_.keepOnly(ids);
     std::int32_t places = 0;
+    auto reservation = reserve(round, all);
     for (const auto& task : all) {
       if (!ownership_.update(call(), deps_.last_renewal())) return;
       stopping_.token().throwIfCancelled();
       try {
         DISTTASK_FAILPOINT("scheduler.task");
-        const auto result = tasks_.run(round, task, places < settings_.max_tasks_at_once);
+        const auto admission =
+            places < settings_.max_tasks_at_once ? admit(round, task, reservation) : Admission::kNoPlace;
+        const auto result = tasks_.run(round, task, admission);
         places += result.takes_place ? 1 : 0;
         changed |= result.changed;
         is_at_work |= result.is_at_work;
@@ -196,6 +204,31 @@ class SchedulerService::Impl {
         is_at_work = true;
       }
     }
+    const std::lock_guard lock(figures_mutex_);
+    figures_ = mover_.figures();
+  }
+
+  /// Begins a round's reservation with what the rows of each task take.
+  [[nodiscard]] SlotReservation reserve(const Round& round, const std::vector<proto::TaskBase>& tasks) const {
+    SlotReservation reservation;
+    for (const auto& node : round.placement.nodes()) {
+      if (node.life != proto::Life()) reservation.addNode(node.exec_id, node.slots);
+    }
+    for (const auto& task : tasks) {
+      for (const auto& exec_id : mover_.holdersOf(task.id)) reservation.noteUse(exec_id, task.id, task.slots);
+    }
+    return reservation;
+  }
+
+  /// Tasks that only end need no slots.
+  [[nodiscard]] Admission admit(const Round& round, const proto::TaskBase& task, SlotReservation& reservation) const {
+    const bool needs_slots =
+        task.state == TaskState::kPending || task.state == TaskState::kRunning || task.state == TaskState::kResuming;
+    if (!needs_slots) return Admission::kAdmitted;
+    const auto& holders = mover_.holdersOf(task.id);
+    const auto nodes = round.placement.eligible(task, {holders.begin(), holders.end()});
+    // Without a node that fits it waits for one, and says so.
+    return nodes.empty() || reservation.admit(task.id, task.slots, nodes) ? Admission::kAdmitted : Admission::kNoSlots;
   }
 
   runtime::Duration pause(bool changed, bool is_at_work) {
@@ -212,6 +245,8 @@ class SchedulerService::Impl {
   std::atomic<bool> is_early_{false};
   mutable std::mutex reading_mutex_;
   std::optional<OwnerReading> reading_;  ///< of the node's last poll; guarded by reading_mutex_
+  mutable std::mutex figures_mutex_;
+  BalanceFigures figures_;  ///< guarded by figures_mutex_
   Ownership ownership_;
 
   // touched by rounds only
@@ -250,6 +285,9 @@ bool SchedulerService::isOwner() const noexcept {
 }
 std::optional<proto::Life> SchedulerService::ownerLife() const noexcept {
   return impl_->ownerLife();
+}
+BalanceFigures SchedulerService::balance() const {
+  return impl_->balance();
 }
 std::uint64_t SchedulerService::numRounds() const {
   return impl_->numRounds();

@@ -25,32 +25,79 @@ bool SubtaskMover::run(Round& round, const proto::TaskBase& task) {
   bool moved = moveHandedBack(round, task, known);
 
   const auto now = round.clock.now();
-  const bool nodes_changed = known.placement != round.placement.fingerprint();
-  if (!nodes_changed && now < (round.is_early ? known.may_count : known.next_count)) return moved;
-  const auto counts = table_.countSubtasksByNode(round.call(), task.id);
+  const bool has_changed = known.placement != round.placement.fingerprint() || known.max_nodes != task.max_nodes;
+  if (!has_changed && now < (round.is_early ? known.may_count : known.next_count)) return moved;
+  std::vector<proto::ExecId> leavers;
+  auto nodes = choose(round, task, known, leavers);
   const auto cost = round.clock.now() - now;
   known.may_count = round.clock.now() + cost * kCountShare;
   known.next_count = std::max(known.may_count, round.clock.now() + round.settings.balance_interval);
   known.placement = round.placement.fingerprint();
-
-  std::vector<proto::ExecId> holders;
-  std::vector<proto::ExecId> leavers;
-  std::map<proto::ExecId, storage::SubtaskCounts> by_node;
-  for (const auto& [exec_id, count] : counts) {
-    by_node[exec_id] = count;
-    const bool leaves = round.placement.fitnessOf(exec_id, task) == Fitness::kLeaves;
-    if (!leaves) holders.push_back(exec_id);
-    if (leaves && count.pending > 0) leavers.push_back(exec_id);
-  }
-  std::vector<NodeLoad> nodes;
-  for (const auto& exec_id : round.placement.eligible(task, holders)) {
-    const auto count = by_node.find(exec_id);
-    const auto has = count == by_node.end() ? storage::SubtaskCounts{} : count->second;
-    nodes.push_back({exec_id, has.pending, has.running, !known.refused.contains(exec_id)});
-  }
+  known.max_nodes = task.max_nodes;
   if (!leavers.empty()) return moveOff(round, task, known, leavers, nodes) || moved;
   known.has_logged_no_place = false;
   return balance(round, task, nodes) || moved;
+}
+
+std::vector<NodeLoad> SubtaskMover::choose(
+    Round& round, const proto::TaskBase& task, Known& known, std::vector<proto::ExecId>& leavers
+) {
+  auto counts = table_.countSubtasksByNode(round.call(), task.id);
+  // Who has most keeps it when the task may use fewer nodes.
+  std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+    return a.second.unfinished() > b.second.unfinished();
+  });
+  std::vector<proto::ExecId> holders;
+  std::map<proto::ExecId, storage::SubtaskCounts> by_node;
+  std::int32_t num_keeping = 0;
+  known.holders.clear();
+  for (const auto& [exec_id, count] : counts) {
+    by_node[exec_id] = count;
+    known.holders.insert(exec_id);
+    const auto fitness = round.placement.fitnessOf(exec_id, task);
+    if (fitness == Fitness::kFits) holders.push_back(exec_id);
+    if (fitness == Fitness::kKeeps) ++num_keeping;
+    if (fitness == Fitness::kLeaves && count.pending > 0) leavers.push_back(exec_id);
+  }
+  // Nodes that keep theirs are nodes of the task, too.
+  auto limited = task;
+  if (task.max_nodes > 0) limited.max_nodes = task.max_nodes - num_keeping;
+  std::vector<proto::ExecId> chosen;
+  if (task.max_nodes <= 0 || limited.max_nodes > 0) chosen = round.placement.eligible(limited, holders);
+  std::vector<NodeLoad> nodes;
+  for (const auto& exec_id : chosen) {
+    const auto count = by_node.find(exec_id);
+    const auto has = count == by_node.end() ? storage::SubtaskCounts{} : count->second;
+    const auto* node = round.placement.find(exec_id);
+    nodes.push_back({exec_id, has.pending, has.running, node->slots, !known.refused.contains(exec_id)});
+  }
+  // Beyond the limit: not while some node cannot run the task's rows, since these may need one more.
+  if (!nodes.empty() && known.refused.empty()) {
+    for (const auto& exec_id : holders) {
+      const bool stays = std::find(chosen.begin(), chosen.end(), exec_id) != chosen.end();
+      if (!stays && by_node[exec_id].pending > 0) leavers.push_back(exec_id);
+    }
+  }
+  known.skew = skewOf(nodes);
+  for (const auto& exec_id : leavers) known.skew = std::max(known.skew, by_node[exec_id].pending);
+  return nodes;
+}
+
+const std::set<proto::ExecId>& SubtaskMover::holdersOf(proto::TaskId id) const {
+  static const std::set<proto::ExecId> none;
+  const auto known = known_.find(id);
+  return known == known_.end() ? none : known->second.holders;
+}
+
+BalanceFigures SubtaskMover::figures() const {
+  BalanceFigures figures;
+  figures.moved = num_moved_;
+  for (const auto& [id, known] : known_) {
+    if (known.skew <= figures.skew) continue;
+    figures.skew = known.skew;
+    figures.task = id;
+  }
+  return figures;
 }
 
 bool SubtaskMover::moveHandedBack(Round& round, const proto::TaskBase& task, Known& known) {
@@ -155,6 +202,7 @@ bool SubtaskMover::balance(Round& round, const proto::TaskBase& task, const std:
 std::int64_t SubtaskMover::write(Round& round, const std::vector<SubtaskMove>& moves) {
   if (moves.empty()) return 0;
   const auto moved = table_.movePendingSubtasks(round.call(), round.owner, moves);
+  num_moved_ += moved;
   std::set<proto::ExecId> receivers;
   for (const auto& move : moves) receivers.insert(move.to);
   if (moved > 0) round.nudge({receivers.begin(), receivers.end()});

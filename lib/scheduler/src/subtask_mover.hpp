@@ -1,6 +1,7 @@
 #pragma once
 #include "disttask/proto/task.hpp"
 #include "disttask/scheduler/balancer.hpp"
+#include "disttask/scheduler/scheduler_service.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "round.hpp"
 
@@ -20,6 +21,10 @@ class SubtaskMover {
 
   /// Returns whether anything moved or failed.
   bool run(Round& round, const proto::TaskBase& task);
+  /// Returns the nodes that had pending or running rows of the task when they were last counted.
+  [[nodiscard]] const std::set<proto::ExecId>& holdersOf(proto::TaskId id) const;
+  /// Returns the largest skew of all tasks as last counted, and how many rows were moved so far.
+  [[nodiscard]] BalanceFigures figures() const;
   /// Forgets what is known of tasks that are not among `ids`.
   void keepOnly(const std::set<proto::TaskId>& ids);
 
@@ -28,9 +33,16 @@ class SubtaskMover {
     runtime::TimePoint next_count{};  ///< rows per node are counted again from then on
     runtime::TimePoint may_count{};   ///< and not before, even when somebody asks: counting takes its time
     std::size_t placement = 0;        ///< fingerprint of the nodes at the last count
+    std::int32_t max_nodes = 0;       ///< of the task at the last count
+    std::int64_t skew = 0;            ///< at the last count, before anything moved
+    std::set<proto::ExecId> holders;  ///< nodes that had unfinished rows then
     std::set<proto::ExecId> refused;  ///< nodes that have handed back subtasks of this task
     bool has_logged_no_place = false;
   };
+  /// The nodes that get rows of the task, with what they have; `leavers` gets those whose pending rows go elsewhere.
+  std::vector<NodeLoad> choose(
+      Round& round, const proto::TaskBase& task, Known& known, std::vector<proto::ExecId>& leavers
+  );
   bool moveHandedBack(Round& round, const proto::TaskBase& task, Known& known);
   bool moveOff(
       Round& round,
@@ -44,6 +56,7 @@ class SubtaskMover {
 
   storage::SchedulerTable& table_;
   std::map<proto::TaskId, Known> known_;
+  std::int64_t num_moved_ = 0;
 };
 
 }  // namespace disttask::scheduler

@@ -52,7 +52,7 @@ TaskDecision decideNextStep(const TaskView& view) {
   const auto* next = planAfterStep(view);
   if (next == nullptr) {
     if (!view.has_planner) return wait(view);
-    if (!view.has_place) return {TaskAction::kWait, "the tasks at once are all of higher rank"};
+    if (!view.has_place) return {TaskAction::kWait, std::string(view.why_no_place)};
     return {TaskAction::kCreatePlan};
   }
   if (next->failed) return {TaskAction::kRevert, next->error};

@@ -36,12 +36,20 @@ std::vector<proto::ExecId> concerned(const Round& round, const proto::TaskBase& 
   return nodes;
 }
 
+std::vector<proto::ExecId> live(const Round& round) {
+  std::vector<proto::ExecId> nodes;
+  for (const auto& node : round.placement.nodes()) {
+    if (node.life != proto::Life()) nodes.push_back(node.exec_id);
+  }
+  return nodes;
+}
+
 }  // namespace
 
-TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, bool has_place) {
+TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, Admission admission) {
   TaskRound result;
   for (int turn = 0; turn < kMaxTurns; ++turn) {
-    const auto view = look(round, task, has_place);
+    const auto view = look(round, task, admission);
     const auto decision = decide(view);
     result.changed = noteLooks(task, view) || result.changed;
     noteWaiting(task, decision);
@@ -56,12 +64,13 @@ TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, bool has_place)
   return result;
 }
 
-TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, bool has_place) {
+TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, Admission admission) {
   TaskView view;
   view.state = task.state;
   view.step = task.step;
   view.manual_recovery = task.extra.manual_recovery;
-  view.has_place = has_place;
+  view.has_place = admission == Admission::kAdmitted;
+  if (admission == Admission::kNoSlots) view.why_no_place = kNoSlotsText;
   if (task.state == TaskState::kPausing || task.state == TaskState::kResuming) {
     if (task.step != proto::kStepInit) view.rows = table_.probeSubtasks(round.call(), task.id, task.step);
     return view;
@@ -169,8 +178,8 @@ bool TaskScheduler::modify(Round& round, proto::TaskBase& task) {
   log(Level::kInfo,
       "task modified",
       {{"task_id", task.id}, {"task_key", task.key}, {"state", toString(params->prev_state)}});
-  round.nudge(concerned(round, task));
-  return false;  // its columns are others now: the next round reads them
+  round.nudge(live(round));  // each says when it has it
+  return false;              // its columns are others now: the next round reads them
 }
 
 bool TaskScheduler::cancelStrays(Round& round, const proto::TaskBase& task) {

@@ -10,6 +10,13 @@
 
 namespace disttask::scheduler {
 
+/// Whether a task may begin something new.
+enum class Admission : std::uint8_t {
+  kAdmitted,
+  kNoPlace,  ///< as many tasks as may be at once have a higher rank
+  kNoSlots,  ///< tasks of higher rank have the slots
+};
+
 /// What a look at a task came to.
 struct TaskRound {
   proto::TaskState state = proto::TaskState::kPending;  ///< after the round
@@ -24,12 +31,12 @@ class TaskScheduler {
  public:
   explicit TaskScheduler(storage::SchedulerTable& table) : table_(table) {}
 
-  TaskRound run(Round& round, proto::TaskBase task, bool has_place);
+  TaskRound run(Round& round, proto::TaskBase task, Admission admission);
   /// Forgets what is known of tasks that are not among `ids`.
   void keepOnly(const std::set<proto::TaskId>& ids);
 
  private:
-  TaskView look(Round& round, const proto::TaskBase& task, bool has_place);
+  TaskView look(Round& round, const proto::TaskBase& task, Admission admission);
   /// Does it; true if the task should be looked at once more in this round.
   bool perform(Round& round, proto::TaskBase& task, const TaskDecision& decision);
   /// Rows of other steps than the task's can not be active; one that is all the same keeps the task from its end

@@ -115,7 +115,11 @@ std::vector<HotStatement> hotNodeStatements(const HotSample& sample) {
       hot(sql::kPoll, poll, "n", "PRIMARY"),
       hot(sql::kPoll, poll, "m", "PRIMARY"),
       hot(kGetNode, {sample.exec_id}, "n", "PRIMARY"),
-      hot(kRenewNode, {std::int64_t{30000}, "", nullptr, sample.exec_id, std::int64_t{4}}, "disttask_node", "PRIMARY"),
+      hot(kSetWish, {"draining", std::int64_t{60}, "why", sample.exec_id}, "disttask_node", "PRIMARY"),
+      hot(kRenewNode,
+          {std::int64_t{30000}, "", nullptr, std::int64_t{1}, sample.exec_id, std::int64_t{4}},
+          "disttask_node",
+          "PRIMARY"),
       hot(kEvictNode, {sample.exec_id, std::int64_t{4}, std::int64_t{0}}, "disttask_node", "PRIMARY"),
       hot(kFindSubtaskOfNode, {sample.exec_id}, "tidb_background_subtask", "ix_exec"),
   };

@@ -1,4 +1,5 @@
 // What the owner does when nodes come, go, and are cordoned or drained.
+#include "disttask/observability/log_capture.hpp"
 #include "flow_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -46,4 +47,79 @@ TEST_CASE("A node that takes part again gets its share of what waits", "[db][sch
   REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending") == Counts{{"b", 8}}; }));
   wish(cluster, "a", proto::WantedState::kNormal);
   REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending") == Counts{{"a", 4}, {"b", 4}}; }));
+}
+
+TEST_CASE(
+    "A task that may use fewer nodes leaves those with least, and one that may use more gets a further one",
+    "[db][scheduler][flow]"
+) {
+  Cluster cluster({"a", "b", "c"});
+  cluster.rows_per_step = 12;
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending") == Counts{{"a", 4}, {"b", 4}, {"c", 4}}; }));
+  cluster.begin("c", 2);
+  cluster.run("a", "succeed", 2);
+  cluster.store().execute("update tidb_global_task set max_node_count=2");
+  // a has 2 of 10 left and goes; its rows are shared.
+  REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending") == Counts{{"b", 5}, {"c", 3}}; }));
+  CHECK(cluster.countBy(id, "running") == Counts{{"c", 2}});
+  cluster.store().execute("update tidb_global_task set max_node_count=1");
+  REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending").size() == 1; }));
+  cluster.store().execute("update tidb_global_task set max_node_count=3");
+  REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending").size() == 3; }));
+}
+
+TEST_CASE("The rows of an evicted node are on live ones in the round that evicts it", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.begin("b", 1);
+  cluster.store().execute("update disttask_node set life=0 where exec_id='b'");
+  cluster.alive = {"a"};
+  cluster.turn();
+  CHECK(
+      cluster.countBy(id, "pending") == Counts{{"a", 8}}
+  );  // the running one, too: its token says that it may run twice
+}
+
+TEST_CASE(
+    "A large task is planned when those of higher rank leave it a node, and a small one passes it",
+    "[db][scheduler][flow]"
+) {
+  observability::LogCapture log;
+  Cluster cluster({"a", "b"});  // of 4 slots
+  cluster.rows_per_step = 4;
+  const auto first = cluster.addTask("first").id;
+  const auto large = cluster.addTask("large").id;
+  const auto small = cluster.addTask("small").id;
+  cluster.store().execute("update tidb_global_task set concurrency=4, priority=600 where task_key='large'");
+  cluster.store().execute("update tidb_global_task set priority=700 where task_key='small'");
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(first).size() == 4 && cluster.rows(small).size() == 4; }));
+  for (int i = 0; i < 10; ++i) cluster.turn();
+  CHECK(cluster.rows(large).empty());
+  CHECK(cluster.task(large).state == TaskState::kPending);
+  const auto waits = log.records("task waits");
+  REQUIRE(waits.size() == 1);
+  CHECK(waits[0].value("reason") == "tasks of higher rank have the slots of all nodes that fit it");
+  // One node is enough.
+  cluster.store().execute(
+      "update tidb_background_subtask set state='succeed', end_time=now() where exec_id='b' and state='pending'"
+  );
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(large).size() == 4; }));
+}
+
+TEST_CASE("A dead background node still keeps tasks of the empty scope from all others", "[db][scheduler][flow]") {
+  Cluster cluster({"plain", "back"});
+  cluster.store().execute("update dist_framework_meta set role='background' where host='back'");
+  cluster.store().execute("update dist_framework_meta set role='' where host='plain'");
+  cluster.store().execute("update disttask_node set life=0 where exec_id='back'");
+  cluster.alive = {"plain"};
+  const auto id = cluster.addTask("t").id;
+  cluster.store().execute("update tidb_global_task set target_scope=''");
+  for (int i = 0; i < 10; ++i) cluster.turn();
+  CHECK(cluster.task(id).state == TaskState::kPending);
+  CHECK(cluster.planners.empty());
+  // Forgetting it is the operator's word that there are none any more.
+  REQUIRE(cluster.nodes().forget(SchedulerFixture::call(), "back", proto::Life()));
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
 }

@@ -1,4 +1,5 @@
 #include "disttask/base/error.hpp"
+#include "disttask/storage/poll_table.hpp"
 #include "scheduler_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -156,4 +157,73 @@ TEST_CASE("Pause, resume and modify refuse other states, and say which it is", "
   CHECK(messageOf([&] {
           client.modifyTask(call, task.id, {.slots = {}, .max_nodes = {}, .priority = {}, .meta = "{"});
         }).find("task meta is not JSON") == 0);
+}
+
+TEST_CASE("A wait for a modification ends when the owner and every live node have it", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  auto a = fixture.addNode("a");
+  auto b = fixture.addNode("b");
+  fixture.addNode("dead");
+  fixture.store().execute("update disttask_node set life=0 where exec_id='dead'");
+  const auto task = fixture.addTask("t", "running", 1);
+  auto& client = fixture.store()->clientTable();
+  const auto call = SchedulerFixture::call();
+  const auto owner = fixture.takeRole();
+  client.modifyTask(call, task.id, TaskModification{std::nullopt, std::nullopt, 7, std::nullopt});
+  // The shortest wait looks once.
+  const auto waitOnce = [&] {
+    return messageOf([&] {
+      client.waitForModification(
+          {{}, runtime::Deadline(runtime::systemClock(), std::chrono::milliseconds(250))}, task.id
+      );
+    });
+  };
+  CHECK_THAT(waitOnce(), Catch::Contains("the owner of the scheduler role has not applied it"));
+  const auto params = fixture.scheduler().getModification(call, task.id);
+  REQUIRE(params);
+  REQUIRE(fixture.scheduler().finishModification(call, owner, task.id, *params));
+  CHECK(fixture.store()->pollTable().poll(call, "a").modifications == 1);
+  CHECK_THAT(waitOnce(), Catch::EndsWith("these nodes have not applied it: a, b"));
+  a.modifications = 1;
+  REQUIRE(fixture.nodes().renew(call, a));
+  CHECK_THAT(waitOnce(), Catch::EndsWith("these nodes have not applied it: b"));
+  SECTION("the other node has it, too") {
+    b.modifications = 1;
+    REQUIRE(fixture.nodes().renew(call, b));
+    CHECK(waitOnce().empty());
+  }
+  SECTION("the other node is evicted") {
+    REQUIRE(fixture.nodes().evict(call, "b", b.life, 0));
+    CHECK(waitOnce().empty());
+  }
+  SECTION("the other node began a new life") {
+    REQUIRE(fixture.nodes().release(call, "b", b.life));
+    fixture.addNode("b");
+    CHECK_THAT(waitOnce(), Catch::EndsWith("these nodes have not applied it: b"));  // until its first poll
+  }
+}
+
+TEST_CASE("A modification is counted once, however often it is finished", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto task = fixture.addTask("t", "paused", 1);
+  const auto call = SchedulerFixture::call();
+  const auto owner = fixture.takeRole();
+  fixture.store()->clientTable().modifyTask(
+      call, task.id, TaskModification{3, std::nullopt, std::nullopt, std::nullopt}
+  );
+  const auto params = fixture.scheduler().getModification(call, task.id);
+  REQUIRE(params);
+  for (int i = 0; i < 2; ++i) CHECK(fixture.scheduler().finishModification(call, owner, task.id, *params));
+  CHECK(fixture.text("select modifications from disttask_owner") == "1");
+  CHECK(fixture.task(task.id).state == TaskState::kPaused);
+}
+
+TEST_CASE("A wait for the modification of a cancelled task says that it is gone", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto task = fixture.addTask("t", "running", 1);
+  const auto call = SchedulerFixture::call();
+  auto& client = fixture.store()->clientTable();
+  client.modifyTask(call, task.id, TaskModification{3, std::nullopt, std::nullopt, std::nullopt});
+  REQUIRE(client.cancelTask(call, task.id));
+  CHECK_THAT(messageOf([&] { client.waitForModification(call, task.id); }), Catch::Contains("is cancelling"));
 }

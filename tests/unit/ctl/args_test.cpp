@@ -70,6 +70,13 @@ TEST_CASE("Every command is reached by its noun and verb") {
   CHECK(parseAs<PluginCheck>({"plugin", "check", "x.so"}).file == "x.so");
 }
 
+TEST_CASE("task modify reads its wait and the limit of it") {
+  const auto modify = parseAs<TaskModify>({"task", "modify", "k", "--slots", "3", "--wait", "--timeout", "5s"});
+  CHECK(modify.slots == 3);
+  CHECK(modify.wait.wait);
+  CHECK(modify.wait.timeout == std::chrono::seconds(5));
+}
+
 TEST_CASE("node drain reads its deadline, its wait and its message") {
   const auto drain =
       parseAs<NodeDrain>({"node", "drain", "n1", "--deadline", "10m", "--wait", "--timeout", "1h", "-m", "new disk"});

@@ -122,3 +122,15 @@ TEST_CASE("SlotManager lends only free slots, and none while an admitted task wa
   slots.setWaiting(false);
   CHECK(slots.tryBorrow(2));
 }
+
+TEST_CASE("A task whose priority was changed is preempted by its new rank", "[executor][slots]") {
+  SlotManager slots(4);
+  auto first = task(1, 2, 100);
+  REQUIRE(slots.alloc(first));
+  REQUIRE(slots.alloc(task(2, 2, 200)));
+  CHECK(slots.canAlloc(task(3, 2, 50)).second.at(0).id == proto::TaskId(2));
+  first.priority = 300;
+  REQUIRE(slots.exchange(first));
+  CHECK(slots.available() == 0);
+  CHECK(slots.canAlloc(task(3, 2, 50)).second.at(0).id == proto::TaskId(1));
+}

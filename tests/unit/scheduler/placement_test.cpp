@@ -83,6 +83,7 @@ TEST_CASE("A limit on nodes prefers those that have rows already", "[scheduler][
   CHECK(placement.eligible(task) == Ids{"a", "b"});
   CHECK(placement.eligible(task, {"c"}) == Ids{"a", "c"});
   CHECK(placement.eligible(task, {"b", "c", "gone"}) == Ids{"b", "c"});
+  CHECK(placement.eligible(task, {"c", "b", "a"}) == Ids{"b", "c"});  // in their order
 }
 
 TEST_CASE("A planner fits and has the fewest open plans", "[scheduler][placement]") {

@@ -13,6 +13,8 @@ namespace {
 
 using proto::TaskModification;
 
+constexpr std::chrono::milliseconds kLookEvery{100};
+
 std::string nameOf(TaskId id) {
   return "task id:" + std::to_string(id.value());
 }
@@ -164,6 +166,51 @@ void MySqlClientTable::modifyTask(const Call& call, TaskId id, const TaskModific
       is_in_doubt = true;
     }
     pause.wait(last);
+  }
+}
+
+/// The owner counts a modification in the transaction that applies it, so a number read after the state was seen to be
+/// another covers it; nodes write up to which number they have applied them.
+void MySqlClientTable::waitForModification(const Call& call, TaskId id) {
+  constexpr std::string_view kName = "wait for a modification";
+  const RetryPause bounds(context_, call, kName);
+  const auto& limited = bounds.call();
+  runtime::Wakeup pause(context_.clock());
+  std::optional<std::int64_t> number;
+  std::string missing = "the owner of the scheduler role has not applied it";
+  for (;;) {
+    limited.token.throwIfCancelled();
+    try {
+      const auto state = number ? std::string() : findState(limited, id);
+      for (const auto gone : {TaskState::kCancelling, TaskState::kReverting, TaskState::kReverted}) {
+        if (state == toString(gone)) {
+          throw Exception(ErrorCode::kPrecondition, nameOf(id) + " is " + state + ": nothing is modified any more");
+        }
+      }
+      if (!number && state != toString(TaskState::kModifying)) {
+        number = context_.read(limited, kName, [&](Connection& connection) {
+          auto rows = connection.query(sql::kModifications, {});
+          return rows.next() ? rows.getInt(1) : 0;
+        });
+      }
+      if (number) {
+        missing = context_.read(limited, kName, [&](Connection& connection) {
+          std::string names;
+          auto rows = connection.query(sql::kNodesBehind, {*number});
+          while (rows.next()) names += (names.empty() ? "" : ", ") + rows.getString(1);
+          return names;
+        });
+        if (missing.empty()) return;
+        missing = "these nodes have not applied it: " + missing;
+      }
+    } catch (const Exception& e) {
+      if (!isWorthAnotherTry(e.error()) && e.error().code() != ErrorCode::kTimedOut) throw;
+    }
+    const auto left = limited.deadline.left();
+    if (left <= runtime::Duration::zero()) {
+      throw Exception(ErrorCode::kTimedOut, "modification of " + nameOf(id) + ": " + missing);
+    }
+    pause.waitFor(limited.token, std::min<runtime::Duration>(kLookEvery, left));
   }
 }
 

@@ -26,6 +26,7 @@ class MySqlClientTable final : public ClientTable {
   bool pauseTask(const Call& call, TaskId id) override;
   bool resumeTask(const Call& call, TaskId id) override;
   void modifyTask(const Call& call, TaskId id, const proto::TaskModification& change) override;
+  void waitForModification(const Call& call, TaskId id) override;
 
  private:
   /// Who has a key, and whether by the submit with this token.

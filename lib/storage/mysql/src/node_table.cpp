@@ -58,6 +58,7 @@ proto::Node readNode(const Result& row) {
   node.version = row.getString(++column);
   node.epoch = row.getInt(++column);
   node.registered_at = row.getInt(++column);
+  node.modifications = row.getInt(++column);
   node.role = row.getString(++column);
   node.slots = static_cast<std::int32_t>(row.getInt(++column));
   node.has_meta_row = row.getInt(++column) != 0;
@@ -78,7 +79,8 @@ Values registrationValues(const proto::Node& node) {
       node.nudge_token,
       typesToJson(node.types),
       node.reasons,
-      node.version};
+      node.version,
+      node.modifications};
 }
 
 void checkWish(const NodeWish& wish) {
@@ -130,7 +132,7 @@ class MysqlNodeTable final : public NodeTable {
   }
 
   bool renew(const Call& call, const proto::Node& node) override {
-    const Values values{node.lease_ms, node.address, node.reasons, node.exec_id, node.life.value()};
+    const Values values{node.lease_ms, node.address, node.reasons, node.modifications, node.exec_id, node.life.value()};
     if (updateForLease(call, statements::kRenewNode, values) == 1) return true;
     // 0 rows alone prove nothing (design rule 10): the row itself must say that it is another's.
     if (readLife(call, node.exec_id) != node.life) return false;

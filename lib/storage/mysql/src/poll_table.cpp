@@ -28,9 +28,10 @@ class MysqlPollTable final : public PollTable {
       seen.owner.renewals = rows.getInt(6);
       seen.owner.term = rows.getInt(7);
       seen.is_wish_due = !rows.isNull(8) && rows.getInt(8) != 0;
-      seen.has_pending = !rows.isNull(9);
-      seen.has_running = !rows.isNull(10);
-      seen.has_plan = !rows.isNull(11);
+      seen.modifications = rows.getInt(9);
+      seen.has_pending = !rows.isNull(10);
+      seen.has_running = !rows.isNull(11);
+      seen.has_plan = !rows.isNull(12);
       return seen;
     });
   }

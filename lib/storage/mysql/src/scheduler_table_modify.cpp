@@ -80,7 +80,11 @@ bool MysqlSchedulerTable::finishModification(
       std::string(toString(params.prev_state)),
       id.value()};
   return asOwner(call, owner, "scheduler.finish_modification", [&](Connection& connection) {
-    return connection.update(sql::kTaskModified, values) == 1 || readTaskState(connection, id) == params.prev_state;
+    // In the same transaction: who reads the number later knows that the change was there before.
+    if (connection.update(sql::kTaskModified, values) == 1) {
+      return connection.update(sql::kCountModification, {}) == 1;
+    }
+    return readTaskState(connection, id) == params.prev_state;
   });
 }
 

@@ -33,6 +33,7 @@ class BaseTaskExecutor : public TaskExecutor, public Extension {
   void cancel() final;
   void interrupt(runtime::CancelCause cause) final;
   void drain() final;
+  [[nodiscard]] std::int64_t appliedModifications() const final;
   std::int32_t recallBorrowed(std::int32_t slots) final;
   void nudge() final;
   void close() final;

@@ -66,6 +66,8 @@ class Manager {
   void interruptRuns(runtime::CancelCause cause);
   /// Returns how many runs of subtasks have not returned.
   [[nodiscard]] std::int64_t numLiveRuns() const noexcept;
+  /// Returns up to which modification all tasks here run with what was asked of them (design rule 25). Any thread.
+  [[nodiscard]] std::int64_t appliedModifications() const noexcept;
   /// Returns how many polls have ended.
   [[nodiscard]] std::uint64_t numPolls() const noexcept;
   /// Moves with each poll and each store call of a poll: who renews the lease looks whether it does (design rule 2).

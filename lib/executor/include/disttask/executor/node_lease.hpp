@@ -50,6 +50,9 @@ struct LeaseHooks {
   std::function<void()> on_evicted;  ///< this life is over: cancel all runs; a new life begins when they have returned
   /// Moves with each batch that the node's writer has tried, failed ones too; nothing: it has nothing to write now.
   std::function<std::optional<std::uint64_t>()> writer_progress = {};
+  /// Up to which modification this node's tasks run with what was asked (Manager::appliedModifications): each renewal
+  /// writes it.
+  std::function<std::int64_t()> modifications = {};
 };
 
 /// The life of this node (design rules 1-5): identity, registration, renewal, and how far it may be counted on. Time is
@@ -81,6 +84,8 @@ class NodeLease final : public Lease {
   void acquire(const runtime::CancelToken& token, const std::function<void(const std::string&)>& waiting = {});
   /// Begins to renew and to watch. After acquire, once.
   void start(LeaseHooks hooks);
+  /// Renews now, since what it writes has changed. Any thread; nothing before start.
+  void renewSoon();
   /// Looks whether this answer still shows our life; if not, it is over at once, as after a renewal that matched
   /// nothing. Any thread.
   void takePoll(const storage::NodePoll& seen);

@@ -92,9 +92,15 @@ class NodeServices {
   UnwrittenEnds unwritten;
   ExecutorCounters counters;
   observability::SampledLog sampled{std::chrono::seconds(10)};  ///< for lines that would repeat at each check
+  /// Modifications of tasks that the store counted at the last poll: tasks run here with what it was then, or tell that
+  /// they do not yet (design rule 25). Written by polls.
+  std::atomic<std::int64_t> modifications{0};
   /// Called, from any thread, when a task's queue here ran dry: the owner may want to know (design rule 21). Set before
   /// start.
   std::function<void(proto::TaskId)> on_queue_dry;
+  /// Called by a poll when more modifications are applied here than before (Manager::appliedModifications): others wait
+  /// for it. Set before start.
+  std::function<void()> on_modified;
   /// Cancelled when the node vanishes: from then on nothing is written. Final writes use it, never the token of the
   /// cancelled run.
   runtime::CancelSource vanish;

@@ -20,8 +20,8 @@ class SlotManager {
   [[nodiscard]] bool alloc(const proto::TaskBase& task);
   /// Gives back what the task holds now; an unknown id is a no-op.
   void free(proto::TaskId id);
-  /// Changes what a task holds to `task.slots`; false, and nothing changed, when it is unknown or the slots are not
-  /// free.
+  /// Changes what a task holds to `task.slots`, and its rank to that of `task`; false, and nothing changed, when it is
+  /// unknown or the slots are not free.
   [[nodiscard]] bool exchange(const proto::TaskBase& task);
 
   /// Borrows free slots for one more parallel subtask (design rule 18): refused while fewer are free, or while an
@@ -43,6 +43,8 @@ class SlotManager {
   [[nodiscard]] std::vector<proto::TaskBase> holders() const;
 
  private:
+  void insertLocked(const proto::TaskBase& task);
+
   const std::int32_t capacity_;
   mutable std::mutex mutex_;
   std::int32_t available_;                // guarded by mutex_

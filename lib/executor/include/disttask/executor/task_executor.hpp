@@ -4,6 +4,9 @@
 #include "disttask/proto/task.hpp"
 #include "disttask/runtime/cancel.hpp"
 
+#include <cstdint>
+#include <limits>
+
 namespace disttask::executor {
 
 /// Runs one task on this node (DXF's TaskExecutor). The cancel tree: Manager → task executor → step → run of a subtask.
@@ -35,6 +38,9 @@ class TaskExecutor {
   /// A task of higher rank needs slots that this one has borrowed (design rule 18): cancels runs on borrowed slots
   /// until `slots` are on their way back; returns how many are. What runs on the task's own slots goes on.
   virtual std::int32_t recallBorrowed(std::int32_t /*slots*/) { return 0; }
+  /// Returns up to which modification (NodeServices::modifications) this task runs with what was asked. A type of its
+  /// own that does not say is not waited for.
+  [[nodiscard]] virtual std::int64_t appliedModifications() const { return std::numeric_limits<std::int64_t>::max(); }
   /// There may be news for this task: look now. A hint.
   virtual void nudge() {}
   /// Cancels and waits until run has returned and all is released. Idempotent; not from run.

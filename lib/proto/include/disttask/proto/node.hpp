@@ -35,6 +35,7 @@ struct Node {
   std::string version;             ///< of the program
   std::int64_t epoch = 0;          ///< counts registrations; for display only
   std::int64_t registered_at = 0;  ///< seconds since the epoch by the store, for display
+  std::int64_t modifications = 0;  ///< up to this one, modifications of tasks are applied here (design rule 25)
   std::string role;                ///< service scope, from dist_framework_meta; empty also when that row is missing
   std::int32_t slots = 0;          ///< cpu_count of dist_framework_meta
   bool has_meta_row = false;       ///< dist_framework_meta has a row of this exec id

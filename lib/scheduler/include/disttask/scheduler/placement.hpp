@@ -29,7 +29,7 @@ class Placement {
   [[nodiscard]] const proto::Node* find(const proto::ExecId& exec_id) const;
   [[nodiscard]] Fitness fitnessOf(const proto::ExecId& exec_id, const proto::TaskBase& task) const;
   /// Returns the nodes that fit, by exec id, at most the task's max_nodes: those among `holders` (which have rows of it
-  /// already) first.
+  /// already) first, in their order.
   [[nodiscard]] std::vector<proto::ExecId> eligible(
       const proto::TaskBase& task, const std::vector<proto::ExecId>& holders = {}
   ) const;

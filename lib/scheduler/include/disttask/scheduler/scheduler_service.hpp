@@ -30,6 +30,14 @@ struct SchedulerDeps {
   std::function<void(const std::vector<proto::ExecId>&)> nudge;
 };
 
+/// How evenly the owner finds the work spread.
+struct BalanceFigures {
+  std::int64_t skew = 0;  ///< rows that some node has above its share of a running task, or that must leave it, as last
+                          ///< counted (every 2 s); the largest of all tasks
+  proto::TaskId task;     ///< whose skew that is; 0 = none
+  std::int64_t moved = 0;  ///< pending rows moved so far, by this process
+};
+
 /// The scheduler role of one daemon (design rules 3, 11, 19, 20). Follows the owner and takes the role when it is free
 /// or its lease has run out; as the owner it evicts dead nodes and gives their subtasks away, leads tasks from state to
 /// state through plans, and moves pending subtasks to nodes that can run them.
@@ -58,6 +66,9 @@ class SchedulerService {
   /// Returns the life under which this node holds the role; nothing: it does not, or its lease is not fresh. For others
   /// that write as the owner: their fence compares it.
   [[nodiscard]] std::optional<proto::Life> ownerLife() const noexcept;
+  /// Returns how evenly work is spread, as of the last round as owner; all zero but `moved` when this node is not the
+  /// owner. Any thread.
+  [[nodiscard]] BalanceFigures balance() const;
   /// Returns how many rounds have ended.
   [[nodiscard]] std::uint64_t numRounds() const;
   /// Runs one round on the calling thread, for tests that lead time by hand; not while started. Returns the delay to

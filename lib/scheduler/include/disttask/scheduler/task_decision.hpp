@@ -30,6 +30,10 @@ enum class TaskAction : std::uint8_t {
 };
 [[nodiscard]] std::string_view toString(TaskAction action) noexcept;
 
+/// Why an unfinished task does not begin its next step.
+inline constexpr std::string_view kNoPlaceText = "the tasks at once are all of higher rank";
+inline constexpr std::string_view kNoSlotsText = "tasks of higher rank have the slots of all nodes that fit it";
+
 /// What the owner knows of a task when it decides. The plans were read before the rows, so that a complete plan means:
 /// all its rows were there.
 struct TaskView {
@@ -40,9 +44,10 @@ struct TaskView {
   storage::SubtaskPresence rows;  ///< of the task's step
   std::string failed_subtask;     ///< error of the first failed subtask, when rows.failed
   bool has_place = true;          ///< it is among the tasks at once; false: nothing new is begun
-  bool has_planner = true;        ///< some node could plan a step of it
-  bool has_reverter = true;       ///< some node could run its revert hook
-  bool is_planner_alive = true;   ///< of the one plan that is open (findOpenPlan)
+  std::string_view why_no_place = kNoPlaceText;
+  bool has_planner = true;       ///< some node could plan a step of it
+  bool has_reverter = true;      ///< some node could run its revert hook
+  bool is_planner_alive = true;  ///< of the one plan that is open (findOpenPlan)
   std::string why_no_planner;
 };
 

@@ -41,6 +41,11 @@ inline constexpr Sql kModifyTask{"modify_task",
 /// True if these parameters are the ones in the row. Binds: modify_params (JSON), id.
 inline constexpr Sql kIsModifying{"is_modifying",
   "select cast(modify_params as char) from tidb_global_task where id=? and state='modifying'"};
+/// How many modifications there were.
+inline constexpr Sql kModifications{"modifications", "select modifications from disttask_owner where id=1"};
+/// Live nodes that have not applied so many. Binds: number.
+inline constexpr Sql kNodesBehind{"nodes_behind",
+  "select exec_id from disttask_node where life<>0 and modifications<? order by exec_id"};
 inline constexpr Sql kStateOfTask{"state_of_task", "select state from tidb_global_task where id=?"};
 inline constexpr Sql kStateOfTaskHistory{"state_of_task_history", "select state from tidb_global_task_history where id=?"};
 

@@ -9,7 +9,7 @@ namespace disttask::storage::mysql::statements {
   "n.address, "                                                                                                   \
   "n.nudge_token, n.types, n.wanted, unix_timestamp(n.wanted_until), n.wanted_message, n.reasons, n.version, "    \
   "n.epoch, "                                                                                                     \
-  "unix_timestamp(n.registered_at), "                                                                             \
+  "unix_timestamp(n.registered_at), n.modifications, "                                                            \
   "m.role, m.cpu_count, m.host is not null from disttask_node n left join dist_framework_meta m on m.host = "     \
   "n.exec_id "
 
@@ -21,23 +21,24 @@ inline constexpr sqlclient::Sql kInsertNode{
     "node.insert",
     "insert into disttask_node (life, instance_uuid, boot_id, lock_file_id, renewals, lease_ms, host, pid, address, "
     "nudge_token, "
-    "types, reasons, version, epoch, registered_at, exec_id) values (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, 1, now(), "
-    "?)"};
+    "types, reasons, version, modifications, epoch, registered_at, exec_id) values (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, "
+    "?, ?, "
+    "?, 1, now(), ?)"};
 // What an operator wanted of the node (wanted, wanted_until, wanted_message) outlives its processes.
 inline constexpr sqlclient::Sql kTakeNodeOver{
     "node.take_over",
     "update disttask_node set life = ?, instance_uuid = ?, boot_id = ?, lock_file_id = ?, renewals = 0, lease_ms = ?, "
     "host = ?, pid = ?, "
-    "address = ?, nudge_token = ?, types = ?, reasons = ?, version = ?, epoch = epoch + 1, registered_at = now() "
-    "where exec_id = ? and life = ?"};
+    "address = ?, nudge_token = ?, types = ?, reasons = ?, version = ?, modifications = ?, "
+    "epoch = epoch + 1, registered_at = now() where exec_id = ? and life = ?"};
 inline constexpr sqlclient::Sql kWriteMeta{
     "node.write_meta",
     "insert into dist_framework_meta (host, role, cpu_count, keyspace_id) values (?, ?, ?, -1) "
     "on duplicate key update role = values(role), cpu_count = values(cpu_count)"};
 inline constexpr sqlclient::Sql kRenewNode{
     "node.renew",
-    "update disttask_node set renewals = renewals + 1, lease_ms = ?, address = ?, reasons = ? where exec_id = ? and "
-    "life = ?"};
+    "update disttask_node set renewals = renewals + 1, lease_ms = ?, address = ?, reasons = ?, modifications = ? "
+    "where exec_id = ? and life = ?"};
 inline constexpr sqlclient::Sql kReleaseNode{
     "node.release", "update disttask_node set life = 0 where exec_id = ? and life = ?"};
 inline constexpr sqlclient::Sql kEvictNode{

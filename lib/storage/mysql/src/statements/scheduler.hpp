@@ -62,6 +62,9 @@ inline constexpr Sql kTaskModified{"task_modified",
   "update tidb_global_task set concurrency=coalesce(?,concurrency), max_node_count=coalesce(?,max_node_count), priority=coalesce(?,priority),"
   " meta=coalesce(?,meta), modify_params=null, state=?, state_update_time=current_timestamp() where id=? and state='modifying'"};
 
+/// What nodes say that they have applied. The fence holds the row.
+inline constexpr Sql kCountModification{"count_modification", "update disttask_owner set modifications=modifications+1 where id=1"};
+
 // --- subtasks: looking ---
 
 /// A step's rows by ordinal. Binds: task_key, step, ordinal, limit.

@@ -123,6 +123,7 @@ inline constexpr ColumnDefinition kNodeColumns[] = {
     {"version", "varchar(64)"},
     {"epoch", "bigint"},
     {"registered_at", "timestamp"},
+    {"modifications", "bigint", false, "0"},
 };
 inline constexpr IndexDefinition kNodeIndexes[] = {{"PRIMARY", true, "exec_id"}};
 
@@ -132,6 +133,7 @@ inline constexpr ColumnDefinition kOwnerColumns[] = {
     {"life", "bigint", false},
     {"seq", "bigint", false},
     {"term", "bigint", false},
+    {"modifications", "bigint", false, "0"},
 };
 inline constexpr ColumnDefinition kOwnerLeaseColumns[] = {
     {"id", "int", false},

@@ -77,6 +77,11 @@ class ClientTable {
   /// old one again. Throws kInvalidArgument: nothing to change, a number below 1, slots above the largest node's, meta
   /// not JSON; kPrecondition from any other state; kNotFound.
   virtual void modifyTask(const Call& call, TaskId id, const proto::TaskModification& change) = 0;
+  /// Waits until the owner has applied what was asked of the task and every live node has it, too (design rule 25):
+  /// none runs the task with the values before. Nodes that die meanwhile are left out, their runs are cancelled. Polls
+  /// every 100 ms, on the caller's thread. Throws kTimedOut when the call's deadline (30 s without one) passes, naming
+  /// what is missing; kCancelled; kPrecondition when the task is cancelled or reverted; kNotFound.
+  virtual void waitForModification(const Call& call, TaskId id) = 0;
 };
 
 }  // namespace disttask::storage

@@ -34,8 +34,8 @@ class NodeTable {
   /// row's life is still `expected` (nothing: there is no row). False: somebody else was faster, read again. Also
   /// writes dist_framework_meta (role, cpu_count).
   virtual bool registerNode(const Call& call, const proto::Node& node, const std::optional<Life>& expected) = 0;
-  /// Renews the lease: renewals + 1 where the life is ours; also writes lease_ms, address, reasons. False: evicted, or
-  /// the row is gone.
+  /// Renews the lease: renewals + 1 where the life is ours; also writes lease_ms, address, reasons, modifications.
+  /// False: evicted, or the row is gone.
   virtual bool renew(const Call& call, const proto::Node& node) = 0;
   /// Ends a life by its own process: life = 0. False: it was not ours any more.
   virtual bool release(const Call& call, const ExecId& exec_id, Life life) = 0;

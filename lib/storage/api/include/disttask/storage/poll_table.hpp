@@ -13,6 +13,7 @@ struct NodePoll {
   std::optional<proto::Life> life;  ///< of this node's row; nothing: there is no row
   proto::WantedState wanted = proto::WantedState::kNormal;
   bool is_wish_due = false;                ///< its time limit has passed, by the clock of the store
+  std::int64_t modifications = 0;          ///< modifications of tasks so far, in the whole store (design rule 25)
   std::optional<std::int32_t> meta_slots;  ///< cpu_count of its row in dist_framework_meta; nothing: there is no row
   Owner owner;                             ///< who holds the scheduler role; without address and nudge token
   bool has_pending = false;                ///< a subtask of this node is pending, in whatever task
