@@ -299,3 +299,15 @@ TEST_CASE("NodeTable tells a query that did not run from an empty table") {
           static_cast<void>(store->nodeTable().getAllNodes({cancel.token(), {}}));
         }) == ErrorCode::kCancelled);
 }
+
+TEST_CASE("What stands in keyspace_id changes nothing of a node", "[db][node_table]") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  REQUIRE(nodes.registerNode({}, makeNode("a", 11), std::nullopt));
+  store.execute("update dist_framework_meta set keyspace_id = 4711");
+  const auto read = nodes.getNode({}, "a");
+  REQUIRE(read);
+  CHECK(read->has_meta_row);
+  CHECK(read->role == "disttask");
+  CHECK(read->slots == 8);
+}

@@ -82,3 +82,49 @@ TEST_CASE(
   const Spread same({node("a", 8), node("b", 8)});
   CHECK(turn(same, 1, 4) == "abab");
 }
+
+namespace {
+
+/// Where twelve subtasks of a task of this scope go, as a set of nodes with their numbers.
+std::map<std::string, int> placesOf(const std::vector<proto::Node>& nodes, const std::string& scope) {
+  auto wanted = task();
+  wanted.target_scope = scope;
+  const auto fitting = eligibleNodes(nodes, wanted);
+  std::map<std::string, int> places;
+  if (fitting.empty()) return places;
+  const Spread spread(fitting);
+  for (std::int32_t ordinal = 1; ordinal <= 12; ++ordinal) ++places[spread.nodeOf(ordinal)];
+  return places;
+}
+
+using Places = std::map<std::string, int>;
+
+}  // namespace
+
+TEST_CASE("Where no node has a scope, subtasks of the empty scope go to every node", "[planning][spread]") {
+  std::vector<proto::Node> nodes{node("a"), node("b"), node("c")};
+  for (auto& each : nodes) each.role.clear();
+  CHECK(placesOf(nodes, "") == Places{{"a", 4}, {"b", 4}, {"c", 4}});
+}
+
+TEST_CASE(
+    "One background node gets all subtasks of the empty scope and of its own, two share them", "[planning][spread]"
+) {
+  std::vector<proto::Node> nodes{node("a"), node("b"), node("c")};
+  for (auto& each : nodes) each.role.clear();
+  nodes[1].role = "background";
+  CHECK(placesOf(nodes, "") == Places{{"b", 12}});
+  CHECK(placesOf(nodes, "background") == Places{{"b", 12}});
+  nodes[2].role = "background";
+  CHECK(placesOf(nodes, "") == Places{{"b", 6}, {"c", 6}});
+  CHECK(placesOf(nodes, "background") == Places{{"b", 6}, {"c", 6}});
+}
+
+TEST_CASE("A scope is any text and is matched exactly", "[planning][spread]") {
+  std::vector<proto::Node> nodes{node("a"), node("b"), node("c")};
+  nodes[0].role = "Süd 7";
+  nodes[1].role = "süd 7";
+  CHECK(placesOf(nodes, "Süd 7") == Places{{"a", 12}});
+  CHECK(placesOf(nodes, "Süd").empty());
+  CHECK(placesOf(nodes, "disttask") == Places{{"c", 12}});
+}
