@@ -90,6 +90,30 @@ TEST_CASE("A daemon whose runs obey their cancel outlives a store that hangs for
   CHECK(node.stop() == 0);
 }
 
+TEST_CASE("A run that waits for the answer to its checkpoint obeys its cancel at once, however short the lease is") {
+  PrivateServer server;
+  SystemCluster cluster(server.socket());
+  cluster.installSchema();
+  // The store's answer may take 5 s, but from the cancel to the end of the process there is one.
+  auto node = cluster.startReady({.lease = "6s"});
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 2000})"}).exit_code ==
+      0
+  );
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
+  server.freeze();
+  REQUIRE(node.process->waitForText("runs are cancelled"));
+  CHECK(node.process->waitForText("subtask run canceled", 1s));
+  CHECK_FALSE(eventually(4s, [&] { return !node.process->isRunning(); }));
+  server.thaw();
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
+  INFO(node.process->errors());
+  CHECK(result.exit_code == 0);
+  CHECK(node.stop() == 0);
+}
+
 TEST_CASE("disttaskd ends with 78 and says why when the server's binary log does not allow its sessions") {
   const PrivateServer server({"--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"});
   SystemCluster cluster(server.socket());

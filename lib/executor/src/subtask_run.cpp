@@ -33,7 +33,8 @@ SubtaskRun::SubtaskRun(
       calls_(node.vanish.token()) {}
 
 storage::Call SubtaskRun::call() const {
-  return {calls_.token(), runtime::Deadline(node_.clock, node_.settings.call_timeout)};
+  // Cut off by a cancel: its connection may be mute for longer than is left of the lease.
+  return {calls_.token(), runtime::Deadline(node_.clock, node_.settings.call_timeout), true};
 }
 
 bool SubtaskRun::sleepFor(runtime::Duration duration) {

@@ -95,6 +95,7 @@ TransitionOutcome writeGuarded(
 ) {
   RetryPause pause(context, call, name);
   pause.call().check(name);
+  const auto watching = context.watched(pause.call());
   for (;;) {
     std::optional<Error> last;
     try {

@@ -80,6 +80,11 @@ Call StoreContext::bounded(const Call& call) const {
   return limited;
 }
 
+std::optional<sqlclient::CallWatch::Section> StoreContext::watched(const Call& call) {
+  if (!call.cut_off) return std::nullopt;
+  return watch_.open([token = call.token] { return token.cancelled(); }, runtime::Duration::zero());
+}
+
 void StoreContext::pauseOrThrow(
     const Call& call, std::string_view name, const Error& error, bool committing, Attempts& attempts
 ) {

@@ -1,12 +1,14 @@
 #pragma once
 #include "disttask/base/failpoint.hpp"
 #include "disttask/runtime/clock.hpp"
+#include "disttask/sqlclient/call_watch.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "disttask/sqlclient/pool.hpp"
 #include "disttask/storage/mysql/store.hpp"
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -31,6 +33,10 @@ class StoreContext {
   /// the locked one, and it keeps the prepared texts of all sizes.
   ConnectionPool::Lease acquireForRuns(const Call& call) { return runs_pool_.acquire(bounded(call)); }
 
+  /// Begins what ends the store calls of this thread when the call's token is cancelled; nothing for a call that is not
+  /// to be cut off.
+  [[nodiscard]] std::optional<sqlclient::CallWatch::Section> watched(const Call& call);
+
   /// Runs `body(connection)` in a transaction and commits. A conflict, or a connection that broke before the commit was
   /// sent, undid everything: the whole transaction is tried again until the call's deadline, so `body` must not keep
   /// results of a failed try. Throws kStoreUnavailable (reaction kReconnect) when the outcome of the commit is unknown:
@@ -38,6 +44,7 @@ class StoreContext {
   template <typename F>
   auto inTransaction(const Call& call, std::string_view name, F body) {
     const Call limited = bounded(call);
+    const auto watching = watched(limited);
     for (Attempts attempts;;) {
       bool committing = false;
       try {
@@ -68,6 +75,7 @@ class StoreContext {
   template <typename F>
   auto read(const Call& call, std::string_view name, F body) {
     const Call limited = bounded(call);
+    const auto watching = watched(limited);
     for (Attempts attempts;;) {
       try {
         const auto lease = pool_.acquire(limited);
@@ -98,6 +106,7 @@ class StoreContext {
   ConnectionPool pool_;
   ConnectionPool runs_pool_;
   ConnectionPool lease_pool_;
+  sqlclient::CallWatch watch_{"store-watch"};
 };
 
 }  // namespace disttask::storage::mysql

@@ -66,6 +66,9 @@ class Deadline {
 struct Call {
   CancelToken token;
   Deadline deadline;
+  /// The token's cancel also cuts off a call that waits for the store already; its outcome is unknown then. Else such a
+  /// call goes on to its own limit.
+  bool cut_off = false;
   /// Throws Exception: kCancelled, or kTimedOut with `what`.
   void check(std::string_view what) const;
 };
