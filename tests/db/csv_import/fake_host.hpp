@@ -24,6 +24,7 @@ class FakeHost {
   [[nodiscard]] sdk::Host host() const { return sdk::Host(&abi_); }
   [[nodiscard]] const disttask_host* abi() const noexcept { return &abi_; }
   void cancel() { cause_ = DISTTASK_CAUSE_CANCEL_SUBTASK; }
+  void uncancel() { cause_ = DISTTASK_CAUSE_NONE; }
   [[nodiscard]] std::vector<std::string> log() const;
   [[nodiscard]] int mostPlacesTaken() const;
 

@@ -15,6 +15,7 @@ constexpr seconds kIdleTransactionLimit{10};
 constexpr seconds kMaxIdle{5};  // shorter than any server ends a session for
 constexpr seconds kImportTimeout{60};
 constexpr seconds kVerifyTimeout{3600};
+constexpr seconds kEndTimeout{1};
 
 std::string optionalText(const Json& json, std::string_view key) {
   const Json* found = json.find(key);
@@ -135,6 +136,15 @@ void Sessions::giveBack(
   if (connection->isBroken()) return;
   const std::lock_guard lock(mutex_);
   idle_[name].push_back({purpose, std::move(connection), std::chrono::steady_clock::now()});
+}
+
+void Sessions::endOnServer(const ConnectionInfo& info, std::int64_t connection_id) noexcept {
+  try {
+    auto settings = info.connect;
+    settings.connect_timeout = settings.read_timeout = settings.write_timeout = kEndTimeout;
+    sqlclient::Connection::open(settings)->execute(statements::killSession(connection_id));
+  } catch (...) {  // it may have ended by itself, or the server is out of reach
+  }
 }
 
 void Sessions::closeIdle(const std::string& name) {

@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/sqlclient/call_watch.hpp"
 #include "disttask/sqlclient/connection.hpp"
 
 #include <chrono>
@@ -54,6 +55,11 @@ class Sessions {
 
   /// Returns a session, an idle one that still answers or a new one. Throws what Connection::open throws.
   Lease take(const ConnectionInfo& info, Purpose purpose);
+  /// Ends calls of sessions whose caller is cancelled.
+  [[nodiscard]] sqlclient::CallWatch& watch() noexcept { return watch_; }
+  /// Ends a session that was given up in the middle of a statement, which its server would go on with. Best effort, a
+  /// few seconds at most.
+  static void endOnServer(const ConnectionInfo& info, std::int64_t connection_id) noexcept;
   /// Closes the idle sessions of a connection.
   void closeIdle(const std::string& name);
 
@@ -67,6 +73,7 @@ class Sessions {
 
   std::mutex mutex_;
   std::map<std::string, std::vector<Idle>> idle_;  // guarded by mutex_
+  sqlclient::CallWatch watch_{"csv-watch"};
 };
 
 }  // namespace disttask::csv_import

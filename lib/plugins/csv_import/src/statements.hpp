@@ -49,6 +49,8 @@ inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout =
 /// Returns `schema`.`table`.
 [[nodiscard]] std::string quoted(const std::string& schema, const std::string& table);
 
+/// Ends another session of the same user.
+[[nodiscard]] std::string killSession(std::int64_t connection_id);
 /// An insert of `num_rows` rows, all values bound.
 [[nodiscard]] std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows);
 /// Returns a row if the table has any.

@@ -14,11 +14,16 @@
 namespace disttask::csv_import {
 
 /// A session on a task's connection with the ledger that goes with it; holds one of the connection's places on this
-/// node. One thread.
+/// node. Once the host's call is cancelled, whatever waits for the server in it ends within half a second, also when
+/// the server or the network is mute (kStoreUnavailable); its end then also ends the server's side, which takes a
+/// second or two more, unless the lease is lost and there is no time. One thread.
 class TaskSession {
  public:
   /// Waits for a place. Throws what the host throws for the connection, and what Connection::open throws.
   TaskSession(const sdk::Host& host, Sessions& sessions, const ImportOptions& options, Purpose purpose);
+  TaskSession(const TaskSession&) = delete;
+  TaskSession& operator=(const TaskSession&) = delete;
+  ~TaskSession();
 
   [[nodiscard]] sqlclient::Connection& connection() const noexcept { return **lease_; }
   [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
@@ -26,9 +31,11 @@ class TaskSession {
   [[nodiscard]] TaskNote note(std::int64_t task) const;
 
  private:
+  const sdk::Host host_;
   sdk::Host::ConnectionPlace place_;  // given back after the session
   ConnectionInfo info_;
   Ledger ledger_;
+  std::optional<sqlclient::CallWatch::Section> watching_;  // around all that the session does
   std::optional<Sessions::Lease> lease_;
 };
 
