@@ -145,3 +145,36 @@ TEST_CASE("task modify --wait returns when each live node has the change, dead o
   CHECK(result.exit_code == 0);
   b.process->kill(SIGKILL);
 }
+
+TEST_CASE("Nodes that die between the end of a run and its result lose nothing: others run these subtasks again") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto stays = cluster.startReady({.id = "stays"});
+  auto a = cluster.startReady({.id = "a", .failpoints = "executor.before_finish=exit"});
+  auto b = cluster.startReady({.id = "b", .failpoints = "executor.before_finish=exit"});
+  submit(cluster, "k", R"({"subtasks": 15, "sleep_ms": 50})");
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
+  INFO(result.err << stays.process->errors());
+  REQUIRE(result.exit_code == 0);
+  CHECK_FALSE(a.process->isRunning());
+  CHECK_FALSE(b.process->isRunning());
+  CHECK(countOn(cluster, "stays", "succeed") == "15");
+  CHECK(stays.stop() == 0);
+}
+
+TEST_CASE("Different nodes die in the first and in the second step, and the task succeeds") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto stays = cluster.startReady({.id = "stays"});
+  auto first = cluster.startReady({.id = "first", .failpoints = "executor.before_finish=exit"});
+  submit(cluster, "k", R"({"subtasks": 20, "steps": 2, "sleep_ms": 200})");
+  REQUIRE(eventually(60s, [&] { return cluster.scalar("select step from tidb_global_task") == "2"; }));
+  CHECK_FALSE(first.process->isRunning());
+  auto second = cluster.startReady({.id = "second", .failpoints = "executor.before_finish=exit"});
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
+  INFO(result.err << stays.process->errors());
+  REQUIRE(result.exit_code == 0);
+  CHECK_FALSE(second.process->isRunning());
+  CHECK(countOn(cluster, "stays", "succeed") == "40");
+  CHECK(stays.stop() == 0);
+}
