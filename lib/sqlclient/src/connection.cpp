@@ -1,6 +1,7 @@
 #include "disttask/sqlclient/connection.hpp"
 
 #include "connector.hpp"
+#include "disttask/sqlclient/sql_error.hpp"
 #include "result_impl.hpp"
 #include "session.hpp"
 #include "statement_cache.hpp"
@@ -46,6 +47,27 @@ struct Connection::Impl {
     throw Exception(ErrorCode::kStoreUnavailable, std::string(name) + ": the connection broke before");
   }
 
+  /// A packet above the server's limit is answered by a closed connection, which tells nothing about why; so it is not
+  /// sent. Counts what a packet holds at most beside the values.
+  void throwIfTooLarge(std::string_view name, const Values& values) const {
+    std::size_t bytes = 16 + 12 * values.size();
+    for (const auto& value : values) {
+      if (const auto* bound = std::get_if<std::string>(&value)) bytes += bound->size();
+    }
+    throwIfTooLarge(name, bytes);
+  }
+  void throwIfTooLarge(std::string_view name, std::size_t bytes) const {
+    if (facts.max_packet == 0 || bytes < static_cast<std::size_t>(facts.max_packet)) return;
+    constexpr int kPacketTooLarge = 1153;
+    throw Exception(makeSqlError(
+        kPacketTooLarge,
+        "08S01",
+        name,
+        "values of " + std::to_string(bytes) + " bytes; max_allowed_packet of the server is " +
+            std::to_string(facts.max_packet)
+    ));
+  }
+
   /// Runs `body`; the connector's exceptions become ours and mark the connection when it cannot be used again.
   template <typename F>
   auto guarded(std::string_view name, F body) {
@@ -62,6 +84,7 @@ struct Connection::Impl {
 
   std::int64_t execute(std::string_view name, const std::string& statement) {
     return guarded(name, [&] {
+      throwIfTooLarge(name, statement.size() + 1);
       if (!text) text.reset(driver->createStatement());
       // Rows left behind would make every later statement of the session fail.
       if (text->execute(statement)) {
@@ -146,22 +169,30 @@ Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Connection::~Connection() = default;
 
 std::int64_t Connection::update(const Sql& sql, const Values& values) {
-  return impl_->guarded(sql.name, [&] { return impl_->statements->constant(sql.text).update(sql.name, values); });
+  return impl_->guarded(sql.name, [&] {
+    impl_->throwIfTooLarge(sql.name, values);
+    return impl_->statements->constant(sql.text).update(sql.name, values);
+  });
 }
 
 Result Connection::query(const Sql& sql, const Values& values) {
   return impl_->guarded(sql.name, [&] {
+    impl_->throwIfTooLarge(sql.name, values);
     auto rows = impl_->statements->constant(sql.text).query(sql.name, values);
     return Result(std::make_unique<Result::Impl>(std::move(rows), sql.name));
   });
 }
 
 std::int64_t Connection::updateDynamic(std::string_view name, const std::string& text, const Values& values) {
-  return impl_->guarded(name, [&] { return impl_->statements->dynamic(text).update(name, values); });
+  return impl_->guarded(name, [&] {
+    impl_->throwIfTooLarge(name, values);
+    return impl_->statements->dynamic(text).update(name, values);
+  });
 }
 
 Result Connection::queryDynamic(std::string_view name, const std::string& text, const Values& values) {
   return impl_->guarded(name, [&] {
+    impl_->throwIfTooLarge(name, values);
     auto rows = impl_->statements->dynamic(text).query(name, values);
     return Result(std::make_unique<Result::Impl>(std::move(rows), std::string(name)));
   });
@@ -172,7 +203,8 @@ std::int64_t Connection::execute(const std::string& text) {
 }
 
 void Connection::begin() {
-  impl_->execute("begin", "begin");
+  impl_->throwIfBroken("begin");
+  if (!impl_->facts.begins_by_itself) impl_->execute("begin", "begin");
   impl_->in_transaction = true;
 }
 

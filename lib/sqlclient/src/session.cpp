@@ -2,6 +2,7 @@
 
 #include "disttask/base/error.hpp"
 
+#include <cppconn/exception.h>
 #include <cppconn/resultset.h>
 #include <cppconn/statement.h>
 
@@ -45,6 +46,17 @@ void assertTls(sql::Statement& statement, const ConnectSettings& settings) {
   }
 }
 
+void sendTuning(sql::Statement& statement, const std::vector<std::string>& texts) {
+  constexpr int kUnknownVariable = 1193;
+  for (const auto& text : texts) {
+    try {
+      statement.executeUpdate(text);
+    } catch (const sql::SQLException& e) {
+      if (e.getErrorCode() != kUnknownVariable) throw;
+    }
+  }
+}
+
 void sendSettings(sql::Statement& statement, const ConnectSettings& settings, Flavour flavour) {
   statement.executeUpdate("set session transaction isolation level read committed");
   if (flavour == Flavour::kTiDb) statement.executeUpdate("set session tidb_txn_mode = 'pessimistic'");
@@ -55,6 +67,7 @@ void sendSettings(sql::Statement& statement, const ConnectSettings& settings, Fl
     statement.executeUpdate(std::string("set session ") + variable + " = " + std::to_string(limit));
   }
   for (const auto& text : settings.session) statement.executeUpdate(text);
+  if (flavour == Flavour::kTiDb) sendTuning(statement, settings.tidb_tuning);
 }
 
 void verifySettings(const Variables& variables, Flavour flavour) {
@@ -96,10 +109,17 @@ SessionFacts prepareSession(sql::Connection& connection, const ConnectSettings& 
       *statement,
       "show session variables where variable_name in ('transaction_isolation', 'tx_isolation', 'binlog_format', "
       "'log_bin', "
-      "'read_only', 'tidb_txn_mode')"
+      "'read_only', 'tidb_txn_mode', 'max_allowed_packet')"
   );
   verifySettings(variables, facts.flavour);
   facts.read_only = isOn(valueOf(variables, "read_only"));
+  if (const auto packet = valueOf(variables, "max_allowed_packet"); !packet.empty()) {
+    facts.max_packet = std::stoll(packet);
+  }
+  if (settings.only_transactions && facts.flavour == Flavour::kTiDb) {
+    statement->executeUpdate("set session autocommit = 0");  // last: what comes after it is in a transaction
+    facts.begins_by_itself = true;
+  }
   return facts;
 }
 

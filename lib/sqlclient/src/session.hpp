@@ -14,6 +14,8 @@ struct SessionFacts {
   std::string version;
   Flavour flavour = Flavour::kMySql;
   bool read_only = false;
+  std::int64_t max_packet = 0;    ///< bytes; 0 = the server does not say
+  bool begins_by_itself = false;  ///< without autocommit: the first statement opens the transaction
 };
 
 /// Makes a fresh connection fit for work: asserts TLS where asked for, sets READ COMMITTED and the session statements,

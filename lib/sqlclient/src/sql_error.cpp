@@ -91,16 +91,30 @@ constexpr std::array kTable{
     Entry{4025, kContent},        // check constraint (MariaDB: not JSON)
     Entry{4031, kKilledAndGone},  // idle for too long
     Entry{8002, kConflict},       // select … for update conflicts
+    Entry{8004, kContent},        // transaction too large (performance.txn-total-size-limit)
+    Entry{8005, kConflict},       // write conflict seen by TiDB itself
     Entry{8022, kConflict},       // commit failed, retryable
+    Entry{8024, kConflict},       // the transaction is no more, such as after its idle limit
     Entry{8025, kContent},        // entry too large
+    Entry{8027, kConflict},       // its schema is out of date: no lease from its PD
     Entry{8028, kConflict},       // schema changed under the transaction
+    Entry{8055, kConflict},       // snapshot older than the GC safe point
+    Entry{8175, kKilled},         // memory limit of a query
+    Entry{8176, kKilled},         // memory limit of the server
+    Entry{8178, kContent},        // key too large
+    Entry{8229, kConflict},       // locks of a transaction that stood too long have expired
+    Entry{8252, kTooMany},        // quota of a resource group
     Entry{8501, kGone},           // outcome undetermined
     Entry{9001, kConflict},       // PD timeout
     Entry{9002, kConflict},       // TiKV timeout
     Entry{9003, kConflict},       // TiKV busy
     Entry{9004, kConflict},       // lock resolution timeout
     Entry{9005, kConflict},       // region unavailable
+    Entry{9006, kConflict},       // transaction older than the GC life time
     Entry{9007, kConflict},       // write conflict
+    Entry{9008, kConflict},       // TiKV store token limit
+    Entry{9010, kConflict},       // TiKV stale command
+    Entry{9011, kConflict},       // TiKV max timestamp not synced
 };
 static_assert(std::is_sorted(kTable.begin(), kTable.end(), [](const Entry& a, const Entry& b) {
   return a.number < b.number;
@@ -112,8 +126,12 @@ bool contains(std::string_view text, std::string_view word) {
 
 /// Numbers that mean several things are told apart by the server's text.
 SqlErrorMeaning meaningWithText(int number, std::string_view sql_state, std::string_view text) {
-  // 1105 is the client's "parameter over max_allowed_packet" and TiDB's "something else".
-  if (number == 1105 && contains(text, "max_allowed_packet")) return kContent;
+  // 1105 is the client's "parameter over max_allowed_packet" and TiDB's "something else": what a TiKV said in words.
+  if (number == 1105) {
+    for (const auto* const word : {"max_allowed_packet", "raft entry is too large", "raft_entry_too_large"}) {
+      if (contains(text, word)) return kContent;
+    }
+  }
   // 1030 carries the system's error: 28 is "no space left on device".
   if (number == 1030 && contains(text, "error 28")) return kDiskFull;
   if (number == 0 && contains(text, "closed")) return kGone;

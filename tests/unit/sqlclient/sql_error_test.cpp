@@ -47,6 +47,20 @@ constexpr Case kCases[] = {
     {9004, ErrorCode::kStoreConflict, Reaction::kRetry},
     {9005, ErrorCode::kStoreConflict, Reaction::kRetry},
     {9007, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {8005, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {8024, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {8027, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {8055, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {8229, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {9006, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {9008, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {9010, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {9011, ErrorCode::kStoreConflict, Reaction::kRetry},
+    {8004, ErrorCode::kStoreContent, Reaction::kGiveUp},
+    {8178, ErrorCode::kStoreContent, Reaction::kGiveUp},
+    {8175, ErrorCode::kStoreKilled, Reaction::kRetry},
+    {8176, ErrorCode::kStoreKilled, Reaction::kRetry},
+    {8252, ErrorCode::kStoreTooMany, Reaction::kBackOff},
     {1317, ErrorCode::kStoreKilled, Reaction::kRetry},
     {1969, ErrorCode::kStoreKilled, Reaction::kRetry},
     {3024, ErrorCode::kStoreKilled, Reaction::kRetry},
@@ -104,6 +118,9 @@ TEST_CASE("An unknown error number goes by its SQL state") {
 TEST_CASE("Numbers with several meanings go by the server's text") {
   const std::string packet = "Parameter of prepared statement is longer than 'max_allowed_packet' bytes";
   CHECK(makeSqlError(1105, "HY000", "s", packet).code() == ErrorCode::kStoreContent);
+  const std::string raft =
+      "message:\"raft entry is too large, region 8, entry size 9437184\" raft_entry_too_large:<region_id:8 >";
+  CHECK(makeSqlError(1105, "HY000", "s", raft).code() == ErrorCode::kStoreContent);
   CHECK(makeSqlError(1105, "HY000", "s", "something else").code() == ErrorCode::kInternal);
   CHECK(makeSqlError(1030, "HY000", "s", "Got error 28 from storage engine").code() == ErrorCode::kStoreDiskFull);
   CHECK(makeSqlError(1030, "HY000", "s", "Got error 168 from storage engine").code() == ErrorCode::kInternal);

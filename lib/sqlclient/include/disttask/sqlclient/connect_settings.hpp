@@ -41,6 +41,12 @@ struct ConnectSettings {
   bool found_rows = true;  ///< CLIENT_FOUND_ROWS: counts are matched rows, not changed ones
   /// Statements sent after each connect, such as "set session innodb_lock_wait_timeout=3".
   std::vector<std::string> session;
+  /// Sent to a TiDB only, after those. They make statements cheaper and change no result, so a variable that the server
+  /// does not know is passed over.
+  std::vector<std::string> tidb_tuning;
+  /// The session does nothing outside of begin() and commit(). A TiDB then runs it without autocommit, so that begin()
+  /// needs no round trip.
+  bool only_transactions = false;
   /// The server ends the session when a transaction stands idle for longer, by the variable that its flavour has
   /// (design rule 14; MySQL has only wait_timeout, which ends any idle session: keep pooled ones shorter). 0 = not set.
   std::chrono::seconds idle_transaction_limit{0};

@@ -53,7 +53,8 @@ class Result {
 
 /// One session: autocommit, READ COMMITTED (design rule 14; open() verifies it). One thread at a time. Every failure is
 /// an Exception by the table of sql_error.hpp, with the statement's name, never its values; after one whose connection
-/// is gone isBroken() is true and every further call throws kStoreUnavailable: make a new one.
+/// is gone isBroken() is true and every further call throws kStoreUnavailable: make a new one. A statement whose values
+/// are above the server's max_allowed_packet is not sent: kStoreContent.
 class Connection {
  public:
   /// Connects to the first endpoint that answers, asserts TLS where asked for, sends the session statements. Throws
