@@ -18,6 +18,16 @@ sqlclient::Value number(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
 }
 
+/// In a transaction of its own: on TiDB the limit on lock waits does not hold for autocommit statements.
+std::int64_t updateBounded(
+    sqlclient::Connection& connection, std::string_view name, const std::string& text, const sqlclient::Values& values
+) {
+  sqlclient::Transaction transaction(connection);
+  const auto count = connection.updateDynamic(name, text, values);
+  transaction.commit();
+  return count;
+}
+
 LedgerRow readRow(const sqlclient::Result& rows, std::uint32_t first) {
   const auto count = [&](std::uint32_t column) { return static_cast<std::uint64_t>(rows.getInt(first + column)); };
   return {
@@ -151,7 +161,7 @@ void Ledger::forgetOlder(sqlclient::Connection& connection, std::int64_t days) c
     }
     const std::string text = statements::deleteLedgerRows(table_);
     for (const std::int64_t task : tasks) {
-      while (connection.updateDynamic("csv_import.delete_ledger", text, {store_id_, task}) > 0) {
+      while (updateBounded(connection, "csv_import.delete_ledger", text, {store_id_, task}) > 0) {
       }
     }
   });
@@ -160,7 +170,7 @@ void Ledger::forgetOlder(sqlclient::Connection& connection, std::int64_t days) c
 void Ledger::putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const {
   sqlclient::Values values = key(task, 0, 0);
   values.emplace_back(note.dump());
-  guarded([&] { return connection.updateDynamic("csv_import.put_note", statements::putLedgerNote(table_), values); });
+  guarded([&] { return updateBounded(connection, "csv_import.put_note", statements::putLedgerNote(table_), values); });
 }
 
 }  // namespace disttask::csv_import

@@ -27,6 +27,8 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
     statements.push_back(hot(sql::kProbeStep, probe, alias, "ix_task"));
   for (const auto* alias : {"p", "r"}) statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
   statements.push_back(hot(sql::kDeadHolders, {}, "s", "ix_exec"));
+  statements.push_back(hot(sql::kNextHolder, {sample.exec_id}, "s", "ix_exec"));
+  statements.push_back(hot(sql::kAnyRunningOfNode, {sample.exec_id}, "s", "ix_exec"));
   statements.push_back(hot(sql::kPendingOfNode, {sample.exec_id, key, std::int64_t{1000}}, "s", "ix_exec"));
   statements.push_back(hot(sql::kHandedBack, {sample.task_id, std::int64_t{1000}}, "s", "PRIMARY"));
   statements.push_back(hot(sql::kRunningOfNode, {sample.exec_id, std::int64_t{64}}, "s", "ix_exec"));

@@ -221,7 +221,7 @@ class MysqlNodeTable final : public NodeTable {
   std::int64_t updateForLease(const Call& call, const Sql& sql, const Values& values) {
     for (bool again = false;; again = true) {
       try {
-        return context_.acquireForLease(call)->update(sql, values);
+        return updateOne(*context_.acquireForLease(call), sql, values);
       } catch (const Exception& e) {
         if (again || e.error().reaction() != Reaction::kReconnect) throw;
       }
@@ -231,7 +231,7 @@ class MysqlNodeTable final : public NodeTable {
   /// Sets a life to 0. When the answer was lost, a row that shows 0 counts as done: the life is over either way.
   bool endLife(const Call& call, const Sql& sql, const Values& values, const ExecId& exec_id) {
     try {
-      return context_.acquireForLease(call)->update(sql, values) == 1;
+      return updateOne(*context_.acquireForLease(call), sql, values) == 1;
     } catch (const Exception& e) {
       if (e.error().reaction() != Reaction::kReconnect) throw;
     }

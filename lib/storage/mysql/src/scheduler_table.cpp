@@ -4,11 +4,14 @@
 #include "disttask/base/random.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "factories.hpp"
+#include "guarded_write.hpp"
 #include "owner_fence.hpp"
 #include "task_rows.hpp"
 
 #include "statements/plan.hpp"
 #include "statements/scheduler.hpp"
+
+#include <unordered_set>
 
 namespace disttask::storage::mysql {
 
@@ -80,7 +83,7 @@ std::optional<proto::Life> MysqlSchedulerTable::takeOwnership(
 }
 
 bool MysqlSchedulerTable::renewOwnership(const Call& call, proto::Life life) {
-  const auto renew = [&] { return context_.acquireForLease(call)->update(sql::kOwnerRenew, {life.value()}) == 1; };
+  const auto renew = [&] { return updateOne(*context_.acquireForLease(call), sql::kOwnerRenew, {life.value()}) == 1; };
   try {
     if (renew()) return true;
   } catch (const Exception& e) {
@@ -237,8 +240,33 @@ std::vector<proto::SubtaskBase> MysqlSchedulerTable::getPendingSubtasksOfNode(
   });
 }
 
+namespace {
+
+/// findDeadHolders for TiDB: from holder to holder, one index entry each.
+std::vector<ExecId> walkDeadHolders(Connection& connection) {
+  std::unordered_set<ExecId> live;
+  {
+    auto rows = connection.query(sql::kLiveNodes, {});
+    while (rows.next()) live.insert(rows.getString(1));
+  }
+  std::vector<ExecId> dead;
+  const auto nextAfter = [&](const ExecId& exec_id) -> std::optional<ExecId> {
+    auto rows = connection.query(sql::kNextHolder, {exec_id});
+    if (!rows.next()) return std::nullopt;
+    return rows.getString(1);
+  };
+  for (auto holder = nextAfter(""); holder; holder = nextAfter(*holder)) {
+    if (live.contains(*holder)) continue;
+    if (connection.query(sql::kAnyRunningOfNode, {*holder}).next()) dead.push_back(*holder);
+  }
+  return dead;
+}
+
+}  // namespace
+
 std::vector<ExecId> MysqlSchedulerTable::findDeadHolders(const Call& call) {
   return context_.read(call, "scheduler.find_dead_holders", [&](Connection& connection) {
+    if (connection.flavour() == sqlclient::Flavour::kTiDb) return walkDeadHolders(connection);
     auto rows = connection.query(sql::kDeadHolders, {});
     std::vector<ExecId> exec_ids;
     while (rows.next()) exec_ids.push_back(rows.getString(1));

@@ -1,6 +1,7 @@
 #include "schema_lease.hpp"
 
 #include "disttask/base/random.hpp"
+#include "guarded_write.hpp"
 
 #include "statements/schema.hpp"
 
@@ -34,7 +35,7 @@ SchemaLease::~SchemaLease() {
   stop_.cancel(runtime::CancelCause::kClosed);
   threads_.join();
   try {
-    connection_->update(statements::kReleaseSchemaLease, {changer_});
+    updateOne(*connection_, statements::kReleaseSchemaLease, {changer_});
   } catch (const Exception&) {  // it expires by itself
   }
 }
@@ -47,7 +48,7 @@ void SchemaLease::take(const runtime::Call& call) {
   for (;;) {
     // Matched 0: somebody else moved it in between.
     const bool is_free = seen.changer == 0 || expired;
-    if (is_free && connection_->update(statements::kTakeSchemaLease, {changer_, seen.changer, seen.renewals}) == 1)
+    if (is_free && updateOne(*connection_, statements::kTakeSchemaLease, {changer_, seen.changer, seen.renewals}) == 1)
       return;
     if (!is_free) pause.waitFor(call.token, kLook);
     call.check("waiting for another change of the schema to end");
@@ -68,7 +69,7 @@ void SchemaLease::renewUntilStopped() {
   while (pause.waitFor(stop_.token(), kLease / 5) != runtime::WakeReason::kCancelled) {
     try {
       const auto sent = clock_.now();
-      if (connection_->update(statements::kRenewSchemaLease, {changer_}) == 1) {
+      if (updateOne(*connection_, statements::kRenewSchemaLease, {changer_}) == 1) {
         renewed = sent;
         continue;
       }

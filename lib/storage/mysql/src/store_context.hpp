@@ -25,12 +25,12 @@ class StoreContext {
 
   /// Borrows a connection: its session is in UTC, READ COMMITTED, strict. A call without a deadline gets 30 s.
   ConnectionPool::Lease acquire(const Call& call) { return pool_.acquire(bounded(call)); }
-  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For autocommit
-  /// statements only.
+  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For updateOne only:
+  /// on TiDB it has no autocommit.
   ConnectionPool::Lease acquireForLease(const Call& call) { return lease_pool_.acquire(bounded(call)); }
 
   /// Borrows the one connection for merged writes of runs: it waits for locks for 1 s only, since many rows wait with
-  /// the locked one, and it keeps the prepared texts of all sizes.
+  /// the locked one, and it keeps the prepared texts of all sizes. On TiDB it has no autocommit: for updateMany only.
   ConnectionPool::Lease acquireForRuns(const Call& call) { return runs_pool_.acquire(bounded(call)); }
 
   /// Begins what ends the store calls of this thread when the call's token is cancelled; nothing for a call that is not

@@ -14,19 +14,35 @@ namespace disttask::storage::mysql {
 namespace {
 
 constexpr const char* kName = "write of runs";
+/// Longer values than the connector sends within the statement (256 KiB) reach a TiDB as bytes, which a cast leaves
+/// bytes.
+constexpr std::size_t kSentWithin = 128 << 10;
 /// A statement of this size may have broken the connection by being larger than the server takes.
 constexpr std::size_t kSuspectBytes = 64 << 10;
 
-/// The texts of the merged UPDATE by room, a power of two, so that a connection prepares only a few.
-const std::string& mergedText(std::size_t room, bool with_summaries) {
-  static const auto kTexts = [] {
-    std::array<std::array<std::string, 2>, std::bit_width(kMaxRunWrites)> made;
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      made[i] = {sql::mergedRunsText(std::size_t{1} << i, false), sql::mergedRunsText(std::size_t{1} << i, true)};
+/// The texts of the merged UPDATE for one kind of server, by room, a power of two, so that a connection prepares only a
+/// few.
+class MergedTexts {
+ public:
+  explicit MergedTexts(const std::string& json) {
+    for (std::size_t i = 0; i < made_.size(); ++i) {
+      made_[i] = {
+          sql::mergedRunsText(std::size_t{1} << i, false, json), sql::mergedRunsText(std::size_t{1} << i, true, json)};
     }
-    return made;
-  }();
-  return kTexts.at(static_cast<std::size_t>(std::countr_zero(room))).at(with_summaries ? 1 : 0);
+  }
+  [[nodiscard]] const std::string& get(std::size_t room, bool with_summaries) const {
+    return made_.at(static_cast<std::size_t>(std::countr_zero(room))).at(with_summaries ? 1 : 0);
+  }
+
+ private:
+  std::array<std::array<std::string, 2>, std::bit_width(kMaxRunWrites)> made_;
+};
+
+const std::string& mergedText(bool keeps_plan, std::size_t room, bool with_summaries) {
+  static const MergedTexts kTexts("convert(? using utf8mb4)");
+  // TiDB keeps no plan of a statement with `convert … using`.
+  static const MergedTexts kPlanTexts("cast(? as char)");
+  return (keeps_plan ? kPlanTexts : kTexts).get(room, with_summaries);
 }
 
 }  // namespace
@@ -43,6 +59,17 @@ struct MySqlTaskTable::BatchRow {
 
 namespace {
 
+/// The list of ids, ascending, filled up to `count`. Doubles cost a MariaDB nothing; a TiDB keeps plans of lists
+/// without doubles only.
+template <typename Rows>
+void appendIds(sqlclient::Flavour flavour, const Rows& rows, std::size_t count, sqlclient::Values& values) {
+  const auto num_more = static_cast<std::int64_t>(count - rows.size());
+  const bool distinct = flavour == sqlclient::Flavour::kTiDb;
+  for (auto i = distinct ? num_more : 0; i > 0; --i) values.emplace_back(-i);
+  for (const auto& row : rows) values.emplace_back(row.id.value());
+  for (auto i = distinct ? 0 : num_more; i > 0; --i) values.emplace_back(rows.back().id.value());
+}
+
 template <typename Rows>
 std::int64_t sendMerged(Connection& connection, const ExecId& exec_id, const Rows& rows) {
   const auto num_finishes = static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [](const auto& row) {
@@ -54,8 +81,14 @@ std::int64_t sendMerged(Connection& connection, const ExecId& exec_id, const Row
   const auto room = std::bit_ceil(std::max({num_finishes, rows.size() - num_finishes, std::size_t{1}}));
   sqlclient::Values values;
   values.reserve(room * 16);
-  // Each list first gets what there is, then NULLs up to the room.
-  const auto list = [&](bool of_finishes, std::size_t binds_each, const auto& add) {
+  // Each list first gets what there is, then up to the room what no row matches: of the same types, since TiDB keeps a
+  // plan for those of its first binds.
+  const auto fill = [&](std::size_t used, const sqlclient::Values& nobody) {
+    for (; used < room; ++used) values.insert(values.end(), nobody.begin(), nobody.end());
+  };
+  const std::int64_t no_id = -1;
+  const std::string no_text = "{}";
+  const auto list = [&](bool of_finishes, const sqlclient::Values& nobody, const auto& add) {
     std::size_t used = 0;
     for (const auto& row : rows) {
       if ((row.finish != nullptr) != of_finishes) continue;
@@ -63,9 +96,9 @@ std::int64_t sendMerged(Connection& connection, const ExecId& exec_id, const Row
       add(row);
       ++used;
     }
-    values.resize(values.size() + (room - used) * binds_each, nullptr);
+    fill(used, nobody);
   };
-  list(true, 2, [&](const auto& row) { values.emplace_back(row.finish->meta); });
+  list(true, {no_id, no_text}, [&](const auto& row) { values.emplace_back(row.finish->meta); });
   if (with_summaries) {
     // A finish without one has no branch, so its row keeps what it has.
     std::size_t used = 0;
@@ -75,19 +108,23 @@ std::int64_t sendMerged(Connection& connection, const ExecId& exec_id, const Row
       values.emplace_back(*row.finish->summary);
       ++used;
     }
-    values.resize(values.size() + (room - used) * 2, nullptr);
+    fill(used, {no_id, no_text});
   }
-  list(false, 2, [&](const auto& row) { values.emplace_back(row.token.value()); });
-  for (std::size_t i = 0; i < 2 * room; ++i) values.emplace_back(rows[std::min(i, rows.size() - 1)].id.value());
+  list(false, {no_id, no_id}, [&](const auto& row) { values.emplace_back(row.token.value()); });
+  appendIds(connection.flavour(), rows, 2 * room, values);
   values.emplace_back(exec_id);
-  list(true, 2, [&](const auto& row) { values.emplace_back(row.token.value()); });
-  list(false, 4, [&](const auto& row) {
+  list(true, {no_id, no_id}, [&](const auto& row) { values.emplace_back(row.token.value()); });
+  list(false, {no_id, no_text, no_id, no_id}, [&](const auto& row) {
     const auto& as_read = row.start->as_read;
     values.emplace_back(proto::taskKeyOf(as_read.task_id));
     values.emplace_back(std::int64_t{as_read.step.value()});
     values.emplace_back(std::int64_t{as_read.ordinal});
   });
-  return updateMany(connection, kName, mergedText(room, with_summaries), values);
+  const bool keeps_plan =
+      connection.flavour() == sqlclient::Flavour::kTiDb && std::none_of(rows.begin(), rows.end(), [](const auto& row) {
+        return row.finish != nullptr && row.finish->summary && row.finish->summary->size() > kSentWithin;
+      });
+  return updateMany(connection, kName, mergedText(keeps_plan, room, with_summaries), values);
 }
 
 }  // namespace

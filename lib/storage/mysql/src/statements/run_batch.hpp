@@ -15,17 +15,19 @@ inline std::string caseOfId(std::size_t count, const std::string& value, const s
   return text + " else " + otherwise + " end";
 }
 
-/// The merged UPDATE with room for `room` finishes and `room` starts. Unused places are filled with NULL as id, which
-/// is equal to nothing; unused ids of the list with one that is in it already. Binds: for each finish: id, meta; with
-/// summaries again for each finish: id, summary; for each start: id, token; all ids (2 × room), ascending; exec_id; for
-/// each finish: id, token; for each start: id, task_key, step, ordinal.
+/// The merged UPDATE with room for `room` finishes and `room` starts. Unused places are filled with an id that no row
+/// has (below 0); unused ids of the list with such ones or with one that is in it already. Binds: for each finish: id,
+/// meta; with summaries again for each finish: id, summary; for each start: id, token; all ids (2 × room), ascending;
+/// exec_id; for each finish: id, token; for each start: id, task_key, step, ordinal.
 ///
 /// Each row has a guard of its own, found by its id; the opaque `case` keeps the optimizer at the list of ids. `state`
 /// comes last: the assignments before it look at the state that the row leaves, and no column is read after it was
 /// written, so it does not matter whether a server evaluates with old values or from left to right.
-inline std::string mergedRunsText(std::size_t room, bool with_summaries) {
+inline std::string mergedRunsText(
+    std::size_t room, bool with_summaries, const std::string& json = "convert(? using utf8mb4)"
+) {
   std::string text = "update tidb_background_subtask force index (primary) set meta=" + caseOfId(room, "?", "meta");
-  if (with_summaries) text += ", summary=" + caseOfId(room, "convert(? using utf8mb4)", "summary");
+  if (with_summaries) text += ", summary=" + caseOfId(room, json, "summary");
   text += ", ddl_physical_tid=" + caseOfId(room, "?", "ddl_physical_tid") +
           ", start_time=case state when 'pending' then unix_timestamp() else start_time end"
           ", end_time=case state when 'running' then current_timestamp() else end_time end"

@@ -109,6 +109,13 @@ inline constexpr Sql kDeadHolders{"dead_holders",
   " left join disttask_node n on n.exec_id=h.exec_id"
   " where (n.exec_id is null or n.life=0) and (select 1 from tidb_background_subtask s force index (ix_exec)"
   "  where s.exec_id=h.exec_id and s.state='running' limit 1) is not null order by h.exec_id"};
+/// The next node with rows: for TiDB, which has no loose index scan and would read the whole index for the distinct ids. Binds: exec_id before it.
+inline constexpr Sql kNextHolder{"next_holder",
+  "select s.exec_id from tidb_background_subtask s force index (ix_exec) where s.exec_id>? order by s.exec_id limit 1"};
+inline constexpr Sql kLiveNodes{"live_nodes", "select n.exec_id from disttask_node n where n.life<>0"};
+/// Binds: exec_id.
+inline constexpr Sql kAnyRunningOfNode{"any_running_of_node",
+  "select 1 from tidb_background_subtask s force index (ix_exec) where s.exec_id=? and s.state='running' limit 1"};
 /// Rows that their present node has handed back. Binds: task_id, limit.
 inline constexpr Sql kHandedBack{"handed_back",
   "select " DISTTASK_SCHEDULED_COLUMNS ", a.handed_back, a.last_error from disttask_attempt a force index (ix_task)"
