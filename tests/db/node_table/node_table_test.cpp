@@ -177,6 +177,25 @@ TEST_CASE("NodeTable renews on a session that died while it was idle") {
   CHECK(nodes.getNode({}, "a")->renewals == 2);
 }
 
+TEST_CASE("A renewal that meets a locked row ends by the limit on lock waits, and does not land later") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  const auto node = makeNode("a", 11);
+  REQUIRE(nodes.registerNode({}, node, std::nullopt));
+  REQUIRE(nodes.renew({}, node));
+  auto blocker = store.connect();
+  blocker->begin();
+  blocker->execute("update disttask_node set reasons='locked' where exec_id='a'");
+  // An end by the read limit would be kStoreUnavailable: nobody would know what became of the statement.
+  CHECK(codeOf([&] { nodes.renew({}, node); }) == ErrorCode::kStoreConflict);
+  CHECK(codeOf([&] { nodes.evict({}, "a", Life(11), 1); }) == ErrorCode::kStoreConflict);
+  blocker->rollback();
+  CHECK(store.scalar("select renewals from disttask_node where exec_id='a'") == "1");
+  CHECK(store.scalar("select life from disttask_node where exec_id='a'") == "11");
+  CHECK(nodes.renew({}, node));
+  CHECK(store.scalar("select renewals from disttask_node where exec_id='a'") == "2");
+}
+
 TEST_CASE("NodeTable evicts what was observed, and nothing that moved") {
   TestStore store;
   auto& nodes = store->nodeTable();

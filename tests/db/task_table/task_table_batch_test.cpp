@@ -198,3 +198,56 @@ TEST_CASE("Writes of a batch that cannot be confirmed in time say so, starts are
   REQUIRE(started[0].error);
   CHECK(server.table().liveToken(SubtaskId(2)) == proto::RunToken{});
 }
+
+TEST_CASE("A TiDB keeps the plan of a merged write of runs") {
+  Server server;
+  if (!server.store().isTiDb()) return;
+  const auto counted = [&](const std::string& column) {
+    return server.store().scalar(
+        "select cast(coalesce(sum(" + column +
+        "),0) as signed) from information_schema.statements_summary where schema_name=database() and digest_text like "
+        "'update `tidb_background_subtask` set `meta` = case%'"
+    );
+  };
+  // Two starts each, in a list of ids with two that nobody has; then two ends with summaries.
+  server.start({1, 2});
+  server.start({3, 4});
+  server.start({5, 6});
+  for (const int first : {1, 3, 5}) {
+    const auto results = server.table().writeRuns(
+        {}, kNode, {Server::finishOf(first, R"({"n":1})"), Server::finishOf(first + 1, R"({"n":2})")}
+    );
+    for (const auto& result : results) CHECK(result.outcome == kApplied);
+  }
+  CHECK(counted("exec_count") == "6");
+  CHECK(counted("plan_cache_unqualified") == "0");
+  CHECK(counted("plan_cache_hits") == "4");
+}
+
+TEST_CASE("A batch takes summaries of any length beside others without one") {
+  Server server;
+  server.start({1, 2, 3});
+  const std::string long_text(600 << 10, 'x');
+  const auto results = server.table().writeRuns(
+      {},
+      kNode,
+      {Server::finishOf(1, "{\"t\":\"" + long_text + "\"}"), Server::finishOf(2), Server::finishOf(3, R"({"n":3})")}
+  );
+  for (const auto& result : results) {
+    CHECK_FALSE(result.error);
+    CHECK(result.outcome == kApplied);
+  }
+  CHECK(
+      server.store().scalar(
+          "select length(json_unquote(json_extract(summary,'$.t'))) from tidb_background_subtask where id=1"
+      ) == std::to_string(long_text.size())
+  );
+  CHECK(server.column("cast(summary as char)", 2) == "{}");
+  CHECK(server.column("json_unquote(json_extract(summary,'$.n'))", 3) == "3");
+  // Short ones alone, which a TiDB gets in another form.
+  server.start({4});
+  for (const auto& result : server.table().writeRuns({}, kNode, {Server::finishOf(4, R"({"n":4})")})) {
+    CHECK(result.outcome == kApplied);
+  }
+  CHECK(server.column("json_unquote(json_extract(summary,'$.n'))", 4) == "4");
+}
