@@ -33,7 +33,7 @@ class Held {
   static Held enter(NodeServices& node, const runtime::CancelToken& token, bool alone) {
     return node.exclusive.enter(token, alone) ? Held(node, alone ? What::kAlone : What::kShared) : Held();
   }
-  /// Counts a run from before its start is sent until it has returned.
+  /// Counts a run from when its start is confirmed until it has returned.
   static Held countRun(NodeServices& node) {
     ++node.counters.live_runs;
     return {node, What::kRun};

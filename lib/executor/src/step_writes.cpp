@@ -39,7 +39,6 @@ std::optional<StepRun::Item> StepRun::takeLocked(Item* predecessor) {
   item.has_place = true;
   item.first_place = first_place;
   item.shared = std::move(shared);
-  item.run = Held::countRun(node);
   if (predecessor != nullptr) {
     predecessor->has_place = false;
     item.slots = std::move(predecessor->slots);

@@ -48,6 +48,9 @@ bool StepRun::loadMeta(Item& item) {
 
 void StepRun::runReady(Item item) {
   auto& node = parts_.node;
+  // Not from when its start was sent: a start that waits for a store that is away is no run, and the process must not
+  // end for it. Before the looks at the cause and at the lease: whoever cancels afterwards finds it counted.
+  item.run = Held::countRun(node);
   auto run =
       std::make_shared<SubtaskRun>(node, parts_.table, item.row.id, item.idempotent, static_cast<bool>(item.slots));
   std::optional<runtime::CancelCause> cause;

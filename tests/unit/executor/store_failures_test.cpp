@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <utility>
+
 using namespace disttask;
 using namespace disttask::test;
 using proto::SubtaskState;
@@ -85,4 +87,32 @@ TEST_CASE("A store that fails for longer than the retry window costs no result",
   CHECK(one.world.state(one.id) == SubtaskState::kSucceed);
   CHECK(one.world.rows.subtask(one.id)->meta == "result");
   CHECK(one.num_runs == 1);
+}
+
+TEST_CASE(
+    "A start that waits for a store that is away is no run, so the process need not end for it", "[executor][ends]"
+) {
+  World world;
+  ManagedNode node(world);
+  bool met = false;  // one run at a time
+  world.script.run = [&](auto&, auto& subtask) {
+    subtask.meta = "result";
+    if (std::exchange(met, true)) return;
+    // The finish of this run and the start of the next one, which go out as one, meet a store that is gone.
+    for (const auto* method : {"finishSubtask", "startSubtask"}) {
+      world.rows.inject({method, 1, 1'000'000, Error(ErrorCode::kStoreUnavailable, "the store is away")});
+    }
+  };
+  node.offer();
+  const auto task = world.addTask();
+  world.addSubtasks(task, 2);
+  node.manager.start();
+  // The one thread of the step writes the finish again and again; the start comes after it.
+  REQUIRE(world.runUntil([&] { return node.manager.node().counters.store_errors >= 3; }, 100ms));
+  world.lease.open = false;
+  node.manager.interruptRuns(runtime::CancelCause::kLeaseLost);
+  CHECK(node.manager.numLiveRuns() == 0);
+  world.lease.open = true;
+  world.rows.clearFaults();
+  CHECK(world.runUntil([&] { return world.numInState(task, SubtaskState::kSucceed) == 2; }, 100ms));
 }

@@ -47,7 +47,7 @@ class UnwrittenEnds {
 
 /// What happened on this node since its start. Any thread.
 struct ExecutorCounters {
-  std::atomic<std::int64_t> live_runs{0};  ///< runs whose start was sent and that have not returned
+  std::atomic<std::int64_t> live_runs{0};  ///< runs whose start is confirmed and that have not returned
   std::atomic<std::int64_t> started{0};
   std::atomic<std::int64_t> succeeded{0};
   std::atomic<std::int64_t> failed{0};
