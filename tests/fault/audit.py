@@ -5,6 +5,7 @@ Each finding is one sentence; docs/faults.md says what each check protects.
 
 import bisect
 import json
+import binlog
 from collections import Counter, defaultdict, namedtuple
 
 SUBTASK_ENDS = ("succeed", "failed", "canceled")
@@ -62,6 +63,10 @@ class Auditor:
         self.ends = Counter()
         self.task_ends = Counter()
         self.steps_begun = set()
+        self.plans = {}  # (task, step) → last row
+        self.last_ordinal = defaultdict(int)  # (task, step) → of the subtasks made so far
+        self.fenced = set()  # transactions that begin with the owner's fence
+        self.cancelled = set()  # tasks that were cancelling
 
     def violation(self, text):
         self.violations.append(text)
@@ -69,7 +74,11 @@ class Auditor:
     def audit(self):
         """Makes all checks; returns the violations."""
         for change in self.changes:
-            if change.table == "tidb_background_subtask":
+            if change.table == "disttask_owner":
+                self._owner_change(change)
+            elif change.table == "disttask_plan":
+                self._plan_change(change)
+            elif change.table == "tidb_background_subtask":
                 self._subtask_change(change)
             elif change.table == "tidb_background_subtask_history":
                 if change.after is not None:
@@ -82,6 +91,7 @@ class Auditor:
                     seqs.append(change.seq)
                     lives.append(change.after["life"])
         self._check_ends()
+        self._check_plans()
         self._check_tasks()
         self._check_runs()
         self._check_overlaps()
@@ -99,6 +109,7 @@ class Auditor:
         if before is None:
             self.counts["subtasks"] += 1
             self._check_step_order(change)
+            self._check_planned(change)
             return
         name = f"subtask {after['id']} of task {after['task']} (change {change.seq}, {change.time})"
         was, now = before["state"], after["state"]
@@ -110,6 +121,8 @@ class Auditor:
             self.violation(f"{name} went from {was} to {now}")
         if was == "running" and before["node"] != after["node"] and after["id"] not in self.meddled:
             self.violation(f"{name} changed its node while running: {before['node']} -> {after['node']}")
+        if was == "pending" and (now in ("paused", "canceled") or before["node"] != after["node"]) or was == "paused" and now != "paused":
+            self._check_fence(change, f"{name} went from {was} on {before['node']} to {now} on {after['node']}")
         if now == "running":
             self._into_running(change, was)
         if now in SUBTASK_ENDS:
@@ -124,6 +137,8 @@ class Auditor:
             if before["token"] != after["token"]:
                 self.first_token[after["token"]] = self.first_token.get(before["token"], before["token"])
             return
+        if self.task_rows.get(after["task"], {}).get("state") == "paused":
+            self.violation(f"subtask {after['id']} began although task {after['task']} is paused (change {change.seq})")
         if not after["token"]:
             self.violation(f"subtask {after['id']} runs without a token (change {change.seq})")
         if self.starts[after["token"]]:
@@ -153,15 +168,73 @@ class Auditor:
         if left:
             self.violation(f"step {after['step']} of task {after['task']} began while subtasks {left[:10]} had not succeeded")
 
+    # --- the scheduler role and plans ---
+
+    def _owner_change(self, change):
+        """Each transaction of the scheduler begins with a count in the owner's row, where that still has its life."""
+        before, after = change.before, change.after
+        if before is None or after is None:
+            return
+        self.fenced.add(change.transaction)
+        if before["life"] == after["life"]:
+            if after["count"] != before["count"] + 1:
+                self.violation(f"the owner's count went from {before['count']} to {after['count']} (change {change.seq})")
+            self.counts["transactions of owners"] += 1
+        else:
+            self.counts["changes of the owner"] += after["life"] != 0
+
+    def _check_fence(self, change, what):
+        """What only the owner may do is done under its fence, or by the runner itself."""
+        if change.transaction not in self.fenced and change.server != binlog.MEDDLER:
+            self.violation(f"{what} without the owner's fence")
+
+    def _plan_change(self, change):
+        before, after = change.before, change.after
+        if after is None:
+            self._check_fence(change, f"the plan of step {before['step']} of task {before['task']} was deleted (change {change.seq})")
+            return
+        if before is None:
+            self._check_fence(change, f"a plan for task {after['task']} was made (change {change.seq})")
+        elif before["next"] > after["next"] or before["complete"] > after["complete"]:
+            self.violation(f"a plan went back (change {change.seq}): {before} -> {after}")
+        if after["kind"] == "step" and after["step"] is not None:
+            self.plans[after["task"], after["step"]] = (change.transaction, after)
+            if before is None or before["next"] != after["next"]:
+                self.counts["batches"] += 1
+
+    def _check_planned(self, change):
+        """A subtask comes with its plan's next ordinal, in a transaction that moves the plan; none after the plan is complete or the task has stopped."""
+        after = change.after
+        key = after["task"], after["step"]
+        name = f"subtask {after['id']} of task {after['task']} (change {change.seq})"
+        if after["ordinal"] != self.last_ordinal[key] + 1:
+            self.violation(f"{name} was planned with ordinal {after['ordinal']} after {self.last_ordinal[key]}")
+        self.last_ordinal[key] = after["ordinal"]
+        transaction, plan = self.plans.get(key, (None, None))
+        if plan is None or transaction != change.transaction or plan["next"] <= after["ordinal"]:
+            self.violation(f"{name} was planned without its plan: {plan}")
+        state = self.task_rows.get(after["task"], {}).get("state")
+        if state not in ("pending", "running"):
+            self.violation(f"{name} was planned although the task is {state}")
+
+    def _check_plans(self):
+        for (task, step), (_, plan) in self.plans.items():
+            if plan["next"] != self.last_ordinal[task, step] + 1:
+                self.violation(f"step {step} of task {task} has {self.last_ordinal[task, step]} subtasks, its plan made {plan['next'] - 1}")
+
     def _task_change(self, change):
         if change.after is None:
             return
         self.task_rows[change.after["id"]] = change.after
+        if change.after["state"] == "cancelling":
+            self.cancelled.add(change.after["id"])
         if change.table != "tidb_global_task" or change.before is None:
             return
         was, now = change.before["state"], change.after["state"]
         if was in TASK_ENDS and was != now:
             self.violation(f"task {change.after['id']} changed after its end: {was} -> {now} (change {change.seq})")
+        if was != now and now in (*TASK_ENDS, "reverting", "paused"):
+            self._check_fence(change, f"task {change.after['id']} went from {was} to {now} (change {change.seq})")
         if now in TASK_ENDS and was != now:
             self.task_ends[change.after["id"]] += 1
 
@@ -185,6 +258,8 @@ class Auditor:
             self.counts[f"tasks {row['state']}"] += 1
             if self.task_ends[task_id] != 1:
                 self.violation(f"{name} ended {self.task_ends[task_id]} times")
+            if row["state"] == "succeed" and task_id in self.cancelled:
+                self.violation(f"{name} succeeded although it was cancelled")
             if row["state"] == "succeed":
                 self._check_success(name, task, by_task[task_id])
             elif not self._may_fail(task_id, task, by_task[task_id]):

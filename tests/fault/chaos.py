@@ -63,12 +63,19 @@ class Chaos:
         if result.returncode != 0:
             raise RuntimeError(f"schema install: {result.stderr}")
         self.gates, self.nodes = node.make_nodes(self.folder, self.options.nodes, self.pair.primary.port, self.options.build, clock=True)
-        self.faults = faults.Faults(self.pair, self.gates, self.nodes, self.load, self.log)
+        self.faults = faults.Faults(self.pair, self.gates, self.nodes, self.load, self.log, self.make_node)
         for each in self.nodes:
             each.start()
         for each in self.nodes:
             if not each.ready.wait(60):
                 raise RuntimeError(f"{each.name} did not get ready; see {self.folder}/{each.name}.1.log")
+
+    def make_node(self, name):
+        with self.pair.lock:  # a switch leads all gates to the other server
+            return node.join(self.folder, name, self.gates, self.pair.primary.port, self.options.build)
+
+    def all_nodes(self):
+        return [*self.nodes, *(self.faults.joined if self.faults is not None else [])]
 
     def levels(self):
         """Returns the most threads and descriptors of any node, and the store's connections."""
@@ -115,7 +122,7 @@ class Chaos:
             self.problems.append("a fault did not come to its end")
 
     def check_surprises(self):
-        for each in self.nodes:
+        for each in self.all_nodes():
             while each.surprises:
                 text = each.surprises.pop(0)
                 self.say(text)
@@ -126,6 +133,7 @@ class Chaos:
             self.gates.restore(each.name)
             each.step_clock(0)
             each.start()
+            self.faults.uncordon(each.name)
         left = self.load.drain(DRAIN)
         for task_id in sorted(left):
             task = self.pair.sql(f"select id, task_key, state, step, coalesce(error,'') from tidb_global_task where id={task_id}")
@@ -166,8 +174,9 @@ class Chaos:
 
     def judge(self):
         changes = binlog.read(self.pair.primary.folder, os.path.join(self.folder, "changes.txt"))
-        runs = audit.read_runs({each.name: os.path.join(self.folder, "audit", f"runs-{each.name}") for each in self.nodes})
-        lives = {each.name: each.lives for each in self.nodes}
+        runs = audit.read_runs({each.name: path for each in self.all_nodes()
+                                if os.path.exists(path := os.path.join(self.folder, "audit", f"runs-{each.name}"))})
+        lives = {each.name: each.lives for each in self.all_nodes()}
         auditor = audit.Auditor(changes, runs, lives, self.load.tasks, self.load.spoiled, self.faults.meddled)
         auditor.audit()
         return auditor
@@ -187,7 +196,7 @@ class Chaos:
     def report(self, auditor):
         problems = self.problems + self.faults.errors + self.load.refused
         self.problems = problems
-        ends = Counter(life.code for each in self.nodes for life in each.lives)
+        ends = Counter(life.code for each in self.all_nodes() for life in each.lives)
         self.say("faults: " + ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.counts.items())))
         if self.faults.nothing:
             self.say("found nothing to do: " + ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.nothing.items())))
@@ -204,7 +213,7 @@ class Chaos:
     def close(self):
         if self.load is not None:
             self.load.stopping.set()
-        for each in self.nodes:
+        for each in self.all_nodes():
             each.close()
         if self.gates is not None:
             self.gates.close()

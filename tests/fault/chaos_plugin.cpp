@@ -2,6 +2,7 @@
 // the start and the end of each run in a file that no fault of the store touches. Members of the task meta (JSON):
 //   subtasks, steps            how many in the first step; each later step gets one subtask for each result before it
 //   sleep_ms, jitter_ms        how long each run works: sleep_ms + (ordinal * 7919 mod jitter_ms)
+//   plan_ms                    how long each batch of the plan takes
 //   idempotent                 may a subtask run again after its node died?
 //   checkpoints                keeps a checkpoint every so many milliseconds (0: never)
 //   fail_at, kill_at, retry_at the ordinal of the subtask of step 1 that fails, that kills its process in its first
@@ -163,6 +164,7 @@ class ChaosType final : public sdk::TaskType {
     const Json options = Json::parse(task.meta);
     auto done = cursor.empty() ? 0 : static_cast<std::int32_t>(std::stoi(std::string(cursor)));
     const auto last = done + kBatch;
+    if (const auto pause = numberOf(options, "plan_ms", 0); pause > 0) planning.sleep(pause);
     if (step == 1) {
       const auto total = numberOf(options, "subtasks", 1);
       while (done < total && done < last) planning.addSubtask(subtask(options, step, ++done, {}).dump());

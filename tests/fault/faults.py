@@ -1,9 +1,11 @@
 """Does what a plan says, each fault on a thread of its own, and remembers what an auditor must excuse."""
 
+import json
 import threading
 import time
 import traceback
 
+import binlog
 import gate
 import load
 
@@ -18,11 +20,13 @@ PATTERNS = {
 class Faults:
     """Runs faults; `counts` says how many of each kind took place, `meddled` which subtasks' running rows were changed behind their node."""
 
-    def __init__(self, pair, gates, nodes, load, log):
+    def __init__(self, pair, gates, nodes, load, log, make_node=None):
         self.pair = pair
         self.gates = gates
         self.nodes = {node.name: node for node in nodes}
         self.load = load
+        self.make_node = make_node  # name → a new node
+        self.joined = []
         self.log = log
         self.counts = {}
         self.nothing = {}  # kinds that found nothing to do
@@ -45,7 +49,7 @@ class Faults:
     def _guard(self, fault):
         try:
             did = getattr(self, "_" + fault.kind)(self.nodes.get(fault.node), fault)
-            if fault.kind == "long_runs":
+            if fault.kind in ("long_runs", "planned"):
                 return
             with self.lock:
                 where = self.nothing if did is False else self.counts
@@ -81,6 +85,72 @@ class Faults:
         return True
 
     _freeze_short = _freeze
+
+    # --- who has a role ---
+
+    def _owner(self):
+        rows = self.pair.sql("select exec_id from disttask_owner where life<>0")
+        return self.nodes.get(rows[0][0]) if rows else None
+
+    def _owner_kill(self, _, fault):
+        owner = self._owner()
+        return owner is not None and self._kill(owner, fault) is None
+
+    def _owner_freeze(self, _, fault):
+        owner = self._owner()
+        return owner is not None and self._freeze(owner, fault)
+
+    def _owner_stop(self, _, fault):
+        owner = self._owner()
+        return owner is not None and self._stop(owner, fault) is None
+
+    def _planner_kill(self, _, fault):
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            rows = self.pair.sql("select planner from disttask_plan where complete=0 and failed=0 and next_ordinal>1 limit 1")
+            planner = self.nodes.get(rows[0][0]) if rows else None
+            if planner is not None:
+                return self._kill(planner, fault) is None
+            time.sleep(0.05)
+        return False
+
+    # --- nodes that come and go ---
+
+    def _node_joined(self, _, fault):
+        with self.lock:
+            joined = self.make_node(f"j{len(self.joined) + 1}")
+            self.joined.append(joined)
+            self.nodes[joined.name] = joined
+        joined.start()
+        time.sleep(fault.seconds)
+        with self.lock:
+            del self.nodes[joined.name]
+        if int(fault.detail) % 2:
+            joined.kill()
+        elif joined.stop() not in (0, 75):
+            self.errors.append(f"{joined.name} ended with {joined.lives[-1].code} at SIGTERM")
+            joined.kill()
+        return True
+
+    def _node_cordoned(self, _, fault):
+        return self._for_a_while(fault, "cordon")
+
+    def _node_drained(self, _, fault):
+        return self._for_a_while(fault, "drain", "--deadline", "1s")
+
+    def _for_a_while(self, fault, verb, *arguments):
+        names = sorted(self.nodes)
+        name = names[int(fault.detail) % len(names)]
+        if self._ctl("node", verb, name, *arguments) != 0:
+            return False
+        time.sleep(fault.seconds)
+        self.uncordon(name)
+        return True
+
+    def uncordon(self, name):
+        end = time.monotonic() + 30
+        while self._ctl("node", "uncordon", name) not in (0, 3) and time.monotonic() < end:
+            time.sleep(0.3)
 
     def _clock_step(self, node, fault):
         node.step_clock(int(fault.detail))
@@ -138,6 +208,9 @@ class Faults:
     def _long_runs(self, _, fault):
         self.load.submit(*load.LONG)
 
+    def _planned(self, _, fault):
+        self.load.submit(*load.PLANNED)
+
     # --- the store ---
 
     def _store_restart(self, _, fault):
@@ -150,12 +223,12 @@ class Faults:
 
     def _failover(self, _, fault):
         def before():
-            for name in self.nodes:
+            for name in list(self.gates.gates):
                 self.gates.cut(name)
 
         def after(port):
             self.gates.retarget(port)
-            for name in self.nodes:
+            for name in list(self.gates.gates):
                 self.gates.restore(name)
 
         self.pair.switch(before, after)
@@ -171,6 +244,10 @@ class Faults:
 
     def _meta_row(self, node, fault):
         self.pair.sql(f"delete from dist_framework_meta where host='{node.name}'")
+
+    def _meddle(self, text):
+        """Changes rows by hand, and lets the log of the store tell that it was not a node."""
+        self.pair.sql(f"set session server_id={binlog.MEDDLER}; {text}")
 
     def _pick(self, fault, states):
         """Returns a subtask (id, node, state, task) of a task that is running, by the number of the plan."""
@@ -188,7 +265,7 @@ class Faults:
         if row[2] == "running":
             self.meddled.add(int(row[0]))
         to = others[int(fault.detail) % len(others)]
-        self.pair.sql(f"update tidb_background_subtask set exec_id='{to}' where id={row[0]} and exec_id='{row[1]}' and state='{row[2]}'")
+        self._meddle(f"update tidb_background_subtask set exec_id='{to}' where id={row[0]} and exec_id='{row[1]}' and state='{row[2]}'")
         return True
 
     def _rows_paused(self, _, fault):
@@ -198,7 +275,7 @@ class Faults:
             return False
         rows = self.pair.sql(f"select id from tidb_background_subtask where task_key='{row[3]}' and exec_id='{row[1]}' and state='running'")
         self.meddled.update(int(each[0]) for each in rows)
-        rows = self.pair.sql(
+        self._meddle(
             f"update tidb_background_subtask set state='paused' where task_key='{row[3]}' and exec_id='{row[1]}' and state='running' and id in "
             f"({','.join([each[0] for each in rows] + ['0'])});"
             f"update tidb_background_subtask set state='paused' where task_key='{row[3]}' and exec_id='{row[1]}' and state='pending'")
@@ -212,7 +289,7 @@ class Faults:
         self.load.spoil(int(row[3]), "a row of it was cancelled by hand")
         if row[2] == "running":
             self.meddled.add(int(row[0]))
-        self.pair.sql(f"update tidb_background_subtask set state='canceled' where id={row[0]} and state='{row[2]}'")
+        self._meddle(f"update tidb_background_subtask set state='canceled' where id={row[0]} and state='{row[2]}'")
         return True
 
     def _task(self, fault, states):
@@ -220,30 +297,31 @@ class Faults:
         return rows[int(fault.detail) % len(rows)] if rows else None
 
     def _ctl(self, *arguments):
-        """Returns the exit code of disttaskctl; 5 (refused: the task has gone on meanwhile) is as good as 0."""
+        """Returns the exit code of disttaskctl; 5 (refused: the task has gone on meanwhile) is as good as 0, and so is 3 of a node that is gone."""
         with self.pair.lock:
-            result = self.load.ctl(["task", *arguments])
-        if result.returncode not in (0, 5):
-            self.errors.append(f"disttaskctl task {' '.join(arguments)}: {result.returncode} {result.stderr}")
+            result = self.load.ctl(list(arguments))
+        # The store may be read-only, which is a fault of its own.
+        if result.returncode not in (0, 5, 69) and not (arguments[0] == "node" and result.returncode == 3):
+            self.errors.append(f"disttaskctl {' '.join(arguments)}: {result.returncode} {result.stderr}")
         return result.returncode
 
     def _task_cancelled(self, _, fault):
-        task = self._task(fault, "'pending','running'")
+        task = self._task(fault, "'pending','running','pausing','paused'")
         if task is None:
             return False
         self.load.spoil(int(task[0]), "it was cancelled")
-        return self._ctl("cancel", task[1]) == 0
+        return self._ctl("task", "cancel", task[1]) == 0
 
     def _task_paused(self, _, fault):
         task = self._task(fault, "'pending','running'")
-        if task is None or self._ctl("pause", task[1]) != 0:
+        if task is None or self._ctl("task", "pause", task[1]) != 0:
             return False
         time.sleep(fault.seconds)
         end = time.monotonic() + 60
         while time.monotonic() < end:
             # Refused while the pause is under way; the task may have been cancelled meanwhile.
             rows = self.pair.sql(f"select state from tidb_global_task where id={task[0]}")
-            if not rows or rows[0][0] not in ("pausing", "paused") or self._ctl("resume", task[1]) == 0:
+            if not rows or rows[0][0] not in ("pausing", "paused") or self._ctl("task", "resume", task[1]) == 0:
                 return True
             time.sleep(0.3)
         self.errors.append(f"task {task} was not paused within 60 s: {rows}")
@@ -252,4 +330,10 @@ class Faults:
     def _task_modified(self, _, fault):
         task = self._task(fault, "'pending','running'")
         number = int(fault.detail)
-        return task is not None and self._ctl("modify", task[1], "--slots", str(1 + number % 3), "--max-nodes", str(2 + number % 2)) == 0
+        if task is None:
+            return False
+        known = self.load.tasks.get(int(task[0]))
+        changes = [["--slots", str(1 + number % 3), "--max-nodes", str(2 + number % 2)], ["--priority", str(1 + number)]]
+        if known is not None:
+            changes.append(["--meta", json.dumps(dict(known["meta"], note=number))])  # as before, but for a word
+        return self._ctl("task", "modify", task[1], *changes[number % len(changes)]) == 0

@@ -26,6 +26,10 @@ KINDS = [
 LONG = ("long", {"subtasks": 6, "sleep_ms": 22000, "jitter_ms": 3000}, ["--parallel", "4", "--priority", "1"])
 
 
+# Submitted before the owner or a planner goes away: its planning takes some seconds and many batches.
+PLANNED = ("planned", {"subtasks": 300, "steps": 2, "plan_ms": 250, "jitter_ms": 5}, ["--parallel", "auto", "--priority", "1"])
+
+
 class Load:
     """Submits through disttaskctl on a thread of its own."""
 

@@ -231,6 +231,11 @@ log: {{level: info}}
             waker.sendto(b"", self.notify_path)
 
 
+def join(folder, name, gates, target, build, lease=LEASE):
+    """Returns a further node, not started."""
+    return Node(folder, name, gates, target, build, lease=lease)
+
+
 def make_nodes(folder, count, target, build, clock, lease=LEASE):
     """Returns the gates and the nodes n1, n2, …; the last one has a clock that may be stepped."""
     gates = gate.Gates()

@@ -25,6 +25,13 @@ NODE_KINDS = [
     ("hold", 3, 0.8, 1.2),  # a statement comes through after its client died
     ("meta_row", 1, 0.0, 0.1),  # our row of dist_framework_meta deleted
 ]
+# Whoever owns the scheduler role, or plans, when the fault's time comes.
+ROLE_KINDS = [
+    ("owner_kill", 1, 1.8, 2.2),
+    ("owner_freeze", 1, 1.8, 2.4),
+    ("owner_stop", 1, 0.1, 0.3),
+    ("planner_kill", 1, 0.1, 0.4),
+]
 TAKE_OVER_KINDS = [
     ("kill_long", 1, 1.8, 2.2),  # kill -9, started again beyond the lease
     ("freeze", 1, 1.8, 2.4),  # SIGSTOP … SIGCONT beyond the lease
@@ -45,7 +52,10 @@ ROW_KINDS = [
     ("rows_cancelled", 1, 0.0, 0.1),
     ("task_cancelled", 1, 0.0, 0.1),
     ("task_paused", 2, 0.2, 0.8),  # and resumed
-    ("task_modified", 1, 0.0, 0.1),
+    ("task_modified", 2, 0.0, 0.1),
+    ("node_cordoned", 1, 0.3, 1.0),  # and uncordoned
+    ("node_drained", 1, 0.3, 1.0),
+    ("node_joined", 2, 1.5, 3.0),  # a new one, which leaves after that time
 ]
 CLOCK_KINDS = [("clock_step", 2, 0.0, 0.1)]
 STATEMENTS = ["start", "finish", "commit", "any write"]
@@ -71,7 +81,7 @@ def draw_plan(seed, seconds, nodes, lease, clock):
     rng = random.Random(f"plan {seed}")
     plan = []
     free = dict.fromkeys(nodes, 0.0)
-    decks = {"node": Deck(rng, NODE_KINDS), "away": Deck(rng, TAKE_OVER_KINDS), "store": Deck(rng, STORE_KINDS), "row": Deck(rng, ROW_KINDS)}
+    decks = {"node": Deck(rng, NODE_KINDS), "away": Deck(rng, TAKE_OVER_KINDS), "role": Deck(rng, ROLE_KINDS), "store": Deck(rng, STORE_KINDS), "row": Deck(rng, ROW_KINDS)}
     # It opens with nothing but one node cut off, for so long that it is evicted even if it was the owner: who does not end its runs is found.
     plan.append(Fault(1.0, "long_runs", "", 0.0, ""))
     began = opened = _add(rng, plan, ("gate_cut_long", 1, 3.4, 3.4), rng.choice(nodes), 4.0, lease) + 1.0
@@ -80,6 +90,8 @@ def draw_plan(seed, seconds, nodes, lease, clock):
         _node_faults(rng, plan, decks["node"], free, began, min(began + storm, seconds), lease)
         began = _store_faults(rng, plan, decks["store"], began, min(began + storm, seconds), lease)
         began = max(began, *free.values())
+        if began < seconds - 2 * lease:
+            began = _role_fault(rng, plan, decks, free, began, lease)
         if began < seconds:
             began = _take_over(rng, plan, decks, free, began, lease)
     at = opened + rng.uniform(1, 5)
@@ -140,6 +152,15 @@ def _take_over(rng, plan, decks, free, began, lease):
     return over + 1.0
 
 
+def _role_fault(rng, plan, decks, free, began, lease):
+    """The owner, or a planner, goes away while a large task is planned. Returns when it is over."""
+    plan.append(Fault(round(began, 2), "planned", "", 0.0, ""))
+    over = _add(rng, plan, decks["role"].draw(), "", began + rng.uniform(0.3, 2.5), lease)
+    for name in free:
+        free[name] = over + 0.5
+    return over + 0.5
+
+
 def _detail(rng, kind):
     if kind == "gate_mute":
         return rng.choice(["c2s", "s2c", "both"]) + " " + rng.choice(["flush", "cut"])
@@ -147,7 +168,7 @@ def _detail(rng, kind):
         return rng.choice(["0.05", "0.2", "0.5"])
     if kind in ("drop_answer", "hold"):
         return rng.choice(STATEMENTS)
-    if kind.startswith(("rows_", "task_")):
+    if kind.startswith(("rows_", "task_", "node_")):
         return str(rng.randrange(1000))
     return ""
 
