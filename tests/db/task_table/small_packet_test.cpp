@@ -94,7 +94,8 @@ TEST_CASE("A result above a small packet size of the server fails its subtask at
        table.writeRuns(soon(), kNode, {SmallServer::startOf(1), SmallServer::startOf(2), SmallServer::startOf(3)})) {
     REQUIRE(result.outcome == kApplied);
   }
-  const std::string large(kPacket + 1, 'x');
+  // The connector sends this length in pieces, each of which is above the limit.
+  const std::string large(600 << 10, 'x');
   const auto results = table.writeRuns(
       soon(),
       kNode,
