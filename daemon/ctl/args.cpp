@@ -45,6 +45,7 @@ class Parser {
     addSchema();
     addTask();
     addTaskChanges();
+    addResolve();
     addTaskViews();
     addOthers();
   }
@@ -140,6 +141,11 @@ class Parser {
     submit->add_option("--max-nodes", submit_.max_nodes, "Use at most so many nodes; 0 = no limit")
         ->check(CLI::Range(0, 100000));
     submit->add_option("--scope", submit_.scope, "Run on nodes of this scope");
+    submit->add_flag(
+        "--manual-recovery",
+        submit_.manual_recovery,
+        "When a subtask fails: wait for 'task resolve' instead of reverting the task"
+    );
     addWait(submit, submit_.wait, true);
 
     auto* wait = verb(task_, "wait", "Wait until a task has ended; the exit code says how", wait_);
@@ -165,6 +171,21 @@ class Parser {
     addTimeout(modify, modify_.wait, "Stop waiting after this long (default 30s); the change stays");
   }
 
+  void addResolve() {
+    auto* resolve = verb(task_, "resolve", "Decide about a task whose subtasks failed and that waits for it", resolve_);
+    addName(resolve, resolve_.name);
+    auto* how = resolve->add_option_group("how");
+    const auto add = [&](const char* flag, const char* help, storage::Resolution resolution) {
+      how->add_flag_callback(
+          flag, [this, resolution] { resolve_.resolution = resolution; }, help
+      );
+    };
+    add("--retry", "Run the failed subtasks again", storage::Resolution::kRetry);
+    add("--skip", "Let the failed subtasks count as succeeded; they have no result", storage::Resolution::kSkip);
+    add("--fail", "Revert the task", storage::Resolution::kFail);
+    how->require_option(1);
+  }
+
   void addTaskViews() {
     auto* ls = verb(task_, "ls", "List tasks", ls_);
     ls->add_option_function<std::vector<std::string>>(
@@ -183,6 +204,9 @@ class Parser {
     ls->add_option("--limit", ls_.limit, "At most so many")->check(CLI::Range(1, 100000));
     auto* show = verb(task_, "show", "Show one task: steps, nodes, result or error", show_);
     addName(show, show_.name);
+    auto* events = verb(task_, "events", "List what became of a task: when, what, by whom and why", events_);
+    addName(events, events_.name);
+    events->add_option("--limit", events_.limit, "The last so many")->check(CLI::Range(1, 100000));
     auto* subtasks = verb(task_, "subtasks", "List the subtasks of a task, and who ran them", subtasks_);
     addName(subtasks, subtasks_.name);
     subtasks->add_option("--step", subtasks_.step, "Only this step");
@@ -213,6 +237,9 @@ class Parser {
     );
     drain->add_flag("--wait", drain_.wait.wait, "Wait until the node is empty");
     addTimeout(drain, drain_.wait, "Stop waiting after this long; the node goes on draining");
+    auto* events = verb(node, "events", "List what became of a node: when, what, by whom and why", node_events_);
+    addNode(events, node_events_.node);
+    events->add_option("--limit", node_events_.limit, "The last so many")->check(CLI::Range(1, 100000));
     addNode(verb(node, "forget", "Delete the rows of a node that is gone for good", forget_), forget_.node);
   }
 
@@ -238,12 +265,15 @@ class Parser {
   TaskPause pause_;
   TaskResume resume_;
   TaskModify modify_;
+  TaskResolve resolve_;
+  TaskEvents events_;
   TaskSubtasks subtasks_;
   NodeLs node_ls_;
   NodeCordon cordon_;
   NodeUncordon uncordon_;
   NodeDrain drain_;
   NodeForget forget_;
+  NodeEvents node_events_;
   PluginLs plugin_ls_;
   PluginCheck plugin_check_;
   std::optional<Command> command_;

@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/proto/task_state.hpp"
+#include "disttask/storage/client_table.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -42,6 +43,7 @@ struct TaskSubmit {
   std::int32_t priority = 512;
   std::int32_t max_nodes = 0;
   std::string scope = "disttask";
+  bool manual_recovery = false;
   WaitOptions wait;
 };
 struct TaskLs {
@@ -75,6 +77,14 @@ struct TaskModify {
   std::optional<std::string> meta;  ///< JSON, or @FILE
   WaitOptions wait;
 };
+struct TaskResolve {
+  std::string name;
+  storage::Resolution resolution = storage::Resolution::kRetry;
+};
+struct TaskEvents {
+  std::string name;
+  std::int32_t limit = 500;
+};
 struct TaskSubtasks {
   std::string name;
   std::optional<std::int32_t> step;
@@ -97,6 +107,10 @@ struct NodeDrain {
 struct NodeForget {
   std::string node;
 };
+struct NodeEvents {
+  std::string node;
+  std::int32_t limit = 100;
+};
 struct PluginLs {};
 struct PluginCheck {
   std::string file;
@@ -114,12 +128,15 @@ using Command = std::variant<
     TaskPause,
     TaskResume,
     TaskModify,
+    TaskResolve,
+    TaskEvents,
     TaskSubtasks,
     NodeLs,
     NodeCordon,
     NodeUncordon,
     NodeDrain,
     NodeForget,
+    NodeEvents,
     PluginLs,
     PluginCheck>;
 

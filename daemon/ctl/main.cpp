@@ -1,4 +1,5 @@
 #include "args.hpp"
+#include "disttask/observability/log.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "run.hpp"
 
@@ -11,6 +12,8 @@ int main(int argc, char** argv) {
     (end->exit_code == 0 ? std::cout : std::cerr) << end->text;
     return end->exit_code;
   }
+  // Commands say themselves what they did.
+  disttask::observability::setLevel(disttask::observability::Level::kWarn);
   // Before any thread and any plugin: the driver's first call is not thread-safe.
   disttask::sqlclient::initializeDriver();
   const int code = ctl::run(std::get<ctl::Arguments>(parsed), std::cout, std::cerr);

@@ -109,6 +109,8 @@ SIZE(disttask_ext_validate, 16);
 AT(disttask_ext_validate, validate, 8);
 SIZE(disttask_ext_revert, 16);
 AT(disttask_ext_revert, revert, 8);
+SIZE(disttask_ext_cleanup, 16);
+AT(disttask_ext_cleanup, cleanup, 8);
 SIZE(disttask_ext_connection, 32);
 AT(disttask_ext_connection, get, 8);
 AT(disttask_ext_connection, acquire, 16);

@@ -59,7 +59,14 @@ class CountType final : public sdk::TaskType {
     reverted.push_back(std::string(task.key));
   }
 
+  void cleanUp(const sdk::Host& host, const sdk::Task& task, bool succeeded) override {
+    host.throwIfCancelled();
+    if (task.meta == "stuck") throw sdk::RetryLater("the lake is frozen");
+    cleaned.push_back(std::string(task.key) + (succeeded ? " succeeded" : " was reverted"));
+  }
+
   static inline std::vector<std::string> reverted;
+  static inline std::vector<std::string> cleaned;
 
  private:
   static sdk::Cursor planResults(sdk::Planning& planning, std::string_view cursor) {
@@ -73,6 +80,25 @@ class CountType final : public sdk::TaskType {
     });
     return {std::to_string(last), complete};
   }
+};
+
+/// The same without a hook of its own to clean up, and one that nobody else can name.
+class PlainType : public sdk::TaskType {
+ public:
+  std::string name() const override { return "plain"; }
+  std::string version() const override { return "1"; }
+  sdk::Cursor plan(sdk::Planning&, const sdk::Task&, std::int32_t, std::string_view) override { return {"", true}; }
+  std::unique_ptr<sdk::Step> createStep(const sdk::Host&, const sdk::Task&, std::int32_t, const sdk::Resource&)
+      override {
+    return nullptr;
+  }
+};
+class SecretType final : public PlainType {
+ public:
+  std::string name() const override { return "secret"; }
+
+ private:
+  void cleanUp(const sdk::Host&, const sdk::Task&, bool) override { throw sdk::Failure("it was called"); }
 };
 
 std::shared_ptr<plugin::TaskType> makeType(LoaderBench& bench) {
@@ -213,6 +239,34 @@ TEST_CASE("AbiTaskType answers validate, revert and the predicates", "[plugin][p
   CHECK_FALSE(type->isIdempotent(makeSubtask(1, "once only")));
   CHECK(type->isRetryableError(Error(ErrorCode::kPluginFailed, "a timeout of the lake")));
   CHECK_FALSE(type->isRetryableError(Error(ErrorCode::kPluginFailed, "no such lake")));
+}
+
+TEST_CASE(
+    "AbiTaskType cleans up after a task in the way that it ended, and only where its type does", "[plugin][planning]"
+) {
+  LoaderBench bench;
+  const auto type = makeType(bench);
+  CHECK(type->hasCleanUp());
+  auto task = makeTask("count", "4");
+  CountType::cleaned.clear();
+  task.state = proto::TaskState::kSucceed;
+  type->cleanUp({}, task);
+  task.state = proto::TaskState::kReverted;
+  type->cleanUp({}, task);
+  CHECK(CountType::cleaned == std::vector<std::string>{"a-key succeeded", "a-key was reverted"});
+  CHECK(errorOf([&] { type->cleanUp({}, makeTask("count", "stuck")); }).reaction() == Reaction::kRetry);
+
+  LoaderBench others;
+  const auto plain = others.adopt(sdk::detail::descriptor<PlainType, SecretType>("others", "1"), "plain");
+  CHECK_FALSE(plain->hasCleanUp());
+  plain->cleanUp({}, task);
+}
+
+TEST_CASE("A clean-up hook that is private to its type is called all the same", "[plugin][planning]") {
+  LoaderBench bench;
+  const auto type = bench.adopt(sdk::detail::descriptor<SecretType>("secrets", "1"), "secret");
+  CHECK(type->hasCleanUp());
+  CHECK(errorOf([&] { type->cleanUp({}, makeTask("secret", "4")); }).message() == "it was called");
 }
 
 }  // namespace disttask::test

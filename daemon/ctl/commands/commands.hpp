@@ -16,12 +16,15 @@ int execute(Context& context, const TaskCancel& options);
 int execute(Context& context, const TaskPause& options);
 int execute(Context& context, const TaskResume& options);
 int execute(Context& context, const TaskModify& options);
+int execute(Context& context, const TaskResolve& options);
+int execute(Context& context, const TaskEvents& options);
 int execute(Context& context, const TaskSubtasks& options);
 int execute(Context& context, const NodeLs& options);
 int execute(Context& context, const NodeCordon& options);
 int execute(Context& context, const NodeUncordon& options);
 int execute(Context& context, const NodeDrain& options);
 int execute(Context& context, const NodeForget& options);
+int execute(Context& context, const NodeEvents& options);
 int execute(Context& context, const PluginLs& options);
 int execute(Context& context, const PluginCheck& options);
 

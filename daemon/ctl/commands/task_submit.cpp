@@ -42,6 +42,7 @@ int execute(Context& context, const TaskSubmit& options) {
   request.max_nodes = options.max_nodes;
   request.target_scope = options.scope;
   request.extra.parallel_subtasks = options.parallel;
+  request.extra.manual_recovery = options.manual_recovery;
 
   const auto result = context.store().clientTable().submitTask(context.call(), request);
   const auto id = result.id.value();

@@ -5,6 +5,7 @@
 #include "disttask/observability/log.hpp"
 #include "disttask/planning/spread.hpp"
 #include "disttask/proto/eligibility.hpp"
+#include "disttask/proto/task_event.hpp"
 
 #include <algorithm>
 
@@ -53,6 +54,19 @@ class Context final : public plugin::PlanContext {
   const runtime::CancelToken token_;
   const std::int32_t num_nodes_;
 };
+
+/// True if a plan of this kind may be worked on while its task is in this state.
+bool mayGoOn(storage::PlanKind kind, TaskState state) {
+  switch (kind) {
+    case storage::PlanKind::kStep:
+      return isAllowed(state, proto::TaskEvent::kEnterStep);
+    case storage::PlanKind::kRevert:
+      return state == TaskState::kReverting;
+    case storage::PlanKind::kCleanUp:
+      return isDone(state);
+  }
+  return false;
+}
 
 /// An error of the type's own, told from the store's by where it was caught.
 struct TypeFailed {
@@ -105,9 +119,7 @@ bool PlanJob::run() {
 bool PlanJob::runOrThrow() {
   const auto base = parts_.tasks.getTaskBaseById(call(), plan_.task_id);
   const bool steps = plan_.kind == storage::PlanKind::kStep;
-  const bool may_go_on = base && (steps ? base->state == TaskState::kPending || base->state == TaskState::kRunning
-                                        : base->state == TaskState::kReverting);
-  if (!may_go_on) return noteFenced();
+  if (!base || !mayGoOn(plan_.kind, base->state)) return noteFenced();
   const auto task = parts_.tasks.getTaskById(call(), plan_.task_id);
   if (!task) return noteFenced();
   type_ = parts_.types.find(task->type);
@@ -120,17 +132,22 @@ bool PlanJob::runOrThrow() {
     ));
   }
   try {
-    return steps ? planStep(*type_, *task) : runRevert(*type_, *task);
+    return steps ? planStep(*type_, *task) : runHook(*type_, *task);
   } catch (const plugin::HandBack& e) {
     return token_.cancelled() || handOn(*task, e.error().message());
   }
 }
 
-bool PlanJob::runRevert(plugin::TaskType& type, const proto::Task& task) {
-  callType([&] { type.revert(token_, task); });
+bool PlanJob::runHook(plugin::TaskType& type, const proto::Task& task) {
+  const bool reverts = plan_.kind == storage::PlanKind::kRevert;
+  callType([&] { reverts ? type.revert(token_, task) : type.cleanUp(token_, task); });
   token_.throwIfCancelled();
   if (parts_.plans.complete(call(), plan_) == PlanWrite::kFenced) return noteFenced();
-  observability::log(Level::kInfo, "task reverted by its type", {{"task_id", task.id}, {"type", task.type}});
+  observability::log(
+      Level::kInfo,
+      reverts ? "task reverted by its type" : "task cleaned up by its type",
+      {{"task_id", task.id}, {"type", task.type}}
+  );
   if (parts_.on_progress) parts_.on_progress();
   return true;
 }
@@ -141,6 +158,7 @@ bool PlanJob::planStep(plugin::TaskType& type, const proto::Task& task) {
     if (plan_.after_step == proto::kStepInit) callType([&] { type.validate(task.meta); });
     const auto step = callType([&] { return type.nextStep(token_, task, plan_.after_step); });
     token_.throwIfCancelled();
+    plan_.cleans_up = type.hasCleanUp();
     if (parts_.plans.setStep(call(), plan_, step) == PlanWrite::kFenced) return noteFenced();
     plan_.step = step;
     observability::log(
@@ -221,7 +239,7 @@ void PlanJob::checkSizes(const plugin::PlannedBatch& planned) const {
 }
 
 bool PlanJob::handOn(const proto::Task& task, const std::string& message) {
-  auto candidates = plannerNodes(parts_.nodes.getAllNodes(call()), task, plan_.kind == storage::PlanKind::kRevert);
+  auto candidates = plannerNodes(parts_.nodes.getAllNodes(call()), task, plan_.kind != storage::PlanKind::kStep);
   const auto& others = plan_.handed_back;
   std::erase_if(candidates, [&](const auto& exec_id) {
     return exec_id == settings_.exec_id || std::find(others.begin(), others.end(), exec_id) != others.end();

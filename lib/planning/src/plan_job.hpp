@@ -15,7 +15,8 @@ class PlanJob {
  private:
   [[nodiscard]] bool runOrThrow();
   [[nodiscard]] bool planStep(plugin::TaskType& type, const proto::Task& task);
-  [[nodiscard]] bool runRevert(plugin::TaskType& type, const proto::Task& task);
+  /// The revert or the clean-up hook.
+  [[nodiscard]] bool runHook(plugin::TaskType& type, const proto::Task& task);
   [[nodiscard]] storage::PlanBatch nextBatch(plugin::TaskType& type, const proto::Task& task);
   void checkSizes(const plugin::PlannedBatch& planned) const;
   /// This node cannot plan it: gives the plan to one that has not said so yet; without one, fails it.

@@ -4,6 +4,7 @@
 #include "disttask/proto/row_error.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
+#include "disttask/proto/task_event.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -60,6 +61,12 @@ std::string encodeRowError(std::string_view message, int code) {
     (text.size() <= kMaxErrorBytes ? fits : too_long) = middle;
   }
   return encodeWholeError(toValidUtf8(valid, fits), code);
+}
+
+std::string encodeSkipNote(std::string_view message) {
+  auto note = encodeWholeError(toValidUtf8(message, kMaxSkipNoteBytes), 0);
+  note.insert(note.rfind('}'), kSkipMark);
+  return note;
 }
 
 std::string decodeRowError(std::string_view column) {
@@ -123,7 +130,7 @@ std::optional<ModifyParams> parseModifyParams(std::string_view text, std::string
   const auto* state = json.find("prev_state");
   if (state == nullptr || !state->isString()) return std::nullopt;
   const auto prev_state = parseTaskState(state->asString());
-  if (!prev_state || !canBeModified(*prev_state)) return std::nullopt;
+  if (!prev_state || !isAllowed(*prev_state, TaskEvent::kModify)) return std::nullopt;
   ModifyParams params;
   params.prev_state = *prev_state;
   const auto* list = json.find("modifications");

@@ -1,16 +1,15 @@
 #include "disttask/proto/node.hpp"
+#include "disttask/proto/task_event.hpp"
 #include "disttask/proto/task_state.hpp"
 #include "disttask/proto/transition.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
 namespace disttask::proto {
 
 namespace {
-
-using T = TaskState;
-using S = SubtaskState;
 
 constexpr std::array<std::string_view, kNumTaskStates> kTaskStateTexts = {
     "pending",
@@ -35,67 +34,33 @@ constexpr std::array<std::string_view, kNumSubtaskStates> kSubtaskStateTexts = {
     "paused",
 };
 
-template <typename State>
-struct Edge {
-  State from;
-  State to;
+constexpr std::array<std::string_view, kNumTaskEvents> kTaskEventTexts = {
+    "enter-step",
+    "begin",
+    "succeed",
+    "revert",
+    "reverted",
+    "await-resolution",
+    "paused",
+    "resumed",
+    "modified",
+    "refuse",
+    "cancel",
+    "pause",
+    "resume",
+    "modify",
+    "resolve-retry",
+    "resolve-skip",
+    "resolve-fail",
 };
 
-// Contract 3.5. Beyond its drawing: planning that fails reverts a task that is still pending (contract 5.2), a resolved
-// task runs again, and cancelling works from every unfinished state (design rule 20).
-constexpr std::array kTaskEdges = {
-    Edge<T>{T::kPending, T::kRunning},
-    Edge<T>{T::kPending, T::kFailed},
-    Edge<T>{T::kPending, T::kReverting},
-    Edge<T>{T::kPending, T::kCancelling},
-    Edge<T>{T::kPending, T::kPausing},
-    Edge<T>{T::kPending, T::kModifying},
-    Edge<T>{T::kRunning, T::kSucceed},
-    Edge<T>{T::kRunning, T::kReverting},
-    Edge<T>{T::kRunning, T::kAwaitingResolution},
-    Edge<T>{T::kRunning, T::kCancelling},
-    Edge<T>{T::kRunning, T::kPausing},
-    Edge<T>{T::kRunning, T::kModifying},
-    Edge<T>{T::kReverting, T::kReverted},
-    Edge<T>{T::kAwaitingResolution, T::kRunning},
-    Edge<T>{T::kAwaitingResolution, T::kReverting},
-    Edge<T>{T::kAwaitingResolution, T::kCancelling},
-    Edge<T>{T::kCancelling, T::kReverting},
-    Edge<T>{T::kPausing, T::kPaused},
-    Edge<T>{T::kPausing, T::kCancelling},
-    Edge<T>{T::kPaused, T::kResuming},
-    Edge<T>{T::kPaused, T::kModifying},
-    Edge<T>{T::kPaused, T::kCancelling},
-    Edge<T>{T::kResuming, T::kRunning},
-    Edge<T>{T::kResuming, T::kCancelling},
-    Edge<T>{T::kModifying, T::kPending},
-    Edge<T>{T::kModifying, T::kRunning},
-    Edge<T>{T::kModifying, T::kPaused},
-    Edge<T>{T::kModifying, T::kCancelling},
-};
-
-// Contract 3.6.
-constexpr std::array kSubtaskEdges = {
-    Edge<S>{S::kPending, S::kRunning},
-    Edge<S>{S::kPending, S::kFailed},
-    Edge<S>{S::kPending, S::kCanceled},
-    Edge<S>{S::kPending, S::kPaused},
-    Edge<S>{S::kRunning, S::kSucceed},
-    Edge<S>{S::kRunning, S::kFailed},
-    Edge<S>{S::kRunning, S::kCanceled},
-    Edge<S>{S::kRunning, S::kPaused},
-    Edge<S>{S::kRunning, S::kPending},
-    Edge<S>{S::kPaused, S::kPending},
-    Edge<S>{S::kPaused, S::kCanceled},  // a revert takes paused rows along (design rule 11)
-};
-
-template <typename State>
-bool hasEdge(const auto& edges, State from, State to) noexcept {
-  for (const auto& edge : edges) {
-    if (edge.from == from && edge.to == to) return true;
+// The table is looked up by the number of the event.
+static_assert([] {
+  for (std::size_t i = 0; i < kTaskTransitions.size(); ++i) {
+    if (static_cast<std::size_t>(kTaskTransitions[i].event) != i) return false;
   }
-  return false;
-}
+  return true;
+}());
 
 template <typename State>
 std::string_view textOf(const auto& texts, State state) noexcept {
@@ -120,7 +85,25 @@ std::optional<TaskState> parseTaskState(std::string_view text) noexcept {
   return parseState<TaskState>(kTaskStateTexts, text);
 }
 bool isAllowed(TaskState from, TaskState to) noexcept {
-  return hasEdge(kTaskEdges, from, to);
+  return std::any_of(kTaskTransitions.begin(), kTaskTransitions.end(), [&](const auto& each) {
+    return isAllowed(from, each.event, to);
+  });
+}
+std::string_view toString(TaskEvent event) noexcept {
+  return textOf(kTaskEventTexts, event);
+}
+std::string_view toString(TaskActor actor) noexcept {
+  switch (actor) {
+    case TaskActor::kSubmitter:
+      return "submitter";
+    case TaskActor::kOwner:
+      return "owner";
+    case TaskActor::kPlanner:
+      return "planner";
+    case TaskActor::kDxf:
+      return "dxf";
+  }
+  return "unknown";
 }
 
 std::string_view toString(SubtaskState state) noexcept {
@@ -130,7 +113,9 @@ std::optional<SubtaskState> parseSubtaskState(std::string_view text) noexcept {
   return parseState<SubtaskState>(kSubtaskStateTexts, text);
 }
 bool isAllowed(SubtaskState from, SubtaskState to) noexcept {
-  return hasEdge(kSubtaskEdges, from, to);
+  return std::any_of(kSubtaskTransitions.begin(), kSubtaskTransitions.end(), [&](const auto& each) {
+    return each.from == from && each.to == to;
+  });
 }
 
 std::string_view toString(WantedState state) noexcept {

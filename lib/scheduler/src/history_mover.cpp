@@ -6,6 +6,7 @@
 #include <atomic>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace disttask::scheduler {
 
@@ -28,6 +29,7 @@ class HistoryMover::Impl {
 
  private:
   void moveTasks(proto::Life owner);
+  void moveEach(proto::Life owner, const std::vector<proto::TaskId>& ids);
   void moveTask(proto::Life owner, proto::TaskId id);
   void forgetOld(proto::Life owner);
   /// Pauses for as long as the work since `began` took; throws when the mover stops or the role is gone.
@@ -67,8 +69,18 @@ runtime::Duration HistoryMover::Impl::runRound() {
 }
 
 void HistoryMover::Impl::moveTasks(proto::Life owner) {
-  const auto ids = deps_.history.findEndedTasks(call(), settings_.after, proto::TaskId(), settings_.round_tasks);
   const auto before = num_moved_.load();
+  std::vector<proto::TaskId> ids;
+  do {
+    // Tasks that cannot be moved, however many, do not hide those behind them.
+    const auto after = ids.empty() ? proto::TaskId() : ids.back();
+    ids = deps_.history.findEndedTasks(call(), settings_.after, after, settings_.round_tasks);
+    moveEach(owner, ids);
+  } while (static_cast<std::int32_t>(ids.size()) == settings_.round_tasks && num_moved_ == before);
+  more_ = static_cast<std::int32_t>(ids.size()) == settings_.round_tasks;
+}
+
+void HistoryMover::Impl::moveEach(proto::Life owner, const std::vector<proto::TaskId>& ids) {
   for (const auto id : ids) {
     try {
       moveTask(owner, id);
@@ -84,13 +96,13 @@ void HistoryMover::Impl::moveTasks(proto::Life owner) {
       );
     }
   }
-  // Tasks that stay in the way are looked at again at leisure.
-  more_ = static_cast<std::int32_t>(ids.size()) == settings_.round_tasks && num_moved_ > before;
 }
 
 void HistoryMover::Impl::moveTask(proto::Life owner, proto::TaskId id) {
   if (!deps_.history.isAtRest(call(), id)) {
-    throw Exception(ErrorCode::kPrecondition, "subtasks of the ended task are pending or running");
+    throw Exception(
+        ErrorCode::kPrecondition, "subtasks of the ended task are pending or running, or its clean-up hook has not run"
+    );
   }
   for (;;) {
     const auto began = deps_.clock.now();
@@ -106,12 +118,15 @@ void HistoryMover::Impl::moveTask(proto::Life owner, proto::TaskId id) {
 }
 
 void HistoryMover::Impl::forgetOld(proto::Life owner) {
-  for (;;) {
-    const auto began = deps_.clock.now();
-    const auto forgotten = deps_.history.forgetSubtasks(call(), owner, settings_.keep, settings_.batch_rows);
-    if (forgotten < settings_.batch_rows) return;
-    rest(began, owner);
-  }
+  const auto repeat = [&](auto forget) {
+    for (;;) {
+      const auto began = deps_.clock.now();
+      if (forget() < settings_.batch_rows) return;
+      rest(began, owner);
+    }
+  };
+  repeat([&] { return deps_.history.forgetSubtasks(call(), owner, settings_.keep, settings_.batch_rows); });
+  repeat([&] { return deps_.history.forgetEvents(call(), owner, settings_.keep, settings_.batch_rows); });
 }
 
 void HistoryMover::Impl::rest(runtime::TimePoint began, proto::Life owner) {

@@ -1,5 +1,6 @@
 #include "disttask/scheduler/scheduler_service.hpp"
 
+#include "clean_ups.hpp"
 #include "disttask/base/failpoint.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/periodic.hpp"
@@ -59,6 +60,7 @@ class SchedulerService::Impl {
         liveness_(deps_.nodes, deps_.scheduler, deps_.clock, settings_.lease),
         tasks_(deps_.scheduler),
         mover_(deps_.scheduler),
+        clean_ups_(deps_.scheduler),
         periodic_("scheduler", deps_.timers, deps_.pool, [this] { return runRound(); }) {}
 
   void start() {
@@ -137,6 +139,7 @@ class SchedulerService::Impl {
     bool changed = liveness_.releaseRows(round) > 0;
     bool is_at_work = false;
     lead(round, changed, is_at_work);
+    clean_ups_.run(round);
     return pause(changed, is_at_work);
   }
 
@@ -253,6 +256,7 @@ class SchedulerService::Impl {
   Liveness liveness_;
   TaskScheduler tasks_;
   SubtaskMover mover_;
+  CleanUps clean_ups_;
   runtime::TimePoint last_change_{};
   runtime::TimePoint last_look_{};     ///< at all nodes, as a follower
   std::vector<proto::ExecId> others_;  ///< other live nodes, as of the last round as owner

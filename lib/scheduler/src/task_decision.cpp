@@ -97,8 +97,8 @@ TaskDecision decideReverting(const TaskView& view) {
     if (!view.has_reverter) return wait(view);
     return {TaskAction::kCreateRevertPlan};
   }
-  // A hook that failed for good leaves the task reverted as far as it could be; its error stays in the plan.
-  if (!isOpen(*plan)) return {TaskAction::kReverted};
+  // A hook that failed for good leaves the task reverted as far as it could be.
+  if (!isOpen(*plan)) return {TaskAction::kReverted, plan->failed ? "the revert hook failed: " + plan->error : ""};
   return keepGoing(view, *plan, view.has_reverter);
 }
 
@@ -140,6 +140,37 @@ std::string_view toString(TaskAction action) noexcept {
       return "reverted";
   }
   return "unknown";
+}
+
+std::optional<proto::TaskEvent> eventOf(TaskAction action) noexcept {
+  switch (action) {
+    case TaskAction::kBegin:
+      return proto::TaskEvent::kBegin;
+    case TaskAction::kSucceed:
+      return proto::TaskEvent::kSucceed;
+    case TaskAction::kRevert:
+      return proto::TaskEvent::kRevert;
+    case TaskAction::kAwaitResolution:
+      return proto::TaskEvent::kAwaitResolution;
+    case TaskAction::kPaused:
+      return proto::TaskEvent::kPaused;
+    case TaskAction::kResumed:
+      return proto::TaskEvent::kResumed;
+    case TaskAction::kModify:
+      return proto::TaskEvent::kModified;
+    case TaskAction::kReverted:
+      return proto::TaskEvent::kReverted;
+    case TaskAction::kNone:
+    case TaskAction::kWait:
+    case TaskAction::kCreatePlan:
+    case TaskAction::kCreateRevertPlan:
+    case TaskAction::kAssignPlan:
+    case TaskAction::kPauseSubtasks:
+    case TaskAction::kResumeSubtasks:
+    case TaskAction::kCancelSubtasks:
+      return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 std::optional<Plan> findOpenPlan(const TaskView& view) {

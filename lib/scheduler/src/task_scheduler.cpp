@@ -2,6 +2,7 @@
 
 #include "disttask/observability/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace disttask::scheduler {
@@ -16,12 +17,6 @@ using storage::PlanKind;
 /// Turns that one task gets in a round: more only for the many writes of a large cancellation.
 constexpr int kMaxTurns = 20;
 constexpr std::int32_t kRowsPerWrite = 1000;
-
-/// States in which the next thing is the scheduler's.
-bool isInTransition(TaskState state) {
-  return state == TaskState::kCancelling || state == TaskState::kPausing || state == TaskState::kResuming ||
-         state == TaskState::kModifying;
-}
 
 bool needsPlans(TaskState state) {
   return state == TaskState::kPending || state == TaskState::kRunning || state == TaskState::kReverting;
@@ -56,9 +51,9 @@ TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, Admission admis
     const bool waits = decision.action == TaskAction::kWait;
     const bool counts = task.state == TaskState::kPending || task.state == TaskState::kRunning;
     result.takes_place = counts && !waits && view.has_planner;
-    result.is_at_work = !waits && (needsPlans(task.state) || isInTransition(task.state));
+    result.is_at_work = !waits && statesOf(proto::TaskActor::kOwner).contains(task.state);
     if (decision.action != TaskAction::kNone && !waits) result.changed = true;
-    if (!perform(round, task, decision)) break;
+    if (!perform(round, task, view, decision)) break;
   }
   result.state = task.state;
   return result;
@@ -88,6 +83,7 @@ TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, Admissio
   view.has_reverter = round.placement.choosePlanner(task, round.open_plans, true).has_value();
   view.why_no_planner =
       view.has_planner ? "no live node offers type '" + task.type + "'" : round.placement.whyNone(task);
+  view.cleans_up = std::any_of(view.plans.begin(), view.plans.end(), [](const auto& plan) { return plan.cleans_up; });
   if (const auto open = findOpenPlan(view)) {
     // A plan leaves a draining node for another that fits; where there is none it stays.
     const bool leaves = round.placement.isDraining(open->planner) && view.has_planner;
@@ -97,7 +93,7 @@ TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, Admissio
   return view;
 }
 
-bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskDecision& decision) {
+bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskView& view, const TaskDecision& decision) {
   switch (decision.action) {
     case TaskAction::kNone:
     case TaskAction::kWait:
@@ -122,34 +118,31 @@ bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskDecis
       return false;
     }
     case TaskAction::kBegin:
-      return changeState(round, task, TaskState::kRunning, std::nullopt);
+      return change(round, task, decision);
     case TaskAction::kSucceed:
-      if (table_.succeedTask(round.call(), round.owner, task.id)) {
-        task.state = TaskState::kSucceed;
-        log(Level::kInfo, "task succeeded", {{"task_id", task.id}, {"task_key", task.key}});
-      }
+      end(round, task, decision, view.cleans_up);
       return false;
     case TaskAction::kRevert:
-      if (changeState(round, task, TaskState::kReverting, decision.error)) {
+      if (change(round, task, decision)) {
         round.nudge(concerned(round, task));  // they cancel what they run
       }
       // The planner may have entered a step since the task was read; no more can come now, and the next round reads the
       // row again.
       return false;
     case TaskAction::kAwaitResolution:
-      changeState(round, task, TaskState::kAwaitingResolution, decision.error);
+      change(round, task, decision);
       return false;
     case TaskAction::kPauseSubtasks:
       return table_.pausePendingSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) > 0;
     case TaskAction::kPaused:
-      changeState(round, task, TaskState::kPaused, std::nullopt);
+      change(round, task, decision);
       return false;
     case TaskAction::kResumeSubtasks:
       if (table_.resumePausedSubtasks(round.call(), round.owner, task.id, task.state, kRowsPerWrite) == 0) return false;
       round.nudge(concerned(round, task));
       return true;
     case TaskAction::kResumed:
-      if (!changeState(round, task, TaskState::kRunning, std::nullopt)) return false;
+      if (!change(round, task, decision)) return false;
       round.nudge(concerned(round, task));
       return true;
     case TaskAction::kModify:
@@ -157,7 +150,7 @@ bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskDecis
     case TaskAction::kCancelSubtasks:
       return table_.cancelPendingSubtasks(round.call(), round.owner, task.id, kRowsPerWrite) > 0;
     case TaskAction::kReverted:
-      if (!cancelStrays(round, task)) changeState(round, task, TaskState::kReverted, std::nullopt);
+      if (!cancelStrays(round, task)) end(round, task, decision, view.cleans_up);
       return false;
   }
   return false;
@@ -176,8 +169,12 @@ bool TaskScheduler::modify(Round& round, proto::TaskBase& task) {
   }
   if (!table_.finishModification(round.call(), round.owner, task.id, *params)) return false;
   log(Level::kInfo,
-      "task modified",
-      {{"task_id", task.id}, {"task_key", task.key}, {"state", toString(params->prev_state)}});
+      "task changed its state",
+      {{"task_id", task.id},
+       {"task_key", task.key},
+       {"event", toString(proto::TaskEvent::kModified)},
+       {"from", toString(task.state)},
+       {"to", toString(params->prev_state)}});
   round.nudge(live(round));  // each says when it has it
   return false;              // its columns are others now: the next round reads them
 }
@@ -202,19 +199,39 @@ bool TaskScheduler::createPlan(Round& round, const proto::TaskBase& task, PlanKi
   return false;
 }
 
-bool TaskScheduler::changeState(
-    Round& round, proto::TaskBase& task, TaskState to, const std::optional<std::string>& error
+bool TaskScheduler::change(
+    Round& round, proto::TaskBase& task, const TaskDecision& decision, const std::optional<proto::ExecId>& clean_up_by
 ) {
-  if (!table_.changeTaskState(round.call(), round.owner, task.id, task.state, to, error)) return false;
+  const auto event = eventOf(decision.action).value();
+  storage::TaskChange change{task.state, event, std::nullopt, {}, clean_up_by};
+  // An end keeps the error that the task has; what its hook met is for the event alone.
+  if (event == proto::TaskEvent::kReverted) {
+    change.note = decision.error;
+  } else if (!decision.error.empty()) {
+    change.error = decision.error;
+  }
+  if (!table_.changeTask(round.call(), round.owner, task.id, change)) return false;
+  const auto to = targetOf(event);
   log(Level::kInfo,
       "task changed its state",
       {{"task_id", task.id},
        {"task_key", task.key},
+       {"event", toString(event)},
        {"from", toString(task.state)},
        {"to", toString(to)},
-       {"error", error.value_or("")}});
+       {"error", decision.error}});
   task.state = to;
   return true;
+}
+
+void TaskScheduler::end(Round& round, proto::TaskBase& task, const TaskDecision& decision, bool cleans_up) {
+  if (!cleans_up) {
+    change(round, task, decision);
+    return;
+  }
+  // Without a node for it now the plan is nobody's, and CleanUps gives it away.
+  const auto by = round.placement.choosePlanner(task, round.open_plans, true).value_or("");
+  if (change(round, task, decision, by) && !by.empty()) round.nudge({by});
 }
 
 void TaskScheduler::noteWaiting(const proto::TaskBase& task, const TaskDecision& decision) {

@@ -38,13 +38,21 @@ class TaskScheduler {
  private:
   TaskView look(Round& round, const proto::TaskBase& task, Admission admission);
   /// Does it; true if the task should be looked at once more in this round.
-  bool perform(Round& round, proto::TaskBase& task, const TaskDecision& decision);
+  bool perform(Round& round, proto::TaskBase& task, const TaskView& view, const TaskDecision& decision);
   /// Rows of other steps than the task's can not be active; one that is all the same keeps the task from its end
   /// (design rule 11).
   bool modify(Round& round, proto::TaskBase& task);
   bool cancelStrays(Round& round, const proto::TaskBase& task);
   bool createPlan(Round& round, const proto::TaskBase& task, storage::PlanKind kind);
-  bool changeState(Round& round, proto::TaskBase& task, proto::TaskState to, const std::optional<std::string>& error);
+  /// Brings the event of the decision's action about; with `clean_up_by` the task's clean-up begins with it.
+  bool change(
+      Round& round,
+      proto::TaskBase& task,
+      const TaskDecision& decision,
+      const std::optional<proto::ExecId>& clean_up_by = std::nullopt
+  );
+  /// Ends the task, and wakes who cleans up after it, if its type wants that.
+  void end(Round& round, proto::TaskBase& task, const TaskDecision& decision, bool cleans_up);
   void noteWaiting(const proto::TaskBase& task, const TaskDecision& decision);
   bool noteLooks(const proto::TaskBase& task, const TaskView& view);
 

@@ -52,6 +52,11 @@ class Cluster : public SchedulerFixture {
   void planOn(const std::string& name) {
     for (auto plan : plans().getPlansOf(call(), name)) {
       planners.insert(name);
+      if (plan.kind == PlanKind::kCleanUp && !clean_ups_go_on) continue;
+      if (plan.kind == PlanKind::kCleanUp) {
+        REQUIRE(plans().complete(call(), plan) == storage::PlanWrite::kApplied);
+        continue;
+      }
       if (plan.kind == PlanKind::kRevert) {
         reverts.push_back(text("select count(*) from tidb_background_subtask where state in ('pending','running')"));
         REQUIRE(plans().complete(call(), plan) == storage::PlanWrite::kApplied);
@@ -115,6 +120,7 @@ class Cluster : public SchedulerFixture {
   std::vector<std::string> alive;
   LedScheduler owner;
   bool plans_go_on = true;
+  bool clean_ups_go_on = true;
   int rows_per_step = 8;
   std::vector<std::string> placed_on;  ///< where planners place rows; empty = on all
   std::set<std::string> planners;

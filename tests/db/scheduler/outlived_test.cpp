@@ -96,9 +96,7 @@ TEST_CASE(
   CHECK_FALSE(table.renewOwnership(call, former));
   CHECK_FALSE(table.releaseOwnership(call, former));
   CHECK(codeOf([&] {
-          table.changeTaskState(
-              call, former, task.id, proto::TaskState::kRunning, proto::TaskState::kReverting, std::nullopt
-          );
+          table.changeTask(call, former, task.id, {proto::TaskState::kRunning, proto::TaskEvent::kRevert});
         }) == ErrorCode::kLost);
   CHECK(fixture.task(task.id).state == proto::TaskState::kRunning);
   CHECK(table.getOwner(call).life == now);

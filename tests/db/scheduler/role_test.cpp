@@ -9,6 +9,7 @@
 using namespace disttask;
 using namespace disttask::test;
 using proto::Life;
+using proto::TaskEvent;
 using proto::TaskState;
 
 namespace {
@@ -113,7 +114,7 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
            " | " +
            fixture.text("select group_concat(concat_ws(',', task_id, kind, planner, token)) from disttask_plan") +
            " | " + fixture.text("select count(*) from disttask_attempt") + " | " +
-           fixture.text("select seq from disttask_owner");
+           fixture.text("select count(*) from disttask_event") + " | " + fixture.text("select seq from disttask_owner");
   };
   const auto before = everything();
   storage::Plan other;
@@ -123,8 +124,12 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
   const std::vector<std::function<void()>> writes{
       [&] { table.createPlan(call, old, other); },
       [&] { table.assignPlan(call, old, plan, "b"); },
-      [&] { table.changeTaskState(call, old, running.id, TaskState::kRunning, TaskState::kReverting, "text"); },
-      [&] { table.succeedTask(call, old, running.id); },
+      [&] {
+        table.changeTask(call, old, running.id, {TaskState::kRunning, TaskEvent::kRevert, "text"});
+      },
+      [&] {
+        table.changeTask(call, old, running.id, {TaskState::kRunning, TaskEvent::kSucceed});
+      },
       [&] { table.cancelPendingSubtasks(call, old, reverting.id, 100); },
       [&] { table.resumePausedSubtasks(call, old, running.id, TaskState::kRunning, 100); },
       [&] { table.releaseRowsOfDeadNode(call, old, "gone", 3, 100); },
@@ -144,16 +149,16 @@ TEST_CASE("Task states change by compare-and-set, and doing it twice is the same
   const auto life = fixture.takeRole();
   const auto id = fixture.addTask("t", "running", 1).id;
 
-  CHECK_FALSE(table.changeTaskState(call, life, id, TaskState::kCancelling, TaskState::kReverting, "no"));
-  CHECK(table.changeTaskState(call, life, id, TaskState::kRunning, TaskState::kReverting, "line 7 is bad"));
-  CHECK(table.changeTaskState(call, life, id, TaskState::kRunning, TaskState::kReverting, "line 7 is bad"));
+  CHECK_FALSE(table.changeTask(call, life, id, {TaskState::kCancelling, TaskEvent::kRevert, "no"}));
+  CHECK(table.changeTask(call, life, id, {TaskState::kRunning, TaskEvent::kRevert, "line 7 is bad"}));
+  CHECK(table.changeTask(call, life, id, {TaskState::kRunning, TaskEvent::kRevert, "line 7 is bad"}));
   auto task = fixture.task(id);
   CHECK(task.state == TaskState::kReverting);
   CHECK(task.error == "line 7 is bad");
   CHECK(task.end_time == 0);
-  CHECK_FALSE(table.succeedTask(call, life, id));
+  CHECK_FALSE(table.changeTask(call, life, id, {TaskState::kRunning, TaskEvent::kSucceed}));
 
-  CHECK(table.changeTaskState(call, life, id, TaskState::kReverting, TaskState::kReverted, std::nullopt));
+  CHECK(table.changeTask(call, life, id, {TaskState::kReverting, TaskEvent::kReverted}));
   task = fixture.task(id);
   CHECK(task.state == TaskState::kReverted);
   CHECK(task.error == "line 7 is bad");
@@ -161,8 +166,8 @@ TEST_CASE("Task states change by compare-and-set, and doing it twice is the same
   CHECK(task.end_time > 0);
 
   const auto good = fixture.addTask("good", "running", 1).id;
-  CHECK(table.succeedTask(call, life, good));
-  CHECK(table.succeedTask(call, life, good));
+  CHECK(table.changeTask(call, life, good, {TaskState::kRunning, TaskEvent::kSucceed}));
+  CHECK(table.changeTask(call, life, good, {TaskState::kRunning, TaskEvent::kSucceed}));
   CHECK(fixture.task(good).step == proto::kStepDone);
   CHECK(fixture.task(good).end_time > 0);
 }

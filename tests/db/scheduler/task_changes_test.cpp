@@ -142,13 +142,13 @@ TEST_CASE("Pause, resume and modify refuse other states, and say which it is", "
   const TaskModification slots{.slots = 2, .max_nodes = {}, .priority = {}, .meta = {}};
   CHECK(messageOf([&] {
           client.pauseTask(call, task.id);
-        }) == name + " is succeed; only a pending or running task can be paused");
+        }) == name + " is succeed; only a task that is pending or running can be paused");
   CHECK(messageOf([&] {
           client.resumeTask(call, task.id);
-        }) == name + " is succeed; only a paused task can be resumed");
+        }) == name + " is succeed; only a task that is paused can be resumed");
   CHECK(messageOf([&] {
           client.modifyTask(call, task.id, slots);
-        }) == name + " is succeed; only a pending, running or paused task can be modified");
+        }) == name + " is succeed; only a task that is pending, running or paused can be modified");
   CHECK(messageOf([&] { client.pauseTask(call, proto::TaskId(999)); }) == "task id:999 does not exist");
   CHECK(messageOf([&] { client.modifyTask(call, task.id, {}); }) == "nothing to change was named");
   CHECK(messageOf([&] {

@@ -195,7 +195,8 @@ TEST_CASE("Schema has the indexes that hot statements need") {
   );
   CHECK(
       indexesOf(store, "disttask_plan") ==
-      "ix_planner(planner,complete,failed) PRIMARY!(task_id,kind,after_step) uk_task_step!(task_id,step)"
+      "ix_kind(kind,complete,failed) ix_planner(planner,complete,failed) PRIMARY!(task_id,kind,after_step) "
+      "uk_task_step!(task_id,step)"
   );
 }
 

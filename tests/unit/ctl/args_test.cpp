@@ -43,6 +43,16 @@ TEST_CASE("task submit reads all of its options") {
   CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t"}).scope == "disttask");
 }
 
+TEST_CASE("task resolve takes exactly one decision") {
+  using disttask::storage::Resolution;
+  CHECK(parseAs<TaskResolve>({"task", "resolve", "k", "--retry"}).resolution == Resolution::kRetry);
+  CHECK(parseAs<TaskResolve>({"task", "resolve", "k", "--skip"}).resolution == Resolution::kSkip);
+  CHECK(parseAs<TaskResolve>({"task", "resolve", "--fail", "k"}).resolution == Resolution::kFail);
+  CHECK(parseAs<TaskResolve>({"task", "resolve", "k", "--fail"}).name == "k");
+  CHECK(endOf({"task", "resolve", "k"}).exit_code == 2);
+  CHECK(endOf({"task", "resolve", "k", "--retry", "--skip"}).exit_code == 2);
+}
+
 TEST_CASE("Common options are taken before and after the command") {
   for (const auto& words :
        {Words{"--store", "mysql://u@h/", "-o", "json", "node", "ls"},
@@ -58,6 +68,9 @@ TEST_CASE("Every command is reached by its noun and verb") {
   CHECK(parseAs<SchemaInstall>({"schema", "install", "--connection", "c"}).connection == "c");
   (void)parseAs<SchemaStatus>({"schema", "status"});
   (void)parseAs<SchemaDump>({"schema", "dump"});
+  CHECK(parseAs<NodeEvents>({"node", "events", "n"}).node == "n");
+  CHECK(parseAs<TaskEvents>({"task", "events", "k", "--limit", "7"}).limit == 7);
+  CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t", "--manual-recovery"}).manual_recovery);
   CHECK(parseAs<TaskLs>({"task", "ls", "--state", "running", "--state", "pending", "-a"}).states.size() == 2);
   CHECK(parseAs<TaskShow>({"task", "show", "id:42"}).name == "id:42");
   CHECK(parseAs<TaskWait>({"task", "wait", "k", "--timeout", "1m"}).wait.timeout == std::chrono::minutes(1));

@@ -37,6 +37,7 @@ class FakePlans final : public storage::PlanTable {
     auto* row = fenced(plan);
     if (row == nullptr) return PlanWrite::kFenced;
     row->step = step;
+    row->cleans_up = plan.cleans_up;
     row->complete = step == proto::kStepDone;
     return PlanWrite::kApplied;
   }
@@ -186,6 +187,12 @@ class PlannedType final : public plugin::TaskType {
     if (on_revert) on_revert();
     ++reverts;
   }
+  [[nodiscard]] bool hasCleanUp() const noexcept override { return has_clean_up; }
+  void cleanUp(const runtime::CancelToken&, const proto::Task& task) override {
+    CHECK(isDone(task.state));
+    ++clean_ups;
+    if (on_clean_up) on_clean_up();
+  }
   std::unique_ptr<plugin::StepExecutor> createStepExecutor(const proto::Task&) override { return nullptr; }
   [[nodiscard]] bool isIdempotent(const proto::Subtask&) override { return true; }
   [[nodiscard]] bool isRetryableError(const Error& error) override { return error.message() == "transient"; }
@@ -199,6 +206,9 @@ class PlannedType final : public plugin::TaskType {
   std::function<void()> on_revert;
   TestSignal<std::string> cursors;
   std::atomic<int> reverts{0};
+  std::atomic<int> clean_ups{0};
+  bool has_clean_up = false;
+  std::function<void()> on_clean_up;
 
  private:
   const std::string name_ = "t";
@@ -299,6 +309,39 @@ TEST_CASE("A revert plan runs the type's hook once and is complete", "[planning]
   const auto service = world.start();
   REQUIRE(world.runUntil([&] { return world.plans.get().complete; }));
   CHECK(world.type->reverts == 1);
+}
+
+TEST_CASE("A plan keeps whether its type cleans up", "[planning]") {
+  World world;
+  const bool has = GENERATE(true, false);
+  world.type->has_clean_up = has;
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.plans.get().complete; }));
+  CHECK(world.plans.get().cleans_up == has);
+}
+
+TEST_CASE("A clean-up plan of an ended task runs the type's hook, again after an error that may pass", "[planning]") {
+  World world;
+  world.plans.change([](Plan& plan) { plan.kind = PlanKind::kCleanUp; });
+  world.rows.change([](auto& data) { data.tasks.begin()->second.state = proto::TaskState::kSucceed; });
+  world.type->on_clean_up = [&] {
+    if (world.type->clean_ups == 1) throw Exception(Error(ErrorCode::kPluginFailed, Reaction::kRetry, "busy"));
+  };
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.plans.get().complete; }));
+  CHECK(world.type->clean_ups == 2);
+  CHECK(world.type->reverts == 0);
+  CHECK(world.plans.get().retries == 1);
+}
+
+TEST_CASE("A hook is not run while its task is in another state", "[planning]") {
+  World world;
+  const auto kind = GENERATE(PlanKind::kRevert, PlanKind::kCleanUp);
+  world.plans.change([&](Plan& plan) { plan.kind = kind; });  // the task is running
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.log.count("plan is not ours any more, or its task may not go on") == 1; }));
+  CHECK(world.type->clean_ups + world.type->reverts == 0);
+  CHECK_FALSE(world.plans.get().complete);
 }
 
 TEST_CASE("A fenced plan writes nothing more and leaves the plan alone", "[planning]") {

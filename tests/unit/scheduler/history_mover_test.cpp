@@ -23,6 +23,7 @@ class FakeHistory final : public storage::HistoryTable {
   std::set<std::int64_t> broken;               ///< whose move fails
   std::vector<std::int64_t> moved;
   std::int64_t old = 0;
+  std::int64_t old_events = 0;
   std::function<void()> on_batch;
   ErrorCode failure = ErrorCode::kInternal;
 
@@ -55,6 +56,11 @@ class FakeHistory final : public storage::HistoryTable {
     old -= count;
     return count;
   }
+  std::int64_t forgetEvents(const runtime::Call&, Life, runtime::Duration, std::int32_t limit) override {
+    const auto count = std::min<std::int64_t>(old_events, limit);
+    old_events -= count;
+    return count;
+  }
 };
 
 struct Scene {
@@ -80,10 +86,12 @@ TEST_CASE("The mover moves each ended task whole and forgets what is old") {
   Scene scene;
   scene.history.tasks = {{1, 600}, {2, 0}};
   scene.history.old = 900;
+  scene.history.old_events = 700;
   auto& mover = scene.make();
   CHECK(mover.runRoundForTest() == scene.settings.interval);
   CHECK(scene.history.moved == std::vector<std::int64_t>{1, 2});
   CHECK(scene.history.old == 0);
+  CHECK(scene.history.old_events == 0);
   CHECK(mover.numMoved() == 2);
 }
 
@@ -129,6 +137,16 @@ TEST_CASE("While many tasks wait the next round follows at once, unless they sta
   CHECK(mover.runRoundForTest() == runtime::Duration::zero());
   CHECK(mover.runRoundForTest() == scene.settings.interval);
   CHECK(scene.history.moved == std::vector<std::int64_t>{1, 2, 3});
+}
+
+TEST_CASE("Tasks that cannot be moved, however many, do not hide those behind them") {
+  Scene scene;
+  scene.settings.round_tasks = 2;
+  scene.history.tasks = {{1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}};
+  scene.history.busy = {1, 2, 3, 4};
+  auto& mover = scene.make();
+  CHECK(mover.runRoundForTest() == scene.settings.interval);
+  CHECK(scene.history.moved == std::vector<std::int64_t>{5});
 }
 
 TEST_CASE("Stopping ends a move between two batches") {

@@ -216,7 +216,8 @@ TEST_CASE("A task's next action follows from its state, its plans and its rows",
        TaskAction::kReverted},
       {"a hook that failed for good ends the task all the same",
        with(reverting(), [](auto& v) { v.plans.push_back(failed(revertPlan(false), "disk full")); }),
-       TaskAction::kReverted},
+       TaskAction::kReverted,
+       "the revert hook failed: disk full"},
       {"a task that never entered a step needs no hook",
        with(
            inState(TaskState::kReverting, kStepInit),
@@ -276,6 +277,45 @@ TEST_CASE("States that others lead, and ends, are left alone", "[scheduler][deci
       TaskState::kSucceed, TaskState::kFailed, TaskState::kReverted, TaskState::kAwaitingResolution, TaskState::kPaused
   );
   CHECK(decide(inState(state, kOne)).action == TaskAction::kNone);
+}
+
+TEST_CASE("Whatever the owner decides, the table of transitions allows it", "[scheduler][decision]") {
+  // Every state with every combination of plans, rows and flags.
+  const std::vector<std::vector<Plan>> plans{
+      {},
+      {stepPlan(kStepInit, kOne, true)},
+      {stepPlan(kStepInit, kOne, false)},
+      {stepPlan(kStepInit, kStepDone, true)},
+      {failed(stepPlan(kStepInit, kOne, false), "x")},
+      {stepPlan(kStepInit, kOne, true), stepPlan(kOne, kStepDone, true)},
+      {stepPlan(kStepInit, kOne, true), revertPlan(true)},
+      {stepPlan(kStepInit, kOne, true), failed(revertPlan(false), "x")}};
+  int changes = 0;
+  for (int s = 0; s < proto::kNumTaskStates; ++s) {
+    for (const auto step : {kStepInit, kOne}) {
+      for (const auto& some : plans) {
+        for (unsigned flags = 0; flags < 256; ++flags) {
+          auto view = inState(static_cast<TaskState>(s), step);
+          view.plans = some;
+          view.rows.pending = (flags & 1) != 0;
+          view.rows.running = (flags & 2) != 0;
+          view.rows.paused = (flags & 4) != 0;
+          view.rows.failed = (flags & 8) != 0;
+          view.manual_recovery = (flags & 16) != 0;
+          view.has_planner = (flags & 32) != 0;
+          view.has_reverter = (flags & 64) != 0;
+          view.is_planner_alive = (flags & 128) != 0;
+          const auto event = eventOf(decide(view).action);
+          if (!event) continue;
+          ++changes;
+          if (isAllowed(view.state, *event) && transitionOf(*event).actor == proto::TaskActor::kOwner) continue;
+          CAPTURE(toString(view.state), toString(*event), flags);
+          FAIL("the owner decided for what the table does not allow");
+        }
+      }
+    }
+  }
+  CHECK(changes > 1000);
 }
 
 TEST_CASE("The open plan of a running task is its step's before the one that follows", "[scheduler][decision]") {

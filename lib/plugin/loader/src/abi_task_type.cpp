@@ -115,6 +115,22 @@ void AbiTaskType::revert(const runtime::CancelToken& token, const proto::Task& t
   throwUnlessOk(extension->revert(type_, call.abi(), &abi_task, error.abi()), error, call, "revert", true);
 }
 
+bool AbiTaskType::hasCleanUp() const noexcept {
+  const auto* extension = findExtension<disttask_ext_cleanup>(DISTTASK_EXT_TYPE_CLEANUP);
+  return extension != nullptr && extension->cleanup != nullptr;
+}
+
+void AbiTaskType::cleanUp(const runtime::CancelToken& token, const proto::Task& task) {
+  if (!hasCleanUp()) return;
+  const auto* extension = findExtension<disttask_ext_cleanup>(DISTTASK_EXT_TYPE_CLEANUP);
+  HostCall call(*services_, namesOf(task.id), token);
+  const disttask_task abi_task = taskToAbi(task);
+  OutputSink error(kMaxErrorTextBytes);
+  const std::int32_t succeeded = task.state == proto::TaskState::kSucceed ? 1 : 0;
+  const auto status = extension->cleanup(type_, call.abi(), &abi_task, succeeded, error.abi());
+  throwUnlessOk(status, error, call, "cleanup", true);
+}
+
 std::unique_ptr<StepExecutor> AbiTaskType::createStepExecutor(const proto::Task& task) {
   return std::make_unique<AbiStepExecutor>(type_, task, parallelSubtasksOf(options_, task), services_);
 }

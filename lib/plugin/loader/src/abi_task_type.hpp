@@ -32,6 +32,8 @@ class AbiTaskType final : public TaskType {
       const PlanLimits& limits
   ) override;
   void revert(const runtime::CancelToken& token, const proto::Task& task) override;
+  [[nodiscard]] bool hasCleanUp() const noexcept override;
+  void cleanUp(const runtime::CancelToken& token, const proto::Task& task) override;
   std::unique_ptr<StepExecutor> createStepExecutor(const proto::Task& task) override;
   [[nodiscard]] bool isIdempotent(const proto::Subtask& subtask) override;
   [[nodiscard]] bool isRetryableError(const Error& error) override;

@@ -33,7 +33,7 @@ typedef int32_t disttask_status;
 #define DISTTASK_FAILED 1    /* permanent: the subtask, or the plan, fails with the text in the error sink */
 #define DISTTASK_RETRY 2     /* transient: again later, within the type's limits */
 #define DISTTASK_CANCELLED 3 /* ended because the host asked */
-#define DISTTASK_HAND_BACK 4 /* run_subtask, next_step, plan, revert: this node cannot, another may */
+#define DISTTASK_HAND_BACK 4 /* run_subtask, next_step, plan, revert, cleanup: this node cannot, another may */
 
 /* Why a run is cancelled (disttask_host.cancel_cause). */
 #define DISTTASK_CAUSE_NONE 0
@@ -253,7 +253,7 @@ typedef struct disttask_ext_validate {
 } disttask_ext_validate;
 
 /* Undoes what a failed or cancelled task did outside of its rows; called after all of them are at rest, perhaps more
- * than once. */
+ * than once, also while an earlier call goes on elsewhere: it must be idempotent. */
 #define DISTTASK_EXT_TYPE_REVERT "disttask.revert/1"
 typedef struct disttask_ext_revert {
   uint32_t struct_size;
@@ -261,6 +261,18 @@ typedef struct disttask_ext_revert {
   disttask_status (*revert)( /* [any] */
       const disttask_task_type* type, const disttask_host* host, const disttask_task* task, disttask_sink error);
 } disttask_ext_revert;
+
+/* Removes what an ended task left behind outside of its rows: called once it has succeeded (`succeeded` 1) or was
+ * reverted (0, after the revert hook), before it moves to history. Perhaps more than once, also while an earlier call
+ * goes on elsewhere. */
+#define DISTTASK_EXT_TYPE_CLEANUP "disttask.cleanup/1"
+typedef struct disttask_ext_cleanup {
+  uint32_t struct_size;
+  uint32_t reserved;
+  disttask_status (*cleanup)( /* [any] */
+      const disttask_task_type* type, const disttask_host* host, const disttask_task* task, int32_t succeeded,
+      disttask_sink error);
+} disttask_ext_cleanup;
 
 /* ---- extensions of the host ---- */
 

@@ -24,7 +24,7 @@ struct RetryLater : std::runtime_error {
 };  ///< transient: again later
 struct HandBack : std::runtime_error {
   using std::runtime_error::runtime_error;
-};  ///< runSubtask, nextStep, plan, revert: this node cannot, another may
+};  ///< runSubtask, nextStep, plan, revert, cleanUp: this node cannot, another may
 struct Cancelled : std::runtime_error {
   Cancelled() : std::runtime_error("cancelled") {}
 };
@@ -188,8 +188,12 @@ class TaskType {
   [[nodiscard]] virtual bool isIdempotent(const Subtask&) { return false; }
   /// True: an exception with this text is worth a retry (RetryLater always is).
   [[nodiscard]] virtual bool isRetryable(std::string_view /*error*/) { return false; }
-  /// Undoes outside effects of a failed or cancelled task; may be called again.
+  /// Undoes outside effects of a failed or cancelled task; may be called again, also while an earlier call goes on
+  /// elsewhere.
   virtual void revert(const Host&, const Task&) {}
+  /// Removes what an ended task left behind outside of its rows; called again as revert is. A type that does not
+  /// override it costs its tasks nothing.
+  virtual void cleanUp(const Host&, const Task&, bool /*succeeded*/) {}
 };
 
 }  // namespace disttask::sdk

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -126,8 +127,9 @@ struct StepShim {
 
 /// A TaskType behind its C struct; `abi.impl` points to this.
 struct TypeShim {
-  explicit TypeShim(std::unique_ptr<TaskType> the_type)
+  TypeShim(std::unique_ptr<TaskType> the_type, bool has_clean_up)
       : type(std::move(the_type)),
+        cleans_up(has_clean_up),
         name(type->name()),
         version(type->version()),
         abi{
@@ -152,6 +154,7 @@ struct TypeShim {
   TypeShim& operator=(const TypeShim&) = delete;
 
   std::unique_ptr<TaskType> type;
+  bool cleans_up;
   std::string name;
   std::string version;
   disttask_task_type abi;
@@ -229,13 +232,31 @@ struct TypeShim {
   ) noexcept {
     return guard(error, [&] { of(type).revert(Host(host), taskOf(*task)); });
   }
-  static const void* getExtension(const disttask_task_type*, disttask_str id) noexcept {
+  static disttask_status cleanUp(
+      const disttask_task_type* type,
+      const disttask_host* host,
+      const disttask_task* task,
+      std::int32_t succeeded,
+      disttask_sink error
+  ) noexcept {
+    return guard(error, [&] { of(type).cleanUp(Host(host), taskOf(*task), succeeded != 0); });
+  }
+  static const void* getExtension(const disttask_task_type* type, disttask_str id) noexcept {
     static constexpr disttask_ext_validate kValidate{sizeof(disttask_ext_validate), 0, &validate};
     static constexpr disttask_ext_revert kRevert{sizeof(disttask_ext_revert), 0, &revert};
     if (fromAbi(id) == DISTTASK_EXT_TYPE_VALIDATE) return &kValidate;
+    static constexpr disttask_ext_cleanup kCleanUp{sizeof(disttask_ext_cleanup), 0, &cleanUp};
     if (fromAbi(id) == DISTTASK_EXT_TYPE_REVERT) return &kRevert;
+    const bool cleans_up = static_cast<const TypeShim*>(type->impl)->cleans_up;
+    if (fromAbi(id) == DISTTASK_EXT_TYPE_CLEANUP && cleans_up) return &kCleanUp;
     return nullptr;
   }
+};
+
+/// True if a type has a cleanUp of its own; one that cannot be named from here, being private, is one.
+template <typename T>
+inline constexpr bool overridesCleanUp = !requires {
+  requires std::is_same_v<decltype(&T::cleanUp), decltype(&TaskType::cleanUp)>;
 };
 
 /// The types of one plugin; one set per list of types and binary.
@@ -247,7 +268,7 @@ struct Plugin {
     return guard(error, [] {
       if (!types.empty()) return;  // a second init keeps the objects that the host already knows
       std::vector<std::unique_ptr<TypeShim>> made;
-      (made.push_back(std::make_unique<TypeShim>(std::make_unique<Types>())), ...);
+      (made.push_back(std::make_unique<TypeShim>(std::make_unique<Types>(), overridesCleanUp<Types>)), ...);
       types = std::move(made);
     });
   }

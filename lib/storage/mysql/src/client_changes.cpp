@@ -1,11 +1,15 @@
 // What people ask of a task: cancel, pause, resume, modify. Each is one conditional UPDATE of its state.
 #include "client_table.hpp"
 #include "disttask/base/json.hpp"
+#include "disttask/observability/log.hpp"
+#include "events.hpp"
 #include "guarded_write.hpp"
 
 #include "statements/client.hpp"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 namespace disttask::storage::mysql {
 
@@ -15,15 +19,9 @@ using proto::TaskModification;
 
 constexpr std::chrono::milliseconds kLookEvery{100};
 
-std::string nameOf(TaskId id) {
-  return "task id:" + std::to_string(id.value());
-}
-
-[[noreturn]] void refuseState(TaskId id, std::string_view state, std::string_view what, std::string_view from) {
-  throw Exception(
-      ErrorCode::kPrecondition,
-      nameOf(id) + " is " + std::string(state) + "; only a " + std::string(from) + " task can be " + std::string(what)
-  );
+bool isOnTheWay(std::string_view text, proto::TaskStates states) {
+  const auto state = proto::parseTaskState(text);
+  return state && states.contains(*state);
 }
 
 void checkAtLeastOne(const std::optional<std::int32_t>& value, const char* what) {
@@ -46,7 +44,27 @@ void checkChange(const TaskModification& change) {
   }
 }
 
+std::string nameOf(TaskId id) {
+  return "task id:" + std::to_string(id.value());
+}
+
 }  // namespace
+
+void refuseState(TaskId id, std::string_view state, std::string_view what, TaskEvent event) {
+  std::vector<std::string> from;
+  for (int i = 0; i < proto::kNumTaskStates; ++i) {
+    const auto each = static_cast<TaskState>(i);
+    if (isAllowed(each, event)) from.emplace_back(toString(each));
+  }
+  std::string list;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    list += (i == 0 ? "" : i + 1 == from.size() ? " or " : ", ") + from[i];
+  }
+  throw Exception(
+      ErrorCode::kPrecondition,
+      nameOf(id) + " is " + std::string(state) + "; only a task that is " + list + " can be " + std::string(what)
+  );
+}
 
 std::string MySqlClientTable::findState(const Call& call, TaskId id) {
   const auto text = context_.read(call, "state of a task", [&](Connection& connection) -> std::optional<std::string> {
@@ -60,113 +78,108 @@ std::string MySqlClientTable::findState(const Call& call, TaskId id) {
   return *text;
 }
 
-std::optional<std::string> MySqlClientTable::ask(
-    const Call& call,
-    std::string_view name,
+MySqlClientTable::LockedTask MySqlClientTable::lockTask(Connection& connection, TaskId id) {
+  auto rows = connection.query(sql::kTaskOfChange, {id.value()});
+  if (!rows.next()) return {};
+  return {rows.getString(1), Step(static_cast<std::int32_t>(rows.getInt(2)))};
+}
+
+void MySqlClientTable::writeChange(
+    Connection& connection,
     TaskId id,
-    const sqlclient::Sql& update,
-    const std::vector<TaskState>& reached,
-    const std::vector<TaskState>& from
+    TaskEvent event,
+    const std::string& from,
+    const std::optional<std::string>& params
 ) {
+  const auto to = toString(targetOf(event));
+  // The row is held and was seen in `from`: anything but one row is a bug.
+  const auto matched = params
+                           ? connection.update(sql::kModifyTask, {std::string(to), *params, id.value(), from})
+                           : connection.update(
+                                 sql::kChangeTask,
+                                 {std::string(to),
+                                  std::int64_t{event == TaskEvent::kResume || targetOf(event) == TaskState::kRunning},
+                                  id.value(),
+                                  from}
+                             );
+  if (matched != 1) throw Exception(ErrorCode::kInternal, "a task row changed while it was locked");
+  addTaskEvent(connection, id, EventActor::user(), event, from, to);
+}
+
+std::optional<std::string> MySqlClientTable::ask(
+    const Call& call, TaskId id, TaskEvent event, const TaskModification* change
+) {
+  const std::string name = "task " + std::string(toString(event));
   call.check(name);
   RetryPause pause(context_, call, name);
   bool is_in_doubt = false;
   for (;;) {
     std::optional<Error> last;
     try {
-      const auto lease = context_.acquire(pause.call());
-      if (updateOne(*lease, update, {id.value()}) > 0) return std::nullopt;
+      std::string from;
+      const bool is_written = context_.inTransaction(pause.call(), name, [&](Connection& connection) {
+        from = lockTask(connection, id).state;
+        const auto state = proto::parseTaskState(from);
+        if (!state || !isAllowed(*state, event)) return false;
+        const auto params = change ? std::optional(proto::toJson(proto::ModifyParams{*state, *change})) : std::nullopt;
+        writeChange(connection, id, event, from, params);
+        return true;
+      });
+      if (is_written) {
+        observability::log(
+            observability::Level::kInfo,
+            "task changed its state",
+            {{"task_id", id}, {"event", toString(event)}, {"from", from}, {"to", toString(targetOf(event))}}
+        );
+        return std::nullopt;
+      }
+      if (from.empty()) from = findState(pause.call(), id);
+      const auto state = proto::parseTaskState(from);
+      // An earlier try whose answer was lost may have been what brought it there.
+      const bool may_be_ours = is_in_doubt && state && proto::ledFrom(targetOf(event)).contains(*state);
+      if (may_be_ours && (!change || isModifying(pause.call(), id, *change))) return std::nullopt;
+      return from;
     } catch (const Exception& e) {
       if (!isWorthAnotherTry(e.error())) throw;
       last = e.error();
       is_in_doubt = true;
     }
-    try {
-      const auto text = findState(pause.call(), id);
-      const auto state = proto::parseTaskState(text);
-      const auto isIn = [&](const std::vector<TaskState>& states) {
-        return state && std::find(states.begin(), states.end(), *state) != states.end();
-      };
-      // An earlier try whose answer was lost may have been what brought it there.
-      if (is_in_doubt && isIn(reached)) return std::nullopt;
-      if (!isIn(from)) return text;
-    } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
-      last = e.error();
-    }
     pause.wait(last);
   }
+}
+
+bool MySqlClientTable::isModifying(const Call& call, TaskId id, const TaskModification& change) {
+  return context_.read(call, "modification of a task", [&](Connection& connection) {
+    auto rows = connection.query(sql::kIsModifying, {id.value()});
+    std::string unknown;
+    const auto params = rows.next() ? proto::parseModifyParams(rows.getString(1), unknown) : std::nullopt;
+    return params && params->change == change;
+  });
 }
 
 bool MySqlClientTable::cancelTask(const Call& call, TaskId id) {
-  const auto found =
-      ask(call,
-          "cancel of a task",
-          id,
-          sql::kCancelTask,
-          {TaskState::kCancelling, TaskState::kReverting, TaskState::kReverted},
-          {TaskState::kPending,
-           TaskState::kRunning,
-           TaskState::kPaused,
-           TaskState::kPausing,
-           TaskState::kResuming,
-           TaskState::kModifying,
-           TaskState::kAwaitingResolution});
-  return !found;
+  return !ask(call, id, TaskEvent::kCancel);
 }
 
 bool MySqlClientTable::pauseTask(const Call& call, TaskId id) {
-  const auto found =
-      ask(call,
-          "pause of a task",
-          id,
-          sql::kPauseTask,
-          {TaskState::kPausing, TaskState::kPaused},
-          {TaskState::kPending, TaskState::kRunning});
+  const auto found = ask(call, id, TaskEvent::kPause);
   if (!found) return true;
-  if (found == toString(TaskState::kPausing) || found == toString(TaskState::kPaused)) return false;
-  refuseState(id, *found, "paused", "pending or running");
+  if (isOnTheWay(*found, {TaskState::kPausing, TaskState::kPaused})) return false;
+  refuseState(id, *found, "paused", TaskEvent::kPause);
 }
 
 bool MySqlClientTable::resumeTask(const Call& call, TaskId id) {
-  const auto found = ask(
-      call, "resume of a task", id, sql::kResumeTask, {TaskState::kResuming, TaskState::kRunning}, {TaskState::kPaused}
-  );
+  const auto found = ask(call, id, TaskEvent::kResume);
   if (!found) return true;
-  if (found == toString(TaskState::kResuming) || found == toString(TaskState::kRunning)) return false;
-  refuseState(id, *found, "resumed", "paused");
+  if (isOnTheWay(*found, {TaskState::kResuming, TaskState::kRunning})) return false;
+  refuseState(id, *found, "resumed", TaskEvent::kResume);
 }
 
 void MySqlClientTable::modifyTask(const Call& call, TaskId id, const TaskModification& change) {
-  constexpr std::string_view kName = "modification of a task";
   checkChange(change);
   if (change.slots) checkNodes(call, *change.slots);
-  RetryPause pause(context_, call, kName);
-  pause.call().check(kName);
-  bool is_in_doubt = false;
-  for (;;) {
-    std::optional<Error> last;
-    try {
-      const auto text = findState(pause.call(), id);
-      const auto state = proto::parseTaskState(text);
-      const auto lease = context_.acquire(pause.call());
-      if (state == TaskState::kModifying && is_in_doubt) {
-        auto rows = lease->query(sql::kIsModifying, {id.value()});
-        std::string unknown;
-        const auto params = rows.next() ? proto::parseModifyParams(rows.getString(1), unknown) : std::nullopt;
-        if (params && params->change == change) return;  // our own, whose answer was lost
-      }
-      if (!state || !proto::canBeModified(*state)) refuseState(id, text, "modified", "pending, running or paused");
-      const proto::ModifyParams params{*state, change};
-      if (updateOne(*lease, sql::kModifyTask, {proto::toJson(params), id.value(), text}) > 0) return;
-    } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
-      // Applied twice is applied once: the values are the same.
-      last = e.error();
-      is_in_doubt = true;
-    }
-    pause.wait(last);
-  }
+  const auto found = ask(call, id, TaskEvent::kModify, &change);
+  if (found) refuseState(id, *found, "modified", TaskEvent::kModify);
 }
 
 /// The owner counts a modification in the transaction that applies it, so a number read after the state was seen to be

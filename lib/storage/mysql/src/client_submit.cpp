@@ -3,6 +3,7 @@
 #include "disttask/base/json.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/base/utf8.hpp"
+#include "events.hpp"
 #include "guarded_write.hpp"
 
 #include "statements/client.hpp"
@@ -120,9 +121,14 @@ SubmitResult MySqlClientTable::submitTask(const Call& call, const TaskRequest& r
                 return std::nullopt;
               }
             }
-            auto rows = connection.query(sql::kOwnerOfKey, {request.key});
-            if (!rows.next()) throw Exception(ErrorCode::kInternal, "the task just inserted is not there");
-            return TaskId(rows.getInt(1));
+            TaskId id;
+            {
+              auto rows = connection.query(sql::kOwnerOfKey, {request.key});
+              if (!rows.next()) throw Exception(ErrorCode::kInternal, "the task just inserted is not there");
+              id = TaskId(rows.getInt(1));
+            }
+            addSubmitEvent(connection, id);
+            return id;
           }
       );
       if (inserted) return {*inserted, false};

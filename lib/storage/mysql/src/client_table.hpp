@@ -2,6 +2,7 @@
 #include "disttask/storage/client_table.hpp"
 #include "store_context.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,8 +10,13 @@
 
 namespace disttask::storage::mysql {
 
+using proto::TaskEvent;
+
+/// Throws kPrecondition: the task is in `state`, which does not allow `event`; `what` is that as "paused".
+[[noreturn]] void refuseState(TaskId id, std::string_view state, std::string_view what, TaskEvent event);
+
 /// ClientTable on a MySQL-compatible server. Any thread; holds no connection between calls. Submitting stands in
-/// client_submit.cpp, changes in client_changes.cpp.
+/// client_submit.cpp, changes in client_changes.cpp, resolutions and events in client_resolve.cpp.
 class MySqlClientTable final : public ClientTable {
  public:
   explicit MySqlClientTable(StoreContext& context) : context_(context) {}
@@ -27,6 +33,9 @@ class MySqlClientTable final : public ClientTable {
   bool resumeTask(const Call& call, TaskId id) override;
   void modifyTask(const Call& call, TaskId id, const proto::TaskModification& change) override;
   void waitForModification(const Call& call, TaskId id) override;
+  std::int64_t resolveTask(const Call& call, TaskId id, Resolution resolution) override;
+  std::vector<EventRecord> listEvents(const Call& call, TaskId id, std::int32_t limit) override;
+  std::vector<EventRecord> listNodeEvents(const Call& call, const ExecId& exec_id, std::int32_t limit) override;
 
  private:
   /// Who has a key, and whether by the submit with this token.
@@ -41,16 +50,33 @@ class MySqlClientTable final : public ClientTable {
   );
   /// Returns the text of its state, live or in history; throws kNotFound.
   std::string findState(const Call& call, TaskId id);
-  /// Sends a change of state until it is applied (nothing is returned) or the task is found in a state that is not one
-  /// of `from` (its text). One of `reached` after an unanswered try counts as applied.
-  std::optional<std::string> ask(
-      const Call& call,
-      std::string_view name,
+  /// A task's row while it is locked; an empty state: it is not live.
+  struct LockedTask {
+    std::string state;
+    Step step = proto::kStepInit;
+  };
+  static LockedTask lockTask(Connection& connection, TaskId id);
+  /// Changes the state of a locked row from what was read, with modify_params where given, and writes the event.
+  static void writeChange(
+      Connection& connection,
       TaskId id,
-      const sqlclient::Sql& update,
-      const std::vector<TaskState>& reached,
-      const std::vector<TaskState>& from
+      TaskEvent event,
+      const std::string& from,
+      const std::optional<std::string>& params
   );
+  /// Brings an event about (nothing is returned), or finds the task in a state in which it is not allowed (its text).
+  /// `change`: what goes into modify_params. A state to which the owner leads from the event's counts as applied after
+  /// an unanswered try.
+  std::optional<std::string> ask(
+      const Call& call, TaskId id, TaskEvent event, const proto::TaskModification* change = nullptr
+  );
+  /// True if the task is being modified in just this way.
+  bool isModifying(const Call& call, TaskId id, const proto::TaskModification& change);
+  /// One transaction of a resolution: some rows, or when there are none left the task itself.
+  enum class Resolve : std::uint8_t { kSome, kAll, kOtherState };
+  Resolve resolveSome(const Call& call, TaskId id, Resolution resolution, std::int64_t& changed, std::string& state);
+
+  std::vector<EventRecord> readEvents(const Call& call, TaskId id, const ExecId& exec_id, std::int32_t limit);
 
   StoreContext& context_;
 };

@@ -5,11 +5,14 @@
 #include "owner_fence.hpp"
 #include "store_context.hpp"
 
+#include "statements/event.hpp"
 #include "statements/history.hpp"
+#include "statements/plan.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <map>
 
 namespace disttask::storage::mysql {
 
@@ -59,7 +62,8 @@ class MysqlHistoryTable final : public HistoryTable {
 
   bool isAtRest(const Call& call, TaskId id) override {
     return context_.read(call, "history.is_at_rest", [&](Connection& connection) {
-      return !hasRow(connection, sql::kActiveOfTask, {proto::taskKeyOf(id)});
+      return !hasRow(connection, sql::kActiveOfTask, {proto::taskKeyOf(id)}) &&
+             !hasRow(connection, sql::kHasOpenCleanUp, {id.value()});
     });
   }
 
@@ -100,8 +104,10 @@ class MysqlHistoryTable final : public HistoryTable {
       fenceOwner(connection, owner);
       if (!hasRow(connection, sql::kEndedTaskLock, {id.value()})) return false;
       if (hasRow(connection, sql::kAnyOfTask, {proto::taskKeyOf(id)})) return false;
+      if (hasRow(connection, sql::kHasOpenCleanUp, {id.value()})) return false;
       expectAll(connection.update(sql::kCopyTask, {id.value()}), 1, "copy of a task to history");
       connection.update(sql::kDeletePlans, {id.value()});
+      connection.update(sql::kArchiveEvents, {id.value()});
       connection.update(sql::kDeleteAttempts, {id.value()});
       expectAll(connection.update(sql::kDeleteTask, {id.value()}), 1, "removal of a task that is in history");
       DISTTASK_FAILPOINT("history.before_commit");
@@ -123,6 +129,23 @@ class MysqlHistoryTable final : public HistoryTable {
     return context_.inTransaction(call, "history.forget_subtasks", [&](Connection& connection) {
       fenceOwner(connection, owner);
       return connection.updateDynamic("history.forget_subtasks", sql::forgetSubtasksText(binds.size()), binds);
+    });
+  }
+
+  std::int64_t forgetEvents(const Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit) override {
+    // The oldest of each task come first, so one number per task names them.
+    std::map<std::int64_t, std::int64_t> last;
+    context_.read(call, "history.old_events", [&](Connection& connection) {
+      last.clear();
+      auto rows = connection.query(sql::kOldEvents, {secondsOf(keep), std::int64_t{limit}});
+      while (rows.next()) last[rows.getInt(1)] = std::max(last[rows.getInt(1)], rows.getInt(2));
+    });
+    if (last.empty()) return 0;
+    return context_.inTransaction(call, "history.forget_events", [&](Connection& connection) {
+      fenceOwner(connection, owner);
+      std::int64_t deleted = 0;
+      for (const auto& [task, seq] : last) deleted += connection.update(sql::kDropEvents, {task, "", seq});
+      return deleted;
     });
   }
 

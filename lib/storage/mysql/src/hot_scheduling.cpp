@@ -26,6 +26,7 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
   for (const auto* alias : {"f", "c", "p", "r", "z"})
     statements.push_back(hot(sql::kProbeStep, probe, alias, "ix_task"));
   for (const auto* alias : {"p", "r"}) statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
+  statements.push_back(hot(sql::kOpenCleanUps, {std::int64_t{100}}, "p", "ix_kind"));
   statements.push_back(hot(sql::kDeadHolders, {}, "s", "ix_exec"));
   statements.push_back(hot(sql::kNextHolder, {sample.exec_id}, "s", "ix_exec"));
   statements.push_back(hot(sql::kAnyRunningOfNode, {sample.exec_id}, "s", "ix_exec"));

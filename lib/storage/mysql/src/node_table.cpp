@@ -2,10 +2,12 @@
 
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
+#include "events.hpp"
 #include "factories.hpp"
 #include "guarded_write.hpp"
 #include "store_context.hpp"
 
+#include "statements/event.hpp"
 #include "statements/node.hpp"
 
 namespace disttask::storage::mysql {
@@ -119,8 +121,11 @@ class MysqlNodeTable final : public NodeTable {
     try {
       return context_.inTransaction(call, "node.register", [&](Connection& connection) {
         const bool written = expected ? takeOver(connection, node, *expected) : insert(connection, node);
-        if (written) connection.update(statements::kWriteMeta, {node.exec_id, node.role, std::int64_t{node.slots}});
-        return written;
+        if (!written) return false;
+        connection.update(statements::kWriteMeta, {node.exec_id, node.role, std::int64_t{node.slots}});
+        const auto where = "host " + node.host + ", pid " + std::to_string(node.pid);
+        addNodeEvent(connection, node.exec_id, EventActor::node(node.exec_id), {.name = "registered", .reason = where});
+        return true;
       });
     } catch (const Exception& e) {
       // The life was drawn for this call alone, so the row itself says whether an unanswered commit went through.
@@ -140,11 +145,15 @@ class MysqlNodeTable final : public NodeTable {
   }
 
   bool release(const Call& call, const ExecId& exec_id, Life life) override {
-    return endLife(call, statements::kReleaseNode, {exec_id, life.value()}, exec_id);
+    return endLife(
+        call, statements::kReleaseNode, {exec_id, life.value()}, exec_id, EventActor::node(exec_id), "stopped"
+    );
   }
 
   bool evict(const Call& call, const ExecId& exec_id, Life life, std::int64_t renewals) override {
-    return endLife(call, statements::kEvictNode, {exec_id, life.value(), renewals}, exec_id);
+    return endLife(
+        call, statements::kEvictNode, {exec_id, life.value(), renewals}, exec_id, EventActor::observer(), "evicted"
+    );
   }
 
   bool setWish(const Call& call, const ExecId& exec_id, const NodeWish& wish) override {
@@ -154,8 +163,18 @@ class MysqlNodeTable final : public NodeTable {
     RetryPause pause(context_, call, "node.set_wish");
     for (;;) {
       try {
+        const bool is_written = context_.inTransaction(pause.call(), "node.set_wish", [&](Connection& connection) {
+          if (connection.update(statements::kSetWish, values) != 1) return false;
+          addNodeEvent(
+              connection,
+              exec_id,
+              EventActor::user(),
+              {.name = "wanted", .to = toString(wish.wanted), .reason = wish.message}
+          );
+          return true;
+        });
         // Written twice is written once; 0 rows alone prove nothing (design rule 10).
-        if (updateOne(*context_.acquire(pause.call()), statements::kSetWish, values) == 1) return true;
+        if (is_written) return true;
         if (!readLife(pause.call(), exec_id)) return false;
         pause.wait(std::nullopt);
       } catch (const Exception& e) {
@@ -175,6 +194,7 @@ class MysqlNodeTable final : public NodeTable {
         throw Exception(ErrorCode::kPrecondition, "subtasks of node '" + exec_id + "' remain");
       }
       connection.update(statements::kDeleteMeta, {exec_id});
+      connection.update(sql::kDeleteNodeEvents, {exec_id});
       return connection.update(statements::kDeleteNode, {exec_id, life.value()}) == 1;
     };
     try {
@@ -229,13 +249,28 @@ class MysqlNodeTable final : public NodeTable {
   }
 
   /// Sets a life to 0. When the answer was lost, a row that shows 0 counts as done: the life is over either way.
-  bool endLife(const Call& call, const Sql& sql, const Values& values, const ExecId& exec_id) {
+  bool endLife(
+      const Call& call,
+      const Sql& sql,
+      const Values& values,
+      const ExecId& exec_id,
+      const EventActor& actor,
+      std::string_view event
+  ) {
+    const auto end = [&] {
+      const auto lease = context_.acquireForLease(call);
+      sqlclient::Transaction transaction(*lease);
+      if (lease->update(sql, values) != 1) return false;
+      addNodeEvent(*lease, exec_id, actor, {.name = event});
+      transaction.commit();
+      return true;
+    };
     try {
-      return updateOne(*context_.acquireForLease(call), sql, values) == 1;
+      return end();
     } catch (const Exception& e) {
       if (e.error().reaction() != Reaction::kReconnect) throw;
     }
-    return updateForLease(call, sql, values) == 1 || readLife(call, exec_id) == Life();
+    return end() || readLife(call, exec_id) == Life();
   }
 
   StoreContext& context_;

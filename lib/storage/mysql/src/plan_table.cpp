@@ -3,6 +3,7 @@
 #include "disttask/base/random.hpp"
 #include "disttask/base/utf8.hpp"
 #include "disttask/proto/row_error.hpp"
+#include "events.hpp"
 #include "factories.hpp"
 #include "planned_rows.hpp"
 #include "scheduler_rows.hpp"
@@ -12,6 +13,7 @@
 #include "statements/plan.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 namespace disttask::storage::mysql {
@@ -48,8 +50,8 @@ class MysqlPlanTable final : public PlanTable {
       while (rows.next()) {
         proto::TaskBase rank;
         rank.id = TaskId(rows.getInt(1));
-        rank.priority = static_cast<std::int32_t>(rows.getInt(14));
-        rank.create_time = rows.getInt(15);
+        rank.priority = static_cast<std::int32_t>(rows.getInt(15));
+        rank.create_time = rows.getInt(16);
         ranked.emplace_back(std::move(rank), readPlan(rows));
       }
       std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return outranks(a.first, b.first); });
@@ -65,6 +67,7 @@ class MysqlPlanTable final : public PlanTable {
     const sqlclient::Values values{
         std::int64_t{step.value()},
         std::int64_t{done},
+        std::int64_t{plan.cleans_up},
         plan.task_id.value(),
         std::int64_t{plan.after_step.value()},
         plan.token.value(),
@@ -107,7 +110,8 @@ class MysqlPlanTable final : public PlanTable {
   }
 
   PlanWrite complete(const Call& call, const Plan& plan) override {
-    const sqlclient::Values values{plan.task_id.value(), std::int64_t{plan.after_step.value()}, plan.token.value()};
+    const sqlclient::Values values{
+        plan.task_id.value(), toText(plan.kind), std::int64_t{plan.after_step.value()}, plan.token.value()};
     return updatePlan(call, "plan.complete", plan, sql::kPlanComplete, values, [](const Plan& now) {
       return now.complete;
     });
@@ -126,9 +130,25 @@ class MysqlPlanTable final : public PlanTable {
         std::int64_t{plan.after_step.value()},
         plan.token.value(),
         std::int64_t{plan.retries}};
-    return updatePlan(call, "plan.set_error", plan, sql::kPlanError, values, [&](const Plan& now) {
-      return now.retries == plan.retries + 1 && now.failed == fatal;
-    });
+    const auto is_done = [&](const Plan& now) { return now.retries == plan.retries + 1 && now.failed == fatal; };
+    // What a plan of a step fails with becomes the task's error; of a hook it would be known nowhere else.
+    const bool is_hook = fatal && plan.kind != PlanKind::kStep;
+    return updatePlan(
+        call,
+        "plan.set_error",
+        plan,
+        sql::kPlanError,
+        values,
+        is_done,
+        std::nullopt,
+        [&](auto& connection) {
+          if (!is_hook) return;
+          const auto reason = std::string(toText(plan.kind)) + ": " + message;
+          addTaskEvent(
+              connection, plan.task_id, EventActor::planner(plan.planner), {.name = "hook-failed", .reason = reason}
+          );
+        }
+    );
   }
 
   PlanWrite handOn(const Call& call, const Plan& plan, const ExecId& next_planner, const std::string& message)
@@ -177,17 +197,18 @@ class MysqlPlanTable final : public PlanTable {
   ) {
     const auto max_bytes = statementBytes(connection, plan, batch);
     bool enters = false;
+    std::string state;
     {
       const sqlclient::Values as_read{
           task.meta, std::int64_t{task.slots}, std::int64_t{task.max_nodes}, task.id.value()};
       auto row = connection.query(sql::kPlanTaskLock, as_read);
       if (!row.next()) return false;
-      const auto state = row.getString(1);
+      state = row.getString(1);
       const Step step(static_cast<std::int32_t>(row.getInt(2)));
       enters = step == plan.after_step;
-      const bool runs = state == toString(proto::TaskState::kRunning);
-      const bool may_enter = enters && (runs || state == toString(proto::TaskState::kPending));
-      const bool goes_on = runs && step == *plan.step;
+      const auto known = proto::parseTaskState(state);
+      const bool may_enter = enters && known && isAllowed(*known, proto::TaskEvent::kEnterStep);
+      const bool goes_on = known == proto::TaskState::kRunning && step == *plan.step;
       if ((!may_enter && !goes_on) || row.getInt(3) != 1) return false;
     }
     const std::int64_t step = plan.step->value();
@@ -209,6 +230,11 @@ class MysqlPlanTable final : public PlanTable {
       }
     }
     insertSubtasks(connection, task, plan, batch, max_bytes);
+    if (enters) {
+      const auto to = toString(targetOf(proto::TaskEvent::kEnterStep));
+      const auto by = EventActor::planner(plan.planner);
+      addTaskEvent(connection, task.id, by, proto::TaskEvent::kEnterStep, state, to, "step " + std::to_string(step));
+    }
     DISTTASK_FAILPOINT("plan.batch_before_commit");
     return true;
   }
@@ -228,7 +254,8 @@ class MysqlPlanTable final : public PlanTable {
 
   /// One guarded update of a plan row. When it matches nothing, or its commit was not answered, the row is read again:
   /// `is_done` says that it shows the target. Otherwise an unanswered one is sent again, and one that did not match is
-  /// fenced. `new_token`: the row's token once it is updated, if that is another one.
+  /// fenced. `new_token`: the row's token once it is updated, if that is another one; `also` writes more in its
+  /// transaction.
   template <typename F>
   PlanWrite updatePlan(
       const Call& call,
@@ -237,13 +264,15 @@ class MysqlPlanTable final : public PlanTable {
       const sqlclient::Sql& statement,
       const sqlclient::Values& values,
       F is_done,
-      std::optional<proto::RunToken> new_token = std::nullopt
+      std::optional<proto::RunToken> new_token = std::nullopt,
+      const std::function<void(Connection&)>& also = {}
   ) {
     for (int unanswered = 0;;) {
       bool answered = true;
       try {
         const auto matched = context_.inTransaction(call, name, [&](Connection& connection) {
           const auto updated = connection.update(statement, values);
+          if (updated == 1 && also) also(connection);
           DISTTASK_FAILPOINT("plan.update_before_commit");
           return updated;
         });

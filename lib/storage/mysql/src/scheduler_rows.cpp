@@ -31,7 +31,9 @@ proto::SubtaskBase readScheduled(const sqlclient::Result& row, TaskId task_id) {
 Plan readPlan(const sqlclient::Result& row) {
   Plan plan;
   plan.task_id = TaskId(row.getInt(1));
-  plan.kind = row.getString(2) == toText(PlanKind::kRevert) ? PlanKind::kRevert : PlanKind::kStep;
+  for (const auto kind : {PlanKind::kRevert, PlanKind::kCleanUp}) {
+    if (row.getString(2) == toText(kind)) plan.kind = kind;
+  }
   plan.after_step = Step(getInt32(row, 3));
   if (!row.isNull(4)) plan.step = Step(getInt32(row, 4));
   plan.planner = row.getString(5);
@@ -42,7 +44,8 @@ Plan readPlan(const sqlclient::Result& row) {
   plan.retries = getInt32(row, 10);
   plan.error = row.getString(11);
   if (!row.isNull(12)) plan.handed_back = parseExecIds(row.getString(12));
-  if (row.numColumns() >= 13) plan.cursor = row.getString(13);
+  plan.cleans_up = row.getInt(13) != 0;
+  if (row.numColumns() >= 14) plan.cursor = row.getString(14);
   return plan;
 }
 
@@ -53,7 +56,15 @@ std::optional<Plan> queryPlan(sqlclient::Connection& connection, TaskId task_id,
 }
 
 const char* toText(PlanKind kind) noexcept {
-  return kind == PlanKind::kRevert ? "revert" : "step";
+  switch (kind) {
+    case PlanKind::kRevert:
+      return "revert";
+    case PlanKind::kCleanUp:
+      return "cleanup";
+    case PlanKind::kStep:
+      break;
+  }
+  return "step";
 }
 
 sqlclient::Value toBind(const std::optional<std::string>& text) {

@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kNumScheduledColumns = 7;
 /// Reads a task's state by id; nothing: it is not live, or its state is unknown.
 [[nodiscard]] std::optional<TaskState> readTaskState(sqlclient::Connection& connection, TaskId id);
 
-/// Returns the stored text of a kind: "step" or "revert".
+/// Returns the stored text of a kind: "step", "revert" or "cleanup".
 [[nodiscard]] const char* toText(PlanKind kind) noexcept;
 /// Returns an optional text as a bind.
 [[nodiscard]] sqlclient::Value toBind(const std::optional<std::string>& text);

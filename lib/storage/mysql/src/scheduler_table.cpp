@@ -3,6 +3,7 @@
 #include "attempts.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/proto/row_error.hpp"
+#include "events.hpp"
 #include "factories.hpp"
 #include "guarded_write.hpp"
 #include "owner_fence.hpp"
@@ -112,7 +113,8 @@ bool MysqlSchedulerTable::releaseOwnership(const Call& call, proto::Life life) {
 
 std::vector<proto::TaskBase> MysqlSchedulerTable::getUnfinishedTasks(const Call& call, std::int32_t limit) {
   return context_.read(call, "scheduler.get_unfinished_tasks", [&](Connection& connection) {
-    auto rows = connection.query(sql::kUnfinishedTasks, {std::int64_t{limit}});
+    static const std::string text = sql::unfinishedTasksText();
+    auto rows = connection.queryDynamic("unfinished_tasks", text, {std::int64_t{limit}});
     std::vector<proto::TaskBase> tasks;
     while (rows.next()) tasks.push_back(readTaskBase(rows));
     return tasks;
@@ -316,30 +318,55 @@ void MysqlSchedulerTable::assignPlan(const Call& call, proto::Life owner, const 
   });
 }
 
-bool MysqlSchedulerTable::changeTaskState(
-    const Call& call,
-    proto::Life owner,
-    TaskId id,
-    TaskState from,
-    TaskState to,
-    const std::optional<std::string>& error
-) {
+bool MysqlSchedulerTable::changeTask(const Call& call, proto::Life owner, TaskId id, const TaskChange& change) {
+  const auto& transition = transitionOf(change.event);
+  const auto only = transition.to.only();
+  if (transition.actor != proto::TaskActor::kOwner || !isAllowed(change.from, change.event) || !only) {
+    throw Exception(
+        ErrorCode::kInvalidArgument,
+        "the owner may not bring about '" + std::string(toString(change.event)) + "' of a task that is " +
+            std::string(toString(change.from))
+    );
+  }
+  const auto to = *only;
+  const bool succeeds = to == TaskState::kSucceed;
   const sqlclient::Values values{
       std::string(toString(to)),
-      error ? sqlclient::Value(proto::encodeRowError(*error)) : sqlclient::Value(nullptr),
+      std::int64_t{succeeds},
+      change.error ? sqlclient::Value(proto::encodeRowError(*change.error)) : sqlclient::Value(nullptr),
       std::int64_t{to == TaskState::kRunning},
       std::int64_t{isDone(to)},
       id.value(),
-      std::string(toString(from))};
-  return asOwner(call, owner, "scheduler.change_task_state", [&](Connection& connection) {
-    return connection.update(sql::kTaskChange, values) == 1 || readTaskState(connection, id) == to;
+      std::string(toString(change.from))};
+  const auto token = proto::makeRunToken(randomToken(), false);
+  return asOwner(call, owner, "scheduler.change_task", [&](Connection& connection) {
+    if (connection.update(sql::kTaskChange, values) != 1) return readTaskState(connection, id) == to;
+    if (change.clean_up_by) {
+      constexpr std::int64_t kAfterAll = proto::kStepDone.value();
+      connection.update(
+          sql::kPlanMake, {id.value(), toText(PlanKind::kCleanUp), kAfterAll, *change.clean_up_by, token.value()}
+      );
+    }
+    const auto reason = change.note.empty() ? change.error.value_or("") : change.note;
+    addTaskEvent(connection, id, EventActor::owner(), change.event, toString(change.from), toString(to), reason);
+    return true;
   });
 }
 
-bool MysqlSchedulerTable::succeedTask(const Call& call, proto::Life owner, TaskId id) {
-  return asOwner(call, owner, "scheduler.succeed_task", [&](Connection& connection) {
-    return connection.update(sql::kTaskSucceed, {id.value()}) == 1 ||
-           readTaskState(connection, id) == TaskState::kSucceed;
+std::vector<OpenCleanUp> MysqlSchedulerTable::findOpenCleanUps(const Call& call, std::int32_t limit) {
+  return context_.read(call, "scheduler.open_clean_ups", [&](Connection& connection) {
+    std::vector<OpenCleanUp> found;
+    {
+      auto rows = connection.query(sql::kOpenCleanUps, {std::int64_t{limit}});
+      while (rows.next()) found.push_back({{}, readPlan(rows)});
+    }
+    std::erase_if(found, [&](OpenCleanUp& each) {
+      auto rows = connection.query(sql::kTaskBaseById, {each.plan.task_id.value()});
+      if (!rows.next()) return true;
+      each.task = readTaskBase(rows);
+      return false;
+    });
+    return found;
   });
 }
 

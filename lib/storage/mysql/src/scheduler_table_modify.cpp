@@ -1,4 +1,5 @@
 // What applies the modification of a task (contract 5.6).
+#include "events.hpp"
 #include "padded_chunks.hpp"
 #include "scheduler_table.hpp"
 #include "task_rows.hpp"
@@ -80,11 +81,12 @@ bool MysqlSchedulerTable::finishModification(
       std::string(toString(params.prev_state)),
       id.value()};
   return asOwner(call, owner, "scheduler.finish_modification", [&](Connection& connection) {
+    if (connection.update(sql::kTaskModified, values) != 1) return readTaskState(connection, id) == params.prev_state;
+    constexpr auto kEvent = proto::TaskEvent::kModified;
+    const auto from = toString(TaskState::kModifying);
+    addTaskEvent(connection, id, EventActor::owner(), kEvent, from, toString(params.prev_state));
     // In the same transaction: who reads the number later knows that the change was there before.
-    if (connection.update(sql::kTaskModified, values) == 1) {
-      return connection.update(sql::kCountModification, {}) == 1;
-    }
-    return readTaskState(connection, id) == params.prev_state;
+    return connection.update(sql::kCountModification, {}) == 1;
   });
 }
 

@@ -1,5 +1,6 @@
 #include "attempts.hpp"
 #include "disttask/proto/row_error.hpp"
+#include "events.hpp"
 #include "padded_chunks.hpp"
 #include "scheduler_table.hpp"
 #include "task_rows.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace disttask::storage::mysql {
 
@@ -34,15 +36,17 @@ void appendIds(
   while (rows.next()) ids.push_back(rows.getInt(1));
 }
 
-/// Changes the task's rows in `states` by a multi-row text (task_key, ids), with the task row held in `task_state`.
-/// Returns how many.
+/// Changes the task's rows in `states` by a multi-row text (task_key, ids), with the task row held in `task_state`,
+/// and writes the event `name`. Returns how many.
 std::int64_t changeUnstarted(
     Connection& connection,
     const std::string& text,
     TaskId id,
     TaskState task_state,
     std::initializer_list<const char*> states,
-    std::int32_t limit
+    std::int32_t limit,
+    std::string_view name,
+    SubtaskState to
 ) {
   const auto key = proto::taskKeyOf(id);
   const auto most = static_cast<std::size_t>(std::clamp(limit, 1, 1000));
@@ -65,6 +69,9 @@ std::int64_t changeUnstarted(
     values.insert(values.end(), chunk.begin(), chunk.end());
     changed += connection.updateDynamic("scheduler.change_unstarted", text, values);
   });
+  if (changed > 0) {
+    addTaskEvent(connection, id, EventActor::owner(), {.name = name, .to = toString(to), .count = changed});
+  }
   return changed;
 }
 
@@ -107,8 +114,8 @@ SubtaskState stateAfterDeath(std::optional<TaskState> task, bool idempotent) {
   return *task == TaskState::kPausing || *task == TaskState::kPaused ? SubtaskState::kPaused : SubtaskState::kPending;
 }
 
-/// Writes one row out of `running`, with the token seen. The caller holds the row.
-void release(
+/// Writes one row out of `running`, with the token seen. The caller holds the row. Returns its new state.
+SubtaskState release(
     Connection& connection,
     const Orphan& orphan,
     const ExecId& exec_id,
@@ -139,6 +146,7 @@ void release(
       connection.update(sql::kFailOrphan, {proto::encodeRowError(text), id, exec_id, orphan.token});
       break;
   }
+  return target;
 }
 
 }  // namespace
@@ -148,7 +156,16 @@ std::int64_t MysqlSchedulerTable::cancelPendingSubtasks(
 ) {
   static const std::string text = sql::cancelUnstartedText();
   return asOwner(call, owner, "scheduler.cancel_pending", [&](Connection& connection) {
-    return changeUnstarted(connection, text, id, TaskState::kReverting, {"pending", "paused"}, limit);
+    return changeUnstarted(
+        connection,
+        text,
+        id,
+        TaskState::kReverting,
+        {"pending", "paused"},
+        limit,
+        "cancel-subtasks",
+        SubtaskState::kCanceled
+    );
   });
 }
 
@@ -157,7 +174,9 @@ std::int64_t MysqlSchedulerTable::pausePendingSubtasks(
 ) {
   static const std::string text = sql::pauseUnstartedText();
   return asOwner(call, owner, "scheduler.pause_pending", [&](Connection& connection) {
-    return changeUnstarted(connection, text, id, TaskState::kPausing, {"pending"}, limit);
+    return changeUnstarted(
+        connection, text, id, TaskState::kPausing, {"pending"}, limit, "pause-subtasks", SubtaskState::kPaused
+    );
   });
 }
 
@@ -166,7 +185,7 @@ std::int64_t MysqlSchedulerTable::resumePausedSubtasks(
 ) {
   static const std::string text = sql::resumePausedText();
   return asOwner(call, owner, "scheduler.resume_paused", [&](Connection& connection) {
-    return changeUnstarted(connection, text, id, state, {"paused"}, limit);
+    return changeUnstarted(connection, text, id, state, {"paused"}, limit, "resume-subtasks", SubtaskState::kPending);
   });
 }
 
@@ -190,7 +209,24 @@ std::int64_t MysqlSchedulerTable::releaseRowsOfDeadNode(
           row && row->is(SubtaskState::kRunning) && row->exec_id == exec_id && row->tokenBind() == orphan.token;
       if (same) held.push_back(&orphan);
     }
-    for (const auto* orphan : held) release(connection, *orphan, exec_id, tasks.at(orphan->task_id), max_abnormal_ends);
+    std::map<std::pair<TaskId, SubtaskState>, std::int64_t> released;
+    for (const auto* orphan : held) {
+      const auto& task = tasks.at(orphan->task_id);
+      ++released[{orphan->task_id, release(connection, *orphan, exec_id, task, max_abnormal_ends)}];
+    }
+    for (const auto& [what, count] : released) {
+      if (!tasks.at(what.first)) continue;  // nobody would ever delete it
+      addTaskEvent(
+          connection,
+          what.first,
+          EventActor::owner(),
+          {.name = "node-lost",
+           .from = toString(SubtaskState::kRunning),
+           .to = toString(what.second),
+           .reason = "they ran on " + exec_id + ", which is gone",
+           .count = count}
+      );
+    }
     return static_cast<std::int64_t>(held.size());
   });
 }
@@ -199,9 +235,22 @@ bool MysqlSchedulerTable::failPendingSubtask(
     const Call& call, proto::Life owner, SubtaskId id, const std::string& error
 ) {
   return asOwner(call, owner, "scheduler.fail_pending", [&](Connection& connection) {
-    if (connection.update(sql::kFailPending, {proto::encodeRowError(error), id.value()}) == 1) return true;
-    auto rows = connection.query(sql::kSubtaskState, {id.value()});
-    return rows.next() && rows.getString(1) == toString(SubtaskState::kFailed);
+    const bool failed = connection.update(sql::kFailPending, {proto::encodeRowError(error), id.value()}) == 1;
+    const auto row = queryRowState(connection, sql::kRowById, id);
+    if (failed && row) {
+      addTaskEvent(
+          connection,
+          row->task_id,
+          EventActor::owner(),
+          {.name = "fail-subtask",
+           .from = toString(SubtaskState::kPending),
+           .to = toString(SubtaskState::kFailed),
+           .reason = error,
+           .subtask_id = id.value(),
+           .count = 1}
+      );
+    }
+    return failed || (row && row->is(SubtaskState::kFailed));
   });
 }
 

@@ -25,8 +25,8 @@ class StoreContext {
 
   /// Borrows a connection: its session is in UTC, READ COMMITTED, strict. A call without a deadline gets 30 s.
   ConnectionPool::Lease acquire(const Call& call) { return pool_.acquire(bounded(call)); }
-  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For updateOne only:
-  /// on TiDB it has no autocommit.
+  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For updateOne and
+  /// short transactions only: on TiDB it has no autocommit.
   ConnectionPool::Lease acquireForLease(const Call& call) { return lease_pool_.acquire(bounded(call)); }
 
   /// Borrows the one connection for merged writes of runs: it waits for locks for 1 s only, since many rows wait with

@@ -30,11 +30,7 @@ inline constexpr int kNumTaskStates = 12;
 [[nodiscard]] constexpr bool isDone(TaskState state) noexcept {
   return state == TaskState::kSucceed || state == TaskState::kReverted || state == TaskState::kFailed;
 }
-/// True for the states in which a task can be modified, and to which it goes back then (contract 5.6).
-[[nodiscard]] constexpr bool canBeModified(TaskState state) noexcept {
-  return state == TaskState::kPending || state == TaskState::kRunning || state == TaskState::kPaused;
-}
-/// True if the contract allows a row to go from `from` to `to`.
+/// True if some event leads a row from `from` to `to`: kTaskTransitions of task_event.hpp.
 [[nodiscard]] bool isAllowed(TaskState from, TaskState to) noexcept;
 
 /// States of a subtask row (contract section 3.6); stored by text.
@@ -47,6 +43,7 @@ inline constexpr int kNumSubtaskStates = 6;
 [[nodiscard]] constexpr bool isDone(SubtaskState state) noexcept {
   return state == SubtaskState::kSucceed || state == SubtaskState::kCanceled || state == SubtaskState::kFailed;
 }
+/// The same for subtasks: kSubtaskTransitions.
 [[nodiscard]] bool isAllowed(SubtaskState from, SubtaskState to) noexcept;
 
 }  // namespace disttask::proto

@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/proto/task.hpp"
+#include "disttask/proto/task_event.hpp"
 #include "disttask/storage/plan_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 
@@ -29,6 +30,8 @@ enum class TaskAction : std::uint8_t {
   kReverted,          ///< reverting → reverted, when no row of any step is active
 };
 [[nodiscard]] std::string_view toString(TaskAction action) noexcept;
+/// Returns the event by which the action changes the task's state; nothing for those that leave it.
+[[nodiscard]] std::optional<proto::TaskEvent> eventOf(TaskAction action) noexcept;
 
 /// Why an unfinished task does not begin its next step.
 inline constexpr std::string_view kNoPlaceText = "the tasks at once are all of higher rank";
@@ -47,13 +50,15 @@ struct TaskView {
   std::string_view why_no_place = kNoPlaceText;
   bool has_planner = true;       ///< some node could plan a step of it
   bool has_reverter = true;      ///< some node could run its revert hook
+  bool cleans_up = false;        ///< its type has a clean-up hook
   bool is_planner_alive = true;  ///< of the one plan that is open (findOpenPlan)
   std::string why_no_planner;
 };
 
 struct TaskDecision {
   TaskAction action = TaskAction::kNone;
-  std::string error{};  ///< kRevert, kAwaitResolution: what the task's error column gets; kWait: the reason
+  std::string error{};  ///< kRevert, kAwaitResolution: what the task's error column gets; kWait: the reason; kReverted:
+                        ///< what the revert hook failed with
   std::optional<storage::Plan> plan{};  ///< kAssignPlan: which one
 };
 

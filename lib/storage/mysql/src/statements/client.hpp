@@ -25,20 +25,17 @@ inline constexpr Sql kOwnerOfKeyHistory{"task_of_key_history", "select id, dispa
 
 // --- cancel, pause, resume, modify ---
 
-inline constexpr Sql kCancelTask{"cancel_task",
-  "update tidb_global_task force index (primary) set state='cancelling', state_update_time=current_timestamp()"
-  " where id=? and state in ('pending','running','paused','pausing','resuming','modifying','awaiting-resolution')"};
-inline constexpr Sql kPauseTask{"pause_task",
-  "update tidb_global_task force index (primary) set state='pausing', state_update_time=current_timestamp()"
-  " where id=? and state in ('pending','running')"};
-inline constexpr Sql kResumeTask{"resume_task",
-  "update tidb_global_task force index (primary) set state='resuming', error=null, state_update_time=current_timestamp()"
-  " where id=? and state='paused'"};
-/// Binds: modify_params (JSON), id, state as read.
+/// Holds the task's row. Binds: id.
+inline constexpr Sql kTaskOfChange{"task_of_change", "select t.state, t.step from tidb_global_task t where t.id=? for update"};
+/// Binds: new state, 1 when its error goes, id, state as read.
+inline constexpr Sql kChangeTask{"change_task",
+  "update tidb_global_task force index (primary) set state=?, error=if(?=1,null,error), state_update_time=current_timestamp()"
+  " where id=? and state=?"};
+/// Binds: new state, modify_params (JSON), id, state as read.
 inline constexpr Sql kModifyTask{"modify_task",
-  "update tidb_global_task force index (primary) set state='modifying', modify_params=convert(? using utf8mb4),"
+  "update tidb_global_task force index (primary) set state=?, modify_params=convert(? using utf8mb4),"
   " state_update_time=current_timestamp() where id=? and state=?"};
-/// True if these parameters are the ones in the row. Binds: modify_params (JSON), id.
+/// What a modification that goes on asks for. Binds: id.
 inline constexpr Sql kIsModifying{"is_modifying",
   "select cast(modify_params as char) from tidb_global_task where id=? and state='modifying'"};
 /// How many modifications there were.
@@ -48,6 +45,22 @@ inline constexpr Sql kNodesBehind{"nodes_behind",
   "select exec_id from disttask_node where life<>0 and modifications<? order by exec_id"};
 inline constexpr Sql kStateOfTask{"state_of_task", "select state from tidb_global_task where id=?"};
 inline constexpr Sql kStateOfTaskHistory{"state_of_task_history", "select state from tidb_global_task_history where id=?"};
+
+// --- resolve ---
+
+inline constexpr Sql kSessionUser{"session_user", "select user()"};
+/// Rows of a step that ended without success. Binds: task_key, step, state, limit.
+inline constexpr Sql kFailedRows{"failed_rows",
+  "select s.id, s.error from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.step=? and s.state=? limit ?"};
+/// Binds: error, id, task_key.
+inline constexpr Sql kSkipFailed{"skip_failed",
+  "update tidb_background_subtask force index (primary) set state='succeed', error=?, state_update_time=unix_timestamp()"
+  " where id=? and task_key=? and state in ('failed','canceled')"};
+/// Binds: task_key, ids.
+inline std::string retryFailedText(std::size_t count) {
+  return "update tidb_background_subtask force index (primary) set state='pending', error=null, end_time=null,"
+         " state_update_time=unix_timestamp() where task_key=? and state in ('failed','canceled') and id in (" + placeholders(count) + ")";
+}
 
 // --- reads ---
 

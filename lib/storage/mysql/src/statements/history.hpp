@@ -14,7 +14,6 @@
 #define DISTTASK_MOVED_SUBTASK_COLUMNS \
   "id, step, namespace, task_key, ddl_physical_tid, type, exec_id, exec_expired, state, checkpoint, concurrency, create_time, start_time," \
   " end_time, meta, ordinal, error, summary"
-#define DISTTASK_ENDED_STATES "('succeed','failed','reverted')"
 
 namespace disttask::storage::mysql::sql {
 

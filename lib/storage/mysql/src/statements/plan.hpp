@@ -15,7 +15,7 @@
 
 /// Columns in the order of plan_rows.cpp; the cursor, which may be long, comes last.
 #define DISTTASK_PLAN_COLUMNS \
-  "p.task_id, p.kind, p.after_step, p.step, p.planner, p.token, p.next_ordinal, p.complete, p.failed, p.retries, p.error, p.handed_back"
+  "p.task_id, p.kind, p.after_step, p.step, p.planner, p.token, p.next_ordinal, p.complete, p.failed, p.retries, p.error, p.handed_back, p.cleans_up"
 
 namespace disttask::storage::mysql::sql {
 
@@ -26,7 +26,8 @@ inline constexpr Sql kPlansOf{"plans_of",
   "select " DISTTASK_PLAN_COLUMNS ", p.`cursor`, t.priority, unix_timestamp(t.create_time) from disttask_plan p force index (ix_planner) join tidb_global_task t on t.id=p.task_id"
   " where p.planner=? and p.complete=0 and p.failed=0"
   " and (p.not_before<=" DISTTASK_NOW_MS " or p.not_before>" DISTTASK_NOW_MS "+3600000)"
-  " and ((p.kind='step' and t.state in ('pending','running')) or (p.kind='revert' and t.state='reverting'))"};
+  " and ((p.kind='step' and t.state in ('pending','running')) or (p.kind='revert' and t.state='reverting')"
+  " or (p.kind='cleanup' and t.state in " DISTTASK_ENDED_STATES "))"};
 /// Binds: task_id, kind, after_step.
 inline constexpr Sql kPlan{"plan",
   "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p where p.task_id=? and p.kind=? and p.after_step=?"};
@@ -44,11 +45,18 @@ inline constexpr Sql kPlanAssign{"plan_assign",
   "update disttask_plan set planner=?, token=?, not_before=0"
   " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
 
+/// Clean-ups that are neither done nor failed. Binds: limit.
+inline constexpr Sql kOpenCleanUps{"open_clean_ups",
+  "select " DISTTASK_PLAN_COLUMNS " from disttask_plan p force index (ix_kind) where p.kind='cleanup' and p.complete=0 and p.failed=0 limit ?"};
+/// Binds: task_id.
+inline constexpr Sql kHasOpenCleanUp{"has_open_clean_up",
+  "select 1 from disttask_plan p where p.task_id=? and p.kind='cleanup' and p.complete=0 and p.failed=0"};
+
 // --- the planner's ---
 
-/// Binds: step, complete, task_id, after_step, token, step.
+/// Binds: step, complete, cleans_up, task_id, after_step, token, step.
 inline constexpr Sql kPlanStep{"plan_step",
-  "update disttask_plan set step=?, complete=? where task_id=? and kind='step' and after_step=? and token=?"
+  "update disttask_plan set step=?, complete=?, cleans_up=? where task_id=? and kind='step' and after_step=? and token=?"
   " and complete=0 and failed=0 and (step is null or step=?)"};
 /// What a modification changes is compared too: it may have come and gone since the batch was made. Binds: meta, slots and max nodes as read, id.
 inline constexpr Sql kPlanTaskLock{"plan_task_lock",
@@ -65,9 +73,9 @@ inline constexpr Sql kPlanAdvance{"plan_advance",
 inline constexpr Sql kPlanEnterStep{"plan_enter_step",
   "update tidb_global_task set start_time=if(state='pending',current_timestamp(),start_time), state='running', step=?,"
   " state_update_time=current_timestamp() where id=? and state in ('pending','running') and step=?"};
-/// Binds: task_id, after_step, token.
+/// Of a hook. Binds: task_id, kind, after_step, token.
 inline constexpr Sql kPlanComplete{"plan_complete",
-  "update disttask_plan set complete=1, error=null where task_id=? and kind='revert' and after_step=? and token=? and complete=0 and failed=0"};
+  "update disttask_plan set complete=1, error=null where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
 /// Binds: error, failed, delay in ms, task_id, kind, after_step, token, retries as read.
 inline constexpr Sql kPlanError{"plan_error",
   "update disttask_plan set error=?, failed=?, retries=retries+1, not_before=" DISTTASK_NOW_MS "+?"
@@ -76,10 +84,11 @@ inline constexpr Sql kPlanError{"plan_error",
 inline constexpr Sql kPlanHandOn{"plan_hand_on",
   "update disttask_plan set planner=?, token=?, handed_back=?, error=?, not_before=0"
   " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
-/// By ordinal. Binds: task_key, step, ordinal, limit.
+/// By ordinal; a subtask that somebody let count as succeeded has none. Binds: task_key, step, ordinal, limit.
 inline constexpr Sql kResultMetas{"result_metas",
   "select s.ordinal, s.meta from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
-  " where s.task_key=? and s.step=? and s.ordinal>? and s.state='succeed' order by s.ordinal limit ?"};
+  " where s.task_key=? and s.step=? and s.ordinal>? and s.state='succeed'"
+  " and (s.error is null or instr(s.error,'\"skipped\":true')=0) order by s.ordinal limit ?"};
 
 // --- subtasks of a batch: a multi-row insert ---
 

@@ -39,21 +39,18 @@ inline constexpr Sql kOwnerLeaseRelease{"owner_lease_release",
 
 // --- tasks ---
 
-/// In rank order. Binds: limit.
-inline constexpr Sql kUnfinishedTasks{"unfinished_tasks",
-  "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t"
-  " where t.state in ('pending','running','reverting','cancelling','pausing','resuming','modifying')"
-  " order by t.priority, t.create_time, t.id limit ?"};
+/// Those whose next thing is the owner's, in rank order. Binds: limit.
+inline std::string unfinishedTasksText() {
+  return "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.state in (" +
+         quoted(proto::statesOf(proto::TaskActor::kOwner)) + ") order by t.priority, t.create_time, t.id limit ?";
+}
 inline constexpr Sql kTaskStateLock{"task_state_lock", "select t.state, t.step from tidb_global_task t where t.id=? for update"};
 inline constexpr Sql kTaskState{"task_state", "select t.state, t.step from tidb_global_task t where t.id=?"};
-/// Binds: new state, error or NULL (then it stays), 1 when it begins to run, 1 when it ends, id, state as seen.
+/// Binds: new state, 1 when it succeeds, error or NULL (then it stays), 1 when it begins to run, 1 when it ends, id, state as seen.
 inline constexpr Sql kTaskChange{"task_change",
-  "update tidb_global_task set state=?, error=coalesce(?,error),"
+  "update tidb_global_task set state=?, step=if(?=1,-2,step), error=coalesce(?,error),"
   " start_time=if(?=1,coalesce(start_time,current_timestamp()),start_time),"
   " end_time=if(?=1,current_timestamp(),end_time), state_update_time=current_timestamp() where id=? and state=?"};
-inline constexpr Sql kTaskSucceed{"task_succeed",
-  "update tidb_global_task set state='succeed', step=-2, state_update_time=current_timestamp(), end_time=current_timestamp()"
-  " where id=? and state='running'"};
 
 inline constexpr Sql kModifyParams{"modify_params",
   "select cast(t.modify_params as char) from tidb_global_task t where t.id=? and t.state='modifying'"};
@@ -140,7 +137,6 @@ inline constexpr Sql kIdsInStateAllSteps{"ids_in_state_all_steps",
 inline constexpr Sql kFailPending{"fail_pending",
   "update tidb_background_subtask force index (primary) set state='failed', error=?, state_update_time=unix_timestamp(),"
   " end_time=current_timestamp() where id=? and state='pending'"};
-inline constexpr Sql kSubtaskState{"subtask_state", "select s.state from tidb_background_subtask s where s.id=?"};
 
 // --- multi-row forms ---
 

@@ -158,11 +158,13 @@ inline constexpr ColumnDefinition kPlanColumns[] = {
     {"not_before", "bigint", false, "0"},
     {"created", "timestamp"},
     {"handed_back", "text"},
+    {"cleans_up", "tinyint", false, "0"},
 };
 inline constexpr IndexDefinition kPlanIndexes[] = {
     {"PRIMARY", true, "task_id, kind, after_step"},
     {"uk_task_step", true, "task_id, step"},
     {"ix_planner", false, "planner, complete, failed"},
+    {"ix_kind", false, "kind, complete, failed"},
 };
 
 inline constexpr ColumnDefinition kAttemptColumns[] = {
@@ -179,6 +181,27 @@ inline constexpr ColumnDefinition kAttemptColumns[] = {
 inline constexpr IndexDefinition kAttemptIndexes[] = {
     {"PRIMARY", true, "subtask_id"},
     {"ix_task", false, "task_id"},
+};
+
+// What became of tasks (exec_id empty) and nodes (task_id 0), and by whom.
+inline constexpr ColumnDefinition kEventColumns[] = {
+    {"task_id", "bigint", false},
+    {"exec_id", "varchar(261)", false, "''"},
+    {"seq", "bigint", false},
+    {"at_ms", "bigint", false},
+    {"event", "varchar(32)", false},
+    {"subtask_id", "bigint", false, "0"},
+    {"from_state", "varchar(64)", false, "''"},
+    {"to_state", "varchar(64)", false, "''"},
+    {"num_rows", "bigint", false, "0"},
+    {"actor_kind", "varchar(16)", false},
+    {"actor", "varchar(400)", false},
+    {"reason", "varchar(1024)", false, "''"},
+    {"archived_at", "bigint"},
+};
+inline constexpr IndexDefinition kEventIndexes[] = {
+    {"PRIMARY", true, "task_id, exec_id, seq"},
+    {"ix_archived", false, "archived_at"},
 };
 
 inline constexpr ColumnDefinition kSchemaColumns[] = {
@@ -202,6 +225,7 @@ inline constexpr TableDefinition kTables[] = {
     {"disttask_owner_lease", kOwnerLeaseColumns, kIdIndexes},
     {"disttask_plan", kPlanColumns, kPlanIndexes},
     {"disttask_attempt", kAttemptColumns, kAttemptIndexes},
+    {"disttask_event", kEventColumns, kEventIndexes},
 };
 
 /// A row that must be there; `insert` does nothing when it is.

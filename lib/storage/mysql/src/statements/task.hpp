@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/proto/task_event.hpp"
 #include "disttask/sqlclient/connection.hpp"
 
 #include "statements/hot_statement.hpp"
@@ -24,6 +25,7 @@
 #define DISTTASK_SUBTASK_COLUMNS_SHORT_META \
   "s.id, s.step, s.task_key, s.ddl_physical_tid, s.type, s.exec_id, s.state, s.concurrency, unix_timestamp(s.create_time), s.start_time, " \
   "s.state_update_time, unix_timestamp(s.end_time), s.ordinal, if(length(s.meta)<=?,s.meta,null), s.error, cast(s.summary as char), length(s.meta)"
+#define DISTTASK_ENDED_STATES "('succeed','failed','reverted')"
 /// Milliseconds since the epoch by the store.
 #define DISTTASK_NOW_MS "floor(unix_timestamp(now(3))*1000)"
 /// Lets a row through whose back-off is over, and that this node has not handed back; a time further ahead than the longest back-off (one hour) is a
@@ -186,6 +188,15 @@ inline constexpr Sql kRecoverMeta{"recover_meta",
 
 // --- multi-row forms: `count` ids, ascending ---
 
+/// Returns "'pending','running',…".
+inline std::string quoted(proto::TaskStates states) {
+  std::string text;
+  for (int i = 0; i < proto::kNumTaskStates; ++i) {
+    const auto state = static_cast<proto::TaskState>(i);
+    if (states.contains(state)) text.append(text.empty() ? "'" : ",'").append(toString(state)).append("'");
+  }
+  return text;
+}
 /// Returns "?,?,…".
 inline std::string placeholders(std::size_t count) {
   std::string text;

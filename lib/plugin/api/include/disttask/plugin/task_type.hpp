@@ -49,8 +49,8 @@ struct PlannedBatch {
 
 /// A task type as the framework uses it: planning, and making step executors. Implemented by the plugin adapter, or by
 /// an embedder in its own process. All methods may be called from several threads at once. Exceptions: reaction kRetry,
-/// kBackOff or isRetryableError true = again later. HandBack from nextStep, plan or revert gives the plan to another
-/// node, from the same cursor; when no node is left that could plan it, it fails, and so does the task.
+/// kBackOff or isRetryableError true = again later. HandBack from nextStep, plan, revert or cleanUp gives the plan to
+/// another node, from the same cursor; when no node is left that could plan it, it fails, and so does the task.
 class TaskType {
  public:
   virtual ~TaskType() = default;
@@ -73,8 +73,14 @@ class TaskType {
       const std::string& cursor,
       const PlanLimits& limits
   ) = 0;
-  /// Undoes what the task did outside of its rows, after all of them are at rest; may be called again.
+  /// Undoes what the task did outside of its rows, after all of them are at rest. May be called again, also while an
+  /// earlier call goes on elsewhere on a node that was thought dead: must be idempotent (design rule 19).
   virtual void revert(const runtime::CancelToken& token, const proto::Task& task) = 0;
+  /// True if cleanUp does anything; asked when a step is planned.
+  [[nodiscard]] virtual bool hasCleanUp() const noexcept { return false; }
+  /// Removes what an ended task (succeed or reverted, see its state) left behind outside of its rows, such as files
+  /// between steps. On any node that offers the type; before the task goes to history. Called again as revert is.
+  virtual void cleanUp(const runtime::CancelToken& /*token*/, const proto::Task& /*task*/) {}
   /// Makes the step executor for the task's present step. Its error is fatal for the task.
   virtual std::unique_ptr<StepExecutor> createStepExecutor(const proto::Task& task) = 0;
   /// True if this subtask may run again after a run that ended without a result. Gets the whole row: a type may decide

@@ -44,6 +44,27 @@ struct StepProgress {
   proto::SubtaskSummary sum;  ///< over all subtasks of the step
 };
 
+/// What a person decides about a task that awaits its resolution.
+enum class Resolution : std::uint8_t {
+  kRetry,  ///< its failed subtasks run again
+  kSkip,   ///< its failed subtasks count as succeeded, with a note in `error`
+  kFail,   ///< it reverts
+};
+
+/// What became of a task or node, and by whom. Kept for a bounded number of changes.
+struct EventRecord {
+  std::int64_t seq = 0;         ///< counts from 1 per task or node
+  std::int64_t at_ms = 0;       ///< since the epoch by the store
+  std::string event;            ///< such as "pause": toString(proto::TaskEvent), or a name of docs/state-machines.md
+  std::int64_t subtask_id = 0;  ///< when it is about one subtask
+  std::string from;             ///< state before; empty where there is none
+  std::string to;
+  std::int64_t count = 0;  ///< of subtasks; 0 when it is about none
+  std::string actor_kind;  ///< "submitter", "owner", "planner", "node" or "observer" (of a lease)
+  std::string actor;       ///< a submitter's or observer's session as user@host, else an exec id
+  std::string reason;
+};
+
 /// What disttaskctl and submitters read and write. Same threading and failure contract as TaskTable.
 class ClientTable {
  public:
@@ -82,6 +103,14 @@ class ClientTable {
   /// every 100 ms, on the caller's thread. Throws kTimedOut when the call's deadline (30 s without one) passes, naming
   /// what is missing; kCancelled; kPrecondition when the task is cancelled or reverted; kNotFound.
   virtual void waitForModification(const Call& call, TaskId id) = 0;
+  /// Decides about a task that awaits its resolution: changes the failed and canceled subtasks of its step, some at a
+  /// time, then the task. Returns how many subtasks were changed. May be repeated, also as another resolution, when it
+  /// threw on the way. Throws kPrecondition, naming the state, from any other state, and kNotFound.
+  virtual std::int64_t resolveTask(const Call& call, TaskId id, Resolution resolution) = 0;
+  /// Returns the last events of a task, oldest first, at most `limit`; also of one in history.
+  virtual std::vector<EventRecord> listEvents(const Call& call, TaskId id, std::int32_t limit) = 0;
+  /// The same of a node.
+  virtual std::vector<EventRecord> listNodeEvents(const Call& call, const ExecId& exec_id, std::int32_t limit) = 0;
 };
 
 }  // namespace disttask::storage

@@ -23,6 +23,7 @@ class HistoryTable {
       const runtime::Call& call, runtime::Duration age, proto::TaskId after, std::int32_t limit
   ) = 0;
   /// True if no subtask of the task is pending or running. Looks at all of the task's index entries: ask once.
+  /// Also false while the type's clean-up hook has not run.
   virtual bool isAtRest(const runtime::Call& call, proto::TaskId id) = 0;
   /// Moves subtasks of an ended task that are at rest, with their side rows of attempts; returns how many. 0: there are
   /// none, or the task has not ended.
@@ -30,11 +31,16 @@ class HistoryTable {
       const runtime::Call& call, proto::Life owner, proto::TaskId id, std::int32_t limit
   ) = 0;
   /// Moves the row of an ended task that has no subtasks any more, and deletes its plans and what is left of its
-  /// attempts. False: it has subtasks, has not ended, or is gone.
+  /// attempts; its events stay, marked. False: it has subtasks, has not ended, its clean-up hook has not run, or it is
+  /// gone.
   virtual bool moveTask(const runtime::Call& call, proto::Life owner, proto::TaskId id) = 0;
   /// Deletes subtasks that have been in history for longer than `keep`, oldest first; returns how many. Rows of tasks
   /// stay for ever: they are what refuses a key that was used before.
   virtual std::int64_t forgetSubtasks(
+      const runtime::Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit
+  ) = 0;
+  /// Deletes events of tasks that have been in history for longer than `keep`, oldest first; returns how many.
+  virtual std::int64_t forgetEvents(
       const runtime::Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit
   ) = 0;
 };

@@ -15,8 +15,9 @@ using runtime::Call;
 
 /// What a plan row asks of its planner node.
 enum class PlanKind : std::uint8_t {
-  kStep,    ///< say which step follows `after_step` and write its subtasks by cursor
-  kRevert,  ///< run the type's revert hook
+  kStep,     ///< say which step follows `after_step` and write its subtasks by cursor
+  kRevert,   ///< run the type's revert hook
+  kCleanUp,  ///< the task has ended: run the type's clean-up hook
 };
 
 /// A row of the side table of plans (design rule 20): who plans what, and how far it is.
@@ -32,8 +33,9 @@ struct Plan {
   std::string cursor;     ///< opaque text of the task type; empty at the start
   std::int32_t next_ordinal = 1;
   bool complete = false;
-  std::string error;    ///< message of a fatal planning error, or of the last retryable one
-  bool failed = false;  ///< `error` is fatal
+  bool cleans_up = false;  ///< the task's type has a clean-up hook; known since `step` is
+  std::string error;       ///< message of a fatal planning error, or of the last retryable one
+  bool failed = false;     ///< `error` is fatal
   std::int32_t retries = 0;
   std::vector<ExecId> handed_back;  ///< nodes that cannot plan it, and have handed it on
 };
@@ -61,8 +63,8 @@ class PlanTable {
 
   /// Returns the incomplete, not failed plans of this node whose retry time has come.
   virtual std::vector<Plan> getPlansOf(const Call& call, const ExecId& exec_id) = 0;
-  /// Records which step comes next (kStepDone completes the plan). Guarded by the token. Throws kInvalidArgument for a
-  /// step that the task has entered before.
+  /// Records which step comes next (kStepDone completes the plan), and the plan's cleans_up. Guarded by the token.
+  /// Throws kInvalidArgument for a step that the task has entered before.
   virtual PlanWrite setStep(const Call& call, const Plan& plan, Step step) = 0;
   /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`,
   /// with the meta, slots and max_nodes of `task`: a modification may have come and gone since), moves the cursor
@@ -70,7 +72,7 @@ class PlanTable {
   /// switches the task to `step` (and to running). On kApplied `plan` holds the new cursor and ordinal. Throws
   /// kStoreContent, before anything is written, for a meta above what the store takes in one row.
   virtual PlanWrite writeBatch(const Call& call, const proto::Task& task, Plan& plan, const PlanBatch& batch) = 0;
-  /// Marks a plan of kind kRevert done.
+  /// Marks a plan of kind kRevert or kCleanUp done.
   virtual PlanWrite complete(const Call& call, const Plan& plan) = 0;
   /// Keeps a planning error: fatal, or to be retried after `delay`.
   virtual PlanWrite setError(

@@ -2,6 +2,7 @@
 #include "disttask/proto/node.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
+#include "disttask/proto/task_event.hpp"
 #include "disttask/runtime/clock.hpp"
 #include "disttask/storage/plan_table.hpp"
 
@@ -51,6 +52,22 @@ struct HandedBack {
   std::string error;       ///< what the last one said
 };
 
+/// One change of a task's state by the owner: `from` and `event` as kTaskTransitions has them.
+struct TaskChange {
+  TaskState from;
+  proto::TaskEvent event;
+  std::optional<std::string> error{};  ///< plain text for the task's error column; nothing: left as it is
+  std::string note{};                  ///< why, for the event alone, where `error` does not say it
+  /// An end of a task whose type has a clean-up hook: the node that shall run it, empty when there is none now.
+  std::optional<ExecId> clean_up_by{};
+};
+
+/// The clean-up of an ended task that has not been done yet.
+struct OpenCleanUp {
+  proto::TaskBase task;
+  Plan plan;
+};
+
 /// What the owner of the scheduler role reads and writes. Same threading and failure contract as TaskTable.
 ///
 /// Each write is a transaction that begins with `update owner set seq=seq+1 where id=1 and life=?`; when that matches
@@ -85,18 +102,12 @@ class SchedulerTable {
   virtual void createPlan(const Call& call, proto::Life owner, const Plan& plan) = 0;
   /// Gives an incomplete plan to another planner with a fresh token.
   virtual void assignPlan(const Call& call, proto::Life owner, const Plan& plan, const ExecId& planner) = 0;
-  /// One task transition `from` → `to` with these columns; false: the task is not in `from` any more. `error` is a
-  /// plain text; nothing: left as it is.
-  virtual bool changeTaskState(
-      const Call& call,
-      proto::Life owner,
-      TaskId id,
-      TaskState from,
-      TaskState to,
-      const std::optional<std::string>& error
-  ) = 0;
-  /// running → succeed with step done.
-  virtual bool succeedTask(const Call& call, proto::Life owner, TaskId id) = 0;
+  /// One event of a task, with its columns and a row of its events; false: the task is not in `from` any more. Throws
+  /// kInvalidArgument for what the table of transitions does not allow to an owner, and for kModified, which
+  /// finishModification is for.
+  virtual bool changeTask(const Call& call, proto::Life owner, TaskId id, const TaskChange& change) = 0;
+  /// Returns clean-ups that are neither done nor failed, at most `limit`.
+  virtual std::vector<OpenCleanUp> findOpenCleanUps(const Call& call, std::int32_t limit) = 0;
   /// Cancels the pending and paused rows of a reverting task, at most `limit`; returns how many (design rule 11).
   virtual std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
   /// Pauses the pending rows of a pausing task, at most `limit`; returns how many (design rule 11).

@@ -1,0 +1,26 @@
+#pragma once
+#include "disttask/storage/scheduler_table.hpp"
+#include "round.hpp"
+
+#include <map>
+#include <string>
+
+namespace disttask::scheduler {
+
+/// Sees to it that the clean-up hooks of ended tasks are run by some node (design rules 11, 20): a clean-up whose node
+/// is gone, or that found none when the task ended, goes to another. Used by one round at a time.
+class CleanUps {
+ public:
+  explicit CleanUps(storage::SchedulerTable& table) : table_(table) {}
+
+  /// Looks now and then, and at once when the nodes have changed. Store failures and kLost pass through.
+  void run(Round& round);
+
+ private:
+  storage::SchedulerTable& table_;
+  runtime::TimePoint next_look_{};
+  std::size_t nodes_seen_ = 0;                    ///< fingerprint of the last look
+  std::map<proto::TaskId, std::string> waiting_;  ///< why, as logged
+};
+
+}  // namespace disttask::scheduler
