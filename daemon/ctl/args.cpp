@@ -207,6 +207,7 @@ class Parser {
     auto* events = verb(task_, "events", "List what became of a task: when, what, by whom and why", events_);
     addName(events, events_.name);
     events->add_option("--limit", events_.limit, "The last so many")->check(CLI::Range(1, 100000));
+    addName(verb(task_, "why", "Say why a task, or some of its subtasks, does not run now", why_), why_.name);
     auto* subtasks = verb(task_, "subtasks", "List the subtasks of a task, and who ran them", subtasks_);
     addName(subtasks, subtasks_.name);
     subtasks->add_option("--step", subtasks_.step, "Only this step");
@@ -260,6 +261,7 @@ class Parser {
   TaskSubmit submit_;
   TaskLs ls_;
   TaskShow show_;
+  TaskWhy why_;
   TaskWait wait_;
   TaskCancel cancel_;
   TaskPause pause_;

@@ -55,6 +55,9 @@ struct TaskLs {
 struct TaskShow {
   std::string name;
 };
+struct TaskWhy {
+  std::string name;
+};
 struct TaskWait {
   std::string name;
   WaitOptions wait;
@@ -123,6 +126,7 @@ using Command = std::variant<
     TaskSubmit,
     TaskLs,
     TaskShow,
+    TaskWhy,
     TaskWait,
     TaskCancel,
     TaskPause,

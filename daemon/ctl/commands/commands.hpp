@@ -11,6 +11,7 @@ int execute(Context& context, const SchemaDump& options);
 int execute(Context& context, const TaskSubmit& options);
 int execute(Context& context, const TaskLs& options);
 int execute(Context& context, const TaskShow& options);
+int execute(Context& context, const TaskWhy& options);
 int execute(Context& context, const TaskWait& options);
 int execute(Context& context, const TaskCancel& options);
 int execute(Context& context, const TaskPause& options);

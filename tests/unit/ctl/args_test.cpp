@@ -73,6 +73,7 @@ TEST_CASE("Every command is reached by its noun and verb") {
   CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t", "--manual-recovery"}).manual_recovery);
   CHECK(parseAs<TaskLs>({"task", "ls", "--state", "running", "--state", "pending", "-a"}).states.size() == 2);
   CHECK(parseAs<TaskShow>({"task", "show", "id:42"}).name == "id:42");
+  CHECK(parseAs<TaskWhy>({"task", "why", "id:42"}).name == "id:42");
   CHECK(parseAs<TaskWait>({"task", "wait", "k", "--timeout", "1m"}).wait.timeout == std::chrono::minutes(1));
   CHECK(parseAs<TaskCancel>({"task", "cancel", "k", "--wait"}).wait.wait);
   CHECK(parseAs<TaskSubtasks>({"task", "subtasks", "k", "--step", "2"}).step == 2);

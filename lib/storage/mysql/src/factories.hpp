@@ -4,6 +4,7 @@
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
 #include "disttask/storage/poll_table.hpp"
+#include "disttask/storage/reason_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -21,5 +22,6 @@ std::unique_ptr<SchedulerTable> makeSchedulerTable(StoreContext& context);
 std::unique_ptr<PlanTable> makePlanTable(StoreContext& context);
 std::unique_ptr<HistoryTable> makeHistoryTable(StoreContext& context);
 std::unique_ptr<PollTable> makePollTable(StoreContext& context);
+std::unique_ptr<ReasonTable> makeReasonTable(StoreContext& context);
 
 }  // namespace disttask::storage::mysql

@@ -14,7 +14,8 @@ Store::Store(StoreSettings settings, runtime::Clock& clock)
       scheduler_(makeSchedulerTable(*context_)),
       plans_(makePlanTable(*context_)),
       history_(makeHistoryTable(*context_)),
-      polls_(makePollTable(*context_)) {}
+      polls_(makePollTable(*context_)),
+      reasons_(makeReasonTable(*context_)) {}
 
 Store::~Store() = default;
 
@@ -38,6 +39,9 @@ HistoryTable& Store::historyTable() noexcept {
 }
 PollTable& Store::pollTable() noexcept {
   return *polls_;
+}
+ReasonTable& Store::reasonTable() noexcept {
+  return *reasons_;
 }
 Schema& Store::schema() noexcept {
   return *schema_;

@@ -30,9 +30,11 @@ inline constexpr Sql kOwnerTake{"owner_take",
   "update disttask_owner set exec_id=?, life=?, seq=seq+1, term=term+1 where id=1 and life=?"};
 inline constexpr Sql kOwnerLeaseLock{"owner_lease_lock", "select life, renewals from disttask_owner_lease where id=1 for update"};
 /// Binds: new life.
-inline constexpr Sql kOwnerLeaseTake{"owner_lease_take", "update disttask_owner_lease set life=?, renewals=0 where id=1"};
+inline constexpr Sql kOwnerLeaseTake{"owner_lease_take", "update disttask_owner_lease set life=?, renewals=0, renewed_at=current_timestamp() where id=1"};
 /// Binds: life.
-inline constexpr Sql kOwnerRenew{"owner_renew", "update disttask_owner_lease set renewals=renewals+1 where id=1 and life=?"};
+/// The time is for people only. Binds: life.
+inline constexpr Sql kOwnerRenew{"owner_renew", 
+  "update disttask_owner_lease set renewals=renewals+1, renewed_at=current_timestamp() where id=1 and life=?"};
 inline constexpr Sql kOwnerRelease{"owner_release", "update disttask_owner set life=0, seq=seq+1 where id=1 and life=?"};
 inline constexpr Sql kOwnerLeaseRelease{"owner_lease_release",
   "update disttask_owner_lease set life=0, renewals=0 where id=1 and life=?"};

@@ -139,6 +139,7 @@ inline constexpr ColumnDefinition kOwnerLeaseColumns[] = {
     {"id", "int", false},
     {"life", "bigint", false},
     {"renewals", "bigint", false},
+    {"renewed_at", "timestamp"},
 };
 inline constexpr IndexDefinition kIdIndexes[] = {{"PRIMARY", true, "id"}};
 

@@ -7,6 +7,7 @@
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
 #include "disttask/storage/poll_table.hpp"
+#include "disttask/storage/reason_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -45,6 +46,7 @@ class Store {
   [[nodiscard]] PlanTable& planTable() noexcept;
   [[nodiscard]] HistoryTable& historyTable() noexcept;
   [[nodiscard]] PollTable& pollTable() noexcept;
+  [[nodiscard]] ReasonTable& reasonTable() noexcept;
   [[nodiscard]] Schema& schema() noexcept;
 
   /// Returns the random id that the schema got when it was installed; read once. Throws kStoreSchema when there is
@@ -63,6 +65,7 @@ class Store {
   std::unique_ptr<PlanTable> plans_;
   std::unique_ptr<HistoryTable> history_;
   std::unique_ptr<PollTable> polls_;
+  std::unique_ptr<ReasonTable> reasons_;
   std::mutex store_id_mutex_;
   std::string store_id_;
 };

@@ -1,0 +1,24 @@
+#include "disttask/reasons/reasons.hpp"
+
+namespace disttask::reasons {
+
+Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::Task& task) {
+  Facts facts;
+  facts.task = task;
+  if (proto::isDone(task.state)) return facts;
+  facts.owner = sources.reasons.getRoleHolder(call);
+  facts.nodes = sources.nodes.getAllNodes(call);
+  facts.plans = sources.scheduler.getPlans(call, task.id);
+  facts.resting = sources.reasons.getRestingPlans(call, task.id);
+  for (auto& other : sources.scheduler.getUnfinishedTasks(call, kMaxLooked)) {
+    if (other.id != task.id && outranks(other, task)) facts.ahead.push_back(std::move(other));
+  }
+  facts.holders = sources.reasons.getSlotHolders(call, kMaxLooked);
+  if (task.step == proto::kStepInit) return facts;
+  facts.counts = sources.scheduler.countSubtasks(call, task.id, task.step);
+  facts.pending = sources.reasons.getPending(call, task.id, task.step, kMaxLooked);
+  facts.tried = sources.reasons.getTried(call, task.id, kMaxLooked);
+  return facts;
+}
+
+}  // namespace disttask::reasons

@@ -1,0 +1,96 @@
+#include "disttask/storage/reason_table.hpp"
+
+#include "factories.hpp"
+#include "store_context.hpp"
+#include "task_rows.hpp"
+
+#include "statements/reasons.hpp"
+
+namespace disttask::storage::mysql {
+
+namespace {
+
+/// ReasonTable on the server; its doc comments are the contract.
+class MysqlReasonTable final : public ReasonTable {
+ public:
+  explicit MysqlReasonTable(StoreContext& context) : context_(context) {}
+
+  RoleHolder getRoleHolder(const Call& call) override {
+    return context_.read(call, "reasons.role_holder", [](Connection& connection) {
+      auto rows = connection.query(sql::kRoleHolder, {});
+      if (!rows.next()) throw Exception(ErrorCode::kStoreSchema, "the owner row (disttask_owner, id 1) is missing");
+      RoleHolder holder;
+      holder.exec_id = rows.getString(1);
+      holder.life = proto::Life(rows.getInt(2));
+      holder.node_life = proto::Life(rows.getInt(3));
+      holder.lease_ms = rows.getInt(4);
+      if (!rows.isNull(5)) holder.since_renewal_ms = rows.getInt(5);
+      return holder;
+    });
+  }
+
+  std::vector<SlotHolder> getSlotHolders(const Call& call, std::int32_t limit) override {
+    return context_.read(call, "reasons.slot_holders", [&](Connection& connection) {
+      auto rows = connection.query(sql::kSlotHolders, {std::int64_t{limit}});
+      std::vector<SlotHolder> holders;
+      while (rows.next()) {
+        const TaskId id(rows.getInt(2));
+        holders.push_back({rows.getString(1), id, rows.getString(3), static_cast<std::int32_t>(rows.getInt(4))});
+      }
+      return holders;
+    });
+  }
+
+  std::vector<PendingOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
+    return context_.read(call, "reasons.pending_nodes", [&](Connection& connection) {
+      const sqlclient::Values values{proto::taskKeyOf(task_id), std::int64_t{step.value()}, std::int64_t{limit}};
+      auto rows = connection.query(sql::kPendingNodes, values);
+      std::vector<PendingOnNode> nodes;
+      while (rows.next()) nodes.push_back({rows.getString(1), rows.getInt(2)});
+      return nodes;
+    });
+  }
+
+  std::vector<TriedSubtask> getTried(const Call& call, TaskId task_id, std::int32_t limit) override {
+    return context_.read(call, "reasons.tried_subtasks", [&](Connection& connection) {
+      auto rows = connection.query(sql::kTriedSubtasks, {task_id.value(), std::int64_t{limit}});
+      std::vector<TriedSubtask> tried;
+      while (rows.next()) {
+        TriedSubtask subtask;
+        subtask.id = proto::SubtaskId(rows.getInt(1));
+        subtask.ordinal = static_cast<std::int32_t>(rows.getInt(2));
+        subtask.exec_id = rows.getString(3);
+        subtask.not_before_ms = rows.getInt(4);
+        subtask.retries = static_cast<std::int32_t>(rows.getInt(5));
+        subtask.abnormal_ends = static_cast<std::int32_t>(rows.getInt(6));
+        subtask.handed_back = rows.getInt(7) != 0;
+        subtask.last_error = rows.getString(8);
+        tried.push_back(std::move(subtask));
+      }
+      return tried;
+    });
+  }
+
+  std::vector<RestingPlan> getRestingPlans(const Call& call, TaskId task_id) override {
+    return context_.read(call, "reasons.resting_plans", [&](Connection& connection) {
+      auto rows = connection.query(sql::kRestingPlans, {task_id.value()});
+      std::vector<RestingPlan> plans;
+      while (rows.next()) {
+        const auto kind = rows.getString(1) == "revert" ? PlanKind::kRevert : PlanKind::kStep;
+        plans.push_back({kind, Step(static_cast<std::int32_t>(rows.getInt(2))), rows.getInt(3)});
+      }
+      return plans;
+    });
+  }
+
+ private:
+  StoreContext& context_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReasonTable> makeReasonTable(StoreContext& context) {
+  return std::make_unique<MysqlReasonTable>(context);
+}
+
+}  // namespace disttask::storage::mysql

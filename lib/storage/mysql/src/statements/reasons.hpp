@@ -1,0 +1,37 @@
+#pragma once
+#include "disttask/sqlclient/connection.hpp"
+
+#include "statements/task.hpp"
+
+// What is asked only when people want to know why something waits. Each looks at a bounded number of rows.
+
+// clang-format off
+namespace disttask::storage::mysql::sql {
+
+inline constexpr Sql kRoleHolder{"role_holder",
+  "select o.exec_id, o.life, n.life, n.lease_ms, timestampdiff(second, l.renewed_at, current_timestamp())*1000 from disttask_owner o"
+  " join disttask_owner_lease l on l.id=o.id left join disttask_node n on n.exec_id=o.exec_id where o.id=1"};
+/// Running rows are at most as many as there are slots. A run in parallel has a slot of its own. Binds: limit.
+inline constexpr Sql kSlotHolders{"slot_holders",
+  "select h.exec_id, h.task_key, t.task_key, greatest(h.slots, h.runs) from"
+  " (select s.exec_id, s.task_key, max(s.concurrency) slots, count(*) runs from disttask_node n"
+  "  straight_join tidb_background_subtask s force index (ix_exec) on s.exec_id=n.exec_id"
+  "  where n.life<>0 and s.state='running' group by s.exec_id, s.task_key limit ?) h"
+  " left join tidb_global_task t on t.id=cast(h.task_key as signed) order by h.exec_id, h.task_key"};
+/// Binds: task_key, step, limit.
+inline constexpr Sql kPendingNodes{"pending_nodes",
+  "select p.exec_id, count(*) from (select s.exec_id from tidb_background_subtask s force index (ix_task)"
+  " where s.task_key=? and s.step=? and s.state='pending' limit ?) p group by p.exec_id order by p.exec_id"};
+/// A time further ahead than the longest back-off counts as now. Binds: task_id, limit.
+inline constexpr Sql kTriedSubtasks{"tried_subtasks",
+  "select s.id, s.ordinal, s.exec_id, if(a.not_before>" DISTTASK_NOW_MS " and a.not_before<=" DISTTASK_NOW_MS "+3600000, a.not_before, 0),"
+  " a.retries, a.abnormal_ends, coalesce(json_contains(a.handed_back,json_quote(s.exec_id)),0), a.last_error"
+  " from disttask_attempt a force index (ix_task) join tidb_background_subtask s on s.id=a.subtask_id"
+  " where a.task_id=? and s.state='pending' order by s.id limit ?"};
+/// Binds: task_id.
+inline constexpr Sql kRestingPlans{"resting_plans",
+  "select p.kind, p.after_step, if(p.not_before>" DISTTASK_NOW_MS " and p.not_before<=" DISTTASK_NOW_MS "+3600000, p.not_before, 0)"
+  " from disttask_plan p where p.task_id=? and p.complete=0 and p.failed=0"};
+
+}  // namespace disttask::storage::mysql::sql
+// clang-format on

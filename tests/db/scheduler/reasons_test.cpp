@@ -1,0 +1,246 @@
+// Each reason for which a task or a subtask waits, on a real store.
+#include "disttask/reasons/reasons.hpp"
+
+#include "live_roles.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace disttask;
+using namespace disttask::test;
+using Catch::Matchers::Contains;
+using reasons::Code;
+using reasons::Reason;
+
+namespace {
+
+/// A store with node `a` (4 slots), a role holder `a` whose lease is fresh, and a task of 2 slots.
+class Waiting : public SchedulerFixture {
+ public:
+  Waiting() {
+    addNode("a");
+    life = takeRole("a");
+  }
+  std::vector<Reason> why(proto::TaskId id) {
+    const reasons::Sources sources{nodes(), scheduler(), store()->reasonTable()};
+    return reasons::explain(reasons::readFacts(sources, call(), task(id)));
+  }
+  /// Returns the reason with this code; fails without it.
+  Reason find(proto::TaskId id, Code code) {
+    const auto all = why(id);
+    std::string codes;
+    for (const auto& reason : all) codes += std::string(toString(reason.code)) + ": " + reason.text + "\n";
+    INFO(codes);
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& reason) { return reason.code == code; });
+    REQUIRE(found != all.end());
+    return *found;
+  }
+  void set(const std::string& node, const std::string& what) {
+    store().execute("update disttask_node set " + what + " where exec_id='" + node + "'");
+  }
+  /// A task that runs in step 1, whose plan is complete.
+  proto::Task addRunning(const std::string& key) {
+    auto running = addTask(key, "running", 1);
+    store().execute(
+        "insert into disttask_plan (task_id, kind, after_step, step, planner, token, `cursor`, next_ordinal, complete, "
+        "failed, retries) values (" +
+        std::to_string(running.id.value()) + ", 'step', -1, 1, 'a', 4, '', 9, 1, 0, 0)"
+    );
+    return running;
+  }
+  std::string inTask(proto::TaskId id) { return " where id=" + std::to_string(id.value()); }
+
+  proto::Life life;
+};
+
+}  // namespace
+
+TEST_CASE("A task that has ended, is paused or waits for a decision says so first", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto id = waiting.addTask("t", "running", 1).id;
+  const auto become = [&](const std::string& state) {
+    waiting.store().execute("update tidb_global_task set state='" + state + "'" + waiting.inTask(id));
+  };
+  become("succeed");
+  CHECK(waiting.why(id).size() == 1);
+  CHECK(waiting.find(id, Code::kEnded).text == "it has ended: succeed");
+  become("paused");
+  CHECK(waiting.why(id).size() == 1);
+  CHECK_THAT(waiting.find(id, Code::kPaused).text, Contains("task resume"));
+  waiting.store().execute(
+      "update tidb_global_task set state='awaiting-resolution', "
+      "error='{\"class\":0,\"code\":0,\"message\":\"line 7\",\"rfccode\":\"\"}'" +
+      waiting.inTask(id)
+  );
+  CHECK(waiting.why(id).size() == 1);
+  CHECK_THAT(waiting.find(id, Code::kResolution).text, Contains("task resolve") && Contains("line 7"));
+  const std::pair<const char*, Code> states[] = {
+      {"pausing", Code::kPausing},
+      {"resuming", Code::kResuming},
+      {"modifying", Code::kModifying},
+      {"cancelling", Code::kCancelling},
+      {"reverting", Code::kReverting}};
+  for (const auto& [state, code] : states) {
+    become(state);
+    waiting.find(id, code);
+  }
+}
+
+TEST_CASE("A task for which no node is good names what is missing", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto id = waiting.addTask("t").id;
+  waiting.set("a", "types='{\"other\":\"1\"}'");
+  CHECK_THAT(waiting.find(id, Code::kNoType).text, Contains("no live node offers type 'demo'"));
+  waiting.set("a", "types='{\"demo\":\"1\"}'");
+  waiting.store().execute("update dist_framework_meta set role='elsewhere'");
+  CHECK_THAT(waiting.find(id, Code::kNoScope).text, Contains("scope 'disttask'"));
+  waiting.store().execute("update dist_framework_meta set role='disttask', cpu_count=1");
+  CHECK_THAT(waiting.find(id, Code::kNoSlots).text, Contains("2 slots"));
+  waiting.store().execute("update dist_framework_meta set cpu_count=4");
+  waiting.set("a", "wanted='cordoned'");
+  CHECK_THAT(waiting.find(id, Code::kCordoned).text, Contains("cordoned or draining"));
+  waiting.set("a", "wanted='normal', life=0");
+  CHECK(waiting.find(id, Code::kNoNode).text == "no node is alive");
+}
+
+TEST_CASE("A scheduler role that nobody leads is the first reason of every task", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto id = waiting.addTask("t").id;
+  CHECK(waiting.why(id).front().code == Code::kNotPlanned);
+  SECTION("its holder's lease has ended and nobody is there to take it") {
+    waiting.store().execute("update disttask_owner_lease set renewed_at=current_timestamp() - interval 40 second");
+    const auto reason = waiting.why(id).front();
+    CHECK(reason.code == Code::kOwnerSilent);
+    CHECK_THAT(reason.text, Contains("node a holds") && Contains("has not renewed it for 4"));
+    REQUIRE(waiting.scheduler().renewOwnership(SchedulerFixture::call(), waiting.life));
+    CHECK(waiting.why(id).front().code == Code::kNotPlanned);
+  }
+  SECTION("its holder was evicted") {
+    waiting.addNode("b");
+    waiting.set("a", "life=0");
+    const auto reason = waiting.why(id).front();
+    CHECK(reason.code == Code::kOwnerSilent);
+    CHECK_THAT(reason.text, Contains("node a") && Contains("not alive"));
+  }
+  SECTION("nobody has it") {
+    REQUIRE(waiting.scheduler().releaseOwnership(SchedulerFixture::call(), waiting.life));
+    CHECK(waiting.why(id).front().code == Code::kNoOwner);
+  }
+}
+
+TEST_CASE("A task without a plan waits for its place or for the scheduler", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto first = waiting.addTask("first").id;
+  const auto second = waiting.addTask("second").id;
+  waiting.find(first, Code::kNotPlanned);
+  CHECK_THAT(waiting.find(second, Code::kRank).text, Contains("first"));
+  waiting.store().execute("update tidb_global_task set priority=1" + waiting.inTask(second));
+  waiting.find(second, Code::kNotPlanned);
+  CHECK_THAT(waiting.find(first, Code::kRank).text, Contains("second"));
+}
+
+TEST_CASE("A plan that is open says who has it, how far it is, and until when it rests", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto call = SchedulerFixture::call();
+  waiting.addNode("b");
+  const auto task = waiting.addTask("t");
+  auto plan = makePlan(waiting, waiting.life, task, proto::Step(1), "b");
+  CHECK_THAT(waiting.find(task.id, Code::kPlanning).text, Contains("on node b; 0 subtasks so far"));
+  REQUIRE(
+      waiting.plans().writeBatch(call, task, plan, makeBatch(1, 10, "10", false, {"b"})) == storage::PlanWrite::kApplied
+  );
+  CHECK_THAT(waiting.find(task.id, Code::kPlanning).text, Contains("step 1") && Contains("10 subtasks so far"));
+  SECTION("after an error that passes") {
+    REQUIRE(
+        waiting.plans().setError(call, plan, "no route", false, std::chrono::seconds(50)) ==
+        storage::PlanWrite::kApplied
+    );
+    const auto reason = waiting.find(task.id, Code::kPlanBackOff);
+    CHECK_THAT(reason.text, Contains("after try 1: no route"));
+    const auto now = std::stoll(waiting.text("select unix_timestamp()"));
+    CHECK(reason.until.value() >= now + 40);
+    CHECK(reason.until.value() <= now + 52);
+  }
+  SECTION("failed") {
+    REQUIRE(waiting.plans().setError(call, plan, "no such file", true, {}) == storage::PlanWrite::kApplied);
+    CHECK_THAT(waiting.find(task.id, Code::kPlanFailed).text, Contains("no such file"));
+  }
+  SECTION("its planner is gone") {
+    waiting.set("b", "life=0");
+    CHECK_THAT(waiting.find(task.id, Code::kPlannerGone).text, Contains("node b"));
+  }
+  SECTION("of a revert") {
+    waiting.store().execute("update tidb_global_task set state='reverting'" + waiting.inTask(task.id));
+    waiting.store().execute(
+        "update disttask_plan set kind='revert', step=null where task_id=" + std::to_string(task.id.value())
+    );
+    CHECK_THAT(waiting.find(task.id, Code::kPlanning).text, Contains("the revert goes on, on node b"));
+  }
+}
+
+TEST_CASE("Pending subtasks say what is with their node", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  waiting.addNode("b");
+  const auto id = waiting.addRunning("t").id;
+  waiting.addSubtask(id, 1, 1, "b", "pending");
+  waiting.addSubtask(id, 1, 2, "b", "pending");
+  const auto free = waiting.find(id, Code::kAboutToStart);
+  CHECK(free.subtasks == 2);
+  CHECK_THAT(free.text, Contains("2 subtasks wait on b"));
+  SECTION("others hold its slots") {
+    const auto other = waiting.addRunning("other").id;
+    waiting.addSubtask(other, 1, 1, "b", "running", 6);
+    waiting.addSubtask(other, 1, 2, "b", "running", 8);
+    waiting.addSubtask(other, 1, 3, "b", "running", 10);
+    const auto reason = waiting.find(id, Code::kSlotsShort);
+    CHECK(reason.subtasks == 2);
+    CHECK_THAT(reason.text, Contains("has 4 slots and needs 2") && Contains("held by other (3)"));
+  }
+  SECTION("as many of its own run there as may") {
+    waiting.addSubtask(id, 1, 3, "b", "running", 6);
+    CHECK(waiting.find(id, Code::kOwnSubtasks).subtasks == 2);
+    CHECK(waiting.find(id, Code::kRunning).text == "1 subtask runs");
+  }
+  SECTION("it is gone") {
+    waiting.set("b", "life=0");
+    CHECK(waiting.find(id, Code::kNodeGone).subtasks == 2);
+  }
+  SECTION("it drains") {
+    waiting.set("b", "wanted='draining'");
+    CHECK_THAT(waiting.find(id, Code::kNodeUnfit).text, Contains("is draining"));
+  }
+  SECTION("it does not offer the type") {
+    waiting.set("b", "types='{}'");
+    CHECK_THAT(waiting.find(id, Code::kNodeUnfit).text, Contains("does not offer its type"));
+  }
+}
+
+TEST_CASE("Subtasks that were tried before say what came of it", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto id = waiting.addRunning("t").id;
+  const auto subtask = std::to_string(waiting.addSubtask(id, 1, 1, "a", "pending"));
+  const auto note = [&](const std::string& columns) {
+    waiting.store().execute(
+        "insert into disttask_attempt (subtask_id, task_id, retries, abnormal_ends, not_before, last_error, "
+        "handed_back) values (" +
+        subtask + ", " + std::to_string(id.value()) + ", " + columns + ")"
+    );
+  };
+  SECTION("it waits until its next try") {
+    note("2, 0, floor(unix_timestamp(now(3))*1000)+50000, 'no route', null");
+    const auto reason = waiting.find(id, Code::kBackOff);
+    CHECK(reason.subtasks == 1);
+    CHECK_THAT(reason.text, Contains("subtask 1 on a waits after try 2: no route"));
+    CHECK(reason.until.value() >= std::stoll(waiting.text("select unix_timestamp()")) + 40);
+  }
+  SECTION("it ended its node and runs alone") {
+    note("0, 2, 0, null, null");
+    CHECK_THAT(waiting.find(id, Code::kRunsAlone).text, Contains("ended its node 2 times"));
+  }
+  SECTION("its node has handed it back") {
+    note("0, 0, 0, 'no such file', '[\"a\"]'");
+    CHECK_THAT(waiting.find(id, Code::kHandedBack).text, Contains("handed back: no such file"));
+  }
+  for (const auto& reason : waiting.why(id)) CHECK(reason.code != Code::kAboutToStart);
+}

@@ -1,0 +1,146 @@
+// The scheduler role of real daemons: it is handed over at a stop, taken over from a frozen holder, and a holder that
+// continues changes nothing.
+#include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <ctime>
+#include <fstream>
+
+using namespace disttask;
+using namespace disttask::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Returns the time of the first log line with this text, in seconds since the epoch.
+double timeOf(const std::string& log, const std::string& text) {
+  const auto at = log.find(text);
+  if (at == std::string::npos) return 0;
+  const auto line = log.rfind('\n', at) + 1;  // npos + 1 = 0: the first line
+  std::tm parts{};
+  const auto* rest = ::strptime(log.c_str() + line, "%Y-%m-%dT%H:%M:%S", &parts);
+  return rest == nullptr ? 0 : static_cast<double>(::timegm(&parts)) + std::strtod(rest, nullptr);
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+bool isStopped(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const auto end = text.rfind(')');
+  return end != std::string::npos && text.size() > end + 2 && text[end + 2] == 'T';
+}
+
+std::string ownerOf(const SystemCluster& cluster) {
+  return cluster.scalar("select if(life=0,'',exec_id) from disttask_owner");
+}
+
+/// All that an owner may write.
+std::string allRows(const SystemCluster& cluster) {
+  return cluster.scalar("select concat(exec_id, ' ', life, ' ', term) from disttask_owner") + "|" +
+         cluster.scalar(
+             "select group_concat(concat_ws(':', id, state, step, start_time, state_update_time, end_time)) from "
+             "tidb_global_task"
+         ) +
+         "|" +
+         cluster.scalar(
+             "select group_concat(concat_ws(':', task_id, kind, after_step, step, planner, token, next_ordinal, "
+             "complete) order by task_id, after_step) from disttask_plan"
+         ) +
+         "|" +
+         cluster.scalar(
+             "select group_concat(concat_ws(':', id, exec_id, state, ddl_physical_tid, ordinal) order by id) from "
+             "tidb_background_subtask"
+         );
+}
+
+}  // namespace
+
+TEST_CASE("The scheduler role is handed over within a second when its holder stops") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto first = cluster.startReady({.id = "first"});
+  REQUIRE(eventually([&] { return ownerOf(cluster) == "first"; }));
+  auto second = cluster.startReady({.id = "second"});
+  CHECK(first.stop() == 0);
+  REQUIRE(eventually([&] { return ownerOf(cluster) == "second"; }));
+  REQUIRE(second.process->waitForText("scheduler role taken"));
+  const auto given_up = timeOf(first.process->errors(), "scheduler role given up");
+  const auto taken = timeOf(second.process->errors(), "scheduler role taken");
+  REQUIRE(given_up > 0);
+  CHECK(taken - given_up <= 1.0);
+  CHECK(second.stop() == 0);
+}
+
+TEST_CASE("An owner that is frozen inside a transaction is taken over, and changes nothing when it continues") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  // It holds the fence of its first plan when it stops.
+  auto frozen = cluster.startReady({.id = "frozen", .failpoints = "owner.fenced=1*stop"});
+  REQUIRE(eventually([&] { return ownerOf(cluster) == "frozen"; }));
+  auto other = cluster.startReady({.id = "other"});
+  const auto life = cluster.scalar("select life from disttask_node where exec_id='frozen'");
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8, "steps": 2})"})
+          .exit_code == 0
+  );
+  REQUIRE(eventually([&] { return isStopped(frozen.process->pid()); }));
+  const auto stopped = now();
+  REQUIRE(other.process->waitForText("scheduler role taken"));
+  const auto taken = timeOf(other.process->errors(), "scheduler role taken");
+  // Lease 3 s and two more; the machine may be busy.
+  CHECK(taken - stopped <= 7.0);
+  const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s", "-o", "json"});
+  INFO(other.process->errors());
+  REQUIRE(result.exit_code == 0);
+  const auto rows = allRows(cluster);
+  CHECK(cluster.scalar("select count(*) from tidb_background_subtask") == "16");
+
+  frozen.process->kill(SIGCONT);
+  REQUIRE(eventually([&] {
+    return !frozen.process->isRunning() ||
+           (cluster.scalar("select life from disttask_node where exec_id='frozen'") != life &&
+            cluster.scalar("select life from disttask_node where exec_id='frozen'") != "0");
+  }));
+  INFO(frozen.process->errors());
+  CHECK(allRows(cluster) == rows);
+  CHECK(ownerOf(cluster) == "other");
+  // Whatever comes now, one of them leads it once.
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k2", "--meta", R"({"subtasks": 8})", "--wait"})
+          .exit_code == 0
+  );
+  CHECK(
+      cluster.scalar("select count(*) from tidb_background_subtask where task_key=(select id from tidb_global_task "
+                     "where task_key='k2')") == "8"
+  );
+  if (frozen.process->isRunning()) CHECK(frozen.stop() == 0);
+  CHECK(other.stop() == 0);
+}
+
+TEST_CASE("disttaskctl task why says what a task waits for") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k"}).exit_code == 0);
+  const auto codes = [&] {
+    const auto result = cluster.ctl({"task", "why", "k", "-o", "json"});
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    std::string text;
+    const auto json = result.json();
+    for (const auto& reason : json.find("reasons")->asArray()) text += reason.find("code")->asString() + " ";
+    return text;
+  };
+  CHECK(codes() == "no_owner no_live_node not_planned ");
+  auto node = cluster.startReady({.id = "a"});
+  REQUIRE(cluster.ctl({"task", "wait", "k", "--timeout", "60s"}).exit_code == 0);
+  CHECK(codes() == "ended ");
+  CHECK_THAT(cluster.ctl({"task", "why", "k"}).out, Catch::Contains("it has ended: succeed"));
+  CHECK(cluster.ctl({"task", "why", "nobody"}).exit_code == 3);
+  CHECK(node.stop() == 0);
+}
