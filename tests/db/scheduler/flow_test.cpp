@@ -331,7 +331,7 @@ TEST_CASE("Another node takes the role when its holder stops renewing", "[db][sc
     followFor(60s, false);
     REQUIRE(second.service().isOwner());
     CHECK(second.clock.now() - begin >= 31s);
-    CHECK(second.clock.now() - begin <= 32s);
+    CHECK(second.clock.now() - begin <= 33s);  // with the pause of 2 s after the round that took it
     first.clock.advance(25s);
     CHECK_FALSE(first.service().isOwner());  // by its own clock, before it has seen the new owner
     first.round();
