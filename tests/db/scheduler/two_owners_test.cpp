@@ -36,55 +36,56 @@ TEST_CASE(
     "Of two owners at once, one stopped at each of its writes and continued, nothing is changed twice",
     "[db][scheduler][owners]"
 ) {
-  // At each of these the first owner is about to begin a transaction whose reason it has read before it stopped.
-  const auto stopped_before = GENERATE(0, 1, 2, 3, 4);
+  // The first owner stands still with its mind made up, at the first, second … of its transactions.
+  const int stopped_at = GENERATE(range(1, 5));
+  // Meanwhile the next one leads the task on, or it is cancelled, reverted and gone.
+  const bool is_gone = GENERATE(false, true);
   Cluster cluster({"a", "b"});
   LedScheduler next(cluster, "next");
   const auto id = cluster.addTask("t").id;
-  cluster.addTask("second");
   const auto leadNext = [&] {
     for (const auto& name : cluster.alive) cluster.renew(name);
     next.round();
-  };
-  // The first owner leads so many rounds alone, with everybody else at work.
-  for (int i = 0; i < stopped_before; ++i) {
-    cluster.turn();
-    cluster.run("a");
-  }
-  cluster.store().execute("update tidb_background_subtask set exec_id='gone' where state='pending' limit 2");
-  bool was_stopped = false;
-  std::string after;
-  Failpoints::arm("scheduler.task", [&] {
-    if (was_stopped) return;
-    was_stopped = true;
-    // Here the first one stands still, with all it has read; its lease ends, another takes the role and goes on.
-    for (int i = 0; i < 200 && !next.service().isOwner(); ++i) leadNext();
-    REQUIRE(next.service().isOwner());
-    for (int i = 0; i < 3; ++i) {
-      leadNext();
-      for (const auto& name : cluster.alive) cluster.planOn(name);
+    for (const auto& name : cluster.alive) {
+      cluster.planOn(name);
+      if (!is_gone) cluster.run(name);
     }
-    cluster.run("a");
-    cluster.run("b");
-    leadNext();
+  };
+  int passes = 0;
+  std::string before;
+  std::string after;
+  Failpoints::arm("owner.before_fence", [&] {
+    if (++passes != stopped_at) return;
+    before = snapshot(cluster);
+    for (int i = 0; i < 200 && !next.service().isOwner(); ++i) leadNext();
+    if (is_gone) {
+      static_cast<void>(cluster.store()->clientTable().cancelTask(SchedulerFixture::call(), id));
+      for (int i = 0; i < 60 && cluster.task(id).state != TaskState::kReverted; ++i) leadNext();
+      for (const auto* table : {"disttask_plan", "tidb_background_subtask", "tidb_global_task"})
+        cluster.store().execute("delete from " + std::string(table));
+    } else {
+      for (int i = 0; i < 3; ++i) leadNext();
+    }
     after = snapshot(cluster);
   });
-  cluster.owner.round();
-  Failpoints::disarm("scheduler.task");
-  REQUIRE(was_stopped);
-  CHECK(snapshot(cluster) == after);
+  for (int i = 0; i < 40 && passes < stopped_at; ++i) {
+    cluster.turn();
+    for (const auto& name : cluster.alive) cluster.run(name);
+  }
+  Failpoints::disarm("owner.before_fence");
+  REQUIRE(passes >= stopped_at);
+  REQUIRE(before != after);
   CHECK(next.service().isOwner());
-  // The former one follows now; the next one leads both tasks to their ends.
+  CHECK_FALSE(cluster.owner.service().isOwner());
+  if (is_gone) {
+    CHECK(snapshot(cluster) == after);
+    return;
+  }
   for (int i = 0; i < 60 && cluster.task(id).state != TaskState::kSucceed; ++i) {
     cluster.owner.round();
     leadNext();
-    for (const auto& name : cluster.alive) {
-      cluster.planOn(name);
-      cluster.run(name);
-    }
   }
   CHECK(cluster.task(id).state == TaskState::kSucceed);
   CHECK(cluster.rows(id).size() == 16);
-  CHECK_FALSE(cluster.owner.service().isOwner());
   CHECK(next.service().isOwner());
 }
