@@ -189,6 +189,11 @@ class AuditorTest(unittest.TestCase):
         auditor = audit.Auditor([jump], [], {}, {})
         self.assertIn("the owner's count went from 4 to 6 (change 90)", auditor.audit()[0])
 
+    def test_a_write_of_the_owners_row_that_is_not_counted_is_found_unless_its_transaction_was_counted(self):
+        writes = [change(90, "disttask_owner", owner(4), owner(5), 90), change(91, "disttask_owner", owner(5), owner(5), 90)]
+        self.assertEqual(audit.Auditor(writes, [], {}, {}).audit(), [])
+        self.assertIn("the owner's count went from 5 to 5 (change 91)", audit.Auditor(writes[1:], [], {}, {}).audit())
+
     def test_a_run_without_a_committed_start_is_found(self):
         self.story.runs.append(Story.run("n2", 200, 17, 3, 4, "failed"))
         self.assert_finds("no committed start")
