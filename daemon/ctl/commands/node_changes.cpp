@@ -41,7 +41,7 @@ bool isEmpty(Context& context, const std::string& node) {
         ErrorCode::kPrecondition, fmt::format("somebody else made node '{}' {} meanwhile", node, toString(seen.wanted))
     );
   }
-  return !seen.hasSubtasks() && !seen.has_plan;
+  return !seen.has_subtasks && !seen.has_plan;
 }
 
 /// Looks until the node is empty; false when the time limit passed first.

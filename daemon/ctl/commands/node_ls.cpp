@@ -22,7 +22,7 @@ std::string_view stateOf(const proto::Node& node) {
 std::string wantedOf(Context& context, const proto::Node& node) {
   if (node.wanted != proto::WantedState::kDraining) return std::string(proto::toString(node.wanted));
   const auto seen = context.store().pollTable().poll(context.call(), node.exec_id);
-  return seen.hasSubtasks() || seen.has_plan ? "draining" : "drained";
+  return seen.has_subtasks || seen.has_plan ? "draining" : "drained";
 }
 
 std::string typesText(const proto::Node& node) {

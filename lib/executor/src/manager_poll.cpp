@@ -52,7 +52,7 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
     parts.table.recoverMeta(call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
   }
   std::vector<proto::TaskExecInfo> infos;
-  if (seen == nullptr || seen->hasSubtasks()) {
+  if (seen == nullptr || seen->has_subtasks) {
     infos = parts.table.getTaskExecInfoByExecId(call(), node.settings.exec_id);
   }
   std::vector<proto::TaskBase> candidates;

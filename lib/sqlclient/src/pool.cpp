@@ -29,7 +29,7 @@ ConnectionPool::Lease::~Lease() {
   if (connection_) pool_->giveBack(std::move(connection_));
 }
 
-ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call) {
+ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call, IdleCheck check) {
   std::vector<Idle> outdated;  // closed at the end, outside the lock
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -43,8 +43,9 @@ ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call) {
     if (!idle_.empty()) {
       auto idle = std::move(idle_.back());  // the one used last: the others may grow old and go
       idle_.pop_back();
+      const bool trusted =
+          idle.since > doubted_at_ && (check == IdleCheck::kTrust || clock_.now() - idle.since < kTrustedIdle);
       lock.unlock();
-      const bool trusted = clock_.now() - idle.since < kTrustedIdle;
       if (trusted || idle.connection->ping()) return {*this, std::move(idle.connection)};
       giveBack(std::move(idle.connection));
       lock.lock();
@@ -89,6 +90,7 @@ void ConnectionPool::giveBack(std::unique_ptr<Connection> connection) noexcept {
     const std::lock_guard lock(mutex_);
     if (connection->isBroken()) {
       --num_open_;
+      doubted_at_ = clock_.now();
       waste = std::move(connection);
     } else {
       idle_.push_back({std::move(connection), clock_.now()});

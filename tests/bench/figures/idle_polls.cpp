@@ -10,8 +10,16 @@ namespace disttask::bench {
 namespace {
 
 constexpr std::int64_t kNodes = 100;
-constexpr std::int64_t kPollsPerRenewal = 5;  // every 2 s, every 10 s
-constexpr double kCallsPerSecond = kNodes * (0.5 + 0.1);
+// In 30 s, a lease, a node at rest polls each 2 s and renews each quarter of the lease: 15 polls and 4 renewals.
+constexpr std::int64_t kCallsPerLease = 19;
+constexpr std::int64_t kRenewalsPerLease = 4;
+constexpr double kCallsPerSecond = kNodes * kCallsPerLease / 30.0;
+
+/// The renewals lie evenly among the polls.
+constexpr bool isRenewal(std::int64_t call) {
+  return call % kCallsPerLease * kRenewalsPerLease / kCallsPerLease !=
+         (call % kCallsPerLease + 1) * kRenewalsPerLease / kCallsPerLease;
+}
 constexpr std::int64_t kRows = 1'000'000;
 
 /// A node without a process.
@@ -94,14 +102,17 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   }
   const auto node_call = [&](std::int64_t i) {
     auto& node = *nodes[static_cast<std::size_t>(i % kNodes)];
-    i / kNodes % (kPollsPerRenewal + 1) == kPollsPerRenewal ? node.renew() : node.poll();
+    isRenewal(i / kNodes + i % kNodes) ? node.renew() : node.poll();
   };
   const auto select_call = [&](std::int64_t i) {
     connections[static_cast<std::size_t>(i % kNodes)]->queryDynamic("bench.select_1", "select 1", {});
   };
   const std::chrono::seconds length(10);
-  // Once around, so that all statements are prepared.
-  for (std::int64_t i = 0; i < kNodes * (kPollsPerRenewal + 1); ++i) node_call(i);
+  // Both of each node, so that all statements are prepared.
+  for (const auto& node : nodes) {
+    node->poll();
+    node->renew();
+  }
   for (std::int64_t i = 0; i < kNodes; ++i) select_call(i);
   std::vector<double> ratios;
   for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {

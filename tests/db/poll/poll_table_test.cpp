@@ -46,7 +46,7 @@ TEST_CASE("A poll of a node that nobody knows shows nothing", "[db][poll]") {
   CHECK_FALSE(seen.meta_slots);
   CHECK(seen.wanted == proto::WantedState::kNormal);
   CHECK(seen.owner.life == Life());
-  CHECK_FALSE(seen.hasSubtasks());
+  CHECK_FALSE(seen.has_subtasks);
   CHECK_FALSE(seen.has_plan);
 }
 
@@ -91,18 +91,42 @@ TEST_CASE("A poll shows the life, the wish, the row of dist_framework_meta and t
   CHECK_FALSE(store->pollTable().poll({}, "a").life);
 }
 
+TEST_CASE(
+    "A poll shows each new owner by name, its renewals as they are, and that nobody has the role any more", "[db][poll]"
+) {
+  TestStore store;
+  auto& scheduler = store->schedulerTable();
+  auto& polls = store->pollTable();
+  for (const char* name : {"b", "c", "b"}) {
+    const auto life = scheduler.takeOwnership({}, name, scheduler.getOwner({}));
+    REQUIRE(life);
+    for (std::int64_t renewals : {0, 1, 2}) {
+      const auto seen = polls.poll({}, "a").owner;
+      CHECK(seen.exec_id == name);
+      CHECK(seen.life == *life);
+      CHECK(seen.renewals == renewals);
+      CHECK(seen.term == scheduler.getOwner({}).term);
+      REQUIRE(scheduler.renewOwnership({}, *life));
+    }
+    if (scheduler.getOwner({}).term % 2 == 0) continue;  // the next one takes it from a holder
+    REQUIRE(scheduler.releaseOwnership({}, *life));
+    CHECK(polls.poll({}, "a").owner.life == Life());
+  }
+}
+
 TEST_CASE("A poll sees this node's pending and running subtasks, and no others", "[db][poll]") {
   TestStore store;
   int ordinal = 0;
   for (const char* state : {"succeed", "failed", "canceled", "paused"}) addSubtask(store, ++ordinal, "a", state);
   addSubtask(store, ++ordinal, "b", "pending");
   addSubtask(store, ++ordinal, "b", "running");
-  CHECK_FALSE(store->pollTable().poll({}, "a").hasSubtasks());
+  CHECK_FALSE(store->pollTable().poll({}, "a").has_subtasks);
   addSubtask(store, ++ordinal, "a", "running");
-  CHECK(store->pollTable().poll({}, "a").has_running);
-  CHECK_FALSE(store->pollTable().poll({}, "a").has_pending);
+  CHECK(store->pollTable().poll({}, "a").has_subtasks);
+  store.execute("update tidb_background_subtask set state = 'failed' where state = 'running' and exec_id = 'a'");
+  CHECK_FALSE(store->pollTable().poll({}, "a").has_subtasks);
   addSubtask(store, ++ordinal, "a", "pending");
-  CHECK(store->pollTable().poll({}, "a").has_pending);
+  CHECK(store->pollTable().poll({}, "a").has_subtasks);
 }
 
 TEST_CASE("A poll sees this node's open plans, and no others", "[db][poll]") {

@@ -12,6 +12,7 @@
 using namespace disttask;
 using runtime::Call;
 using sqlclient::ConnectionPool;
+using sqlclient::IdleCheck;
 using test::TestStore;
 
 namespace {
@@ -67,6 +68,28 @@ TEST_CASE("ConnectionPool asks a connection that stood idle before it hands it o
   clock.advance(std::chrono::seconds(2));
   const auto lease = pool.acquire({});
   CHECK(lease->connectionId() != id);
+  CHECK_NOTHROW(use(*lease));
+}
+
+TEST_CASE("ConnectionPool asks all that lay idle when one broke, also for a borrower that trusts them") {
+  TestStore store;
+  test::FakeClock clock;
+  ConnectionPool pool(test::testConnectSettings(), {2, std::chrono::seconds(30)}, clock);
+  const auto trusting = [&] { return pool.acquire({}, IdleCheck::kTrust); };
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  {
+    const auto early = trusting();
+    const auto late = trusting();
+    first = early->connectionId();
+    last = late->connectionId();
+  }
+  for (const auto id : {first, last}) store.execute("kill " + std::to_string(id));
+  clock.advance(std::chrono::seconds(2));
+  CHECK(errorOf([&] { use(*trusting()); }).reaction() == Reaction::kReconnect);
+  const auto lease = trusting();
+  CHECK(lease->connectionId() != first);
+  CHECK(lease->connectionId() != last);
   CHECK_NOTHROW(use(*lease));
 }
 

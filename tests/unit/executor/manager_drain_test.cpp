@@ -39,7 +39,7 @@ struct Drained {
     seen.wanted = wanted;
     seen.is_wish_due = is_due;
     seen.meta_slots = world.settings.slots;
-    seen.has_pending = true;
+    seen.has_subtasks = true;
     manager.takePoll(seen);
   }
   bool pollUntil(WantedState wanted, bool is_due, const std::function<bool()>& done) {

@@ -35,8 +35,8 @@ struct Fed {
     if (const auto meta = world.rows.meta(kNode)) seen.meta_slots = meta->slots;
     world.rows.change([&](auto& data) {
       for (const auto& [id, row] : data.subtasks) {
-        seen.has_pending = seen.has_pending || row.state == SubtaskState::kPending;
-        seen.has_running = seen.has_running || row.state == SubtaskState::kRunning;
+        seen.has_subtasks =
+            seen.has_subtasks || row.state == SubtaskState::kPending || row.state == SubtaskState::kRunning;
       }
     });
     return seen;

@@ -38,7 +38,7 @@ struct Told {
   void poll(std::int64_t modifications) {
     storage::NodePoll seen;
     seen.meta_slots = world.settings.slots;
-    seen.has_pending = true;
+    seen.has_subtasks = true;
     seen.modifications = modifications;
     manager.takePoll(seen);
   }

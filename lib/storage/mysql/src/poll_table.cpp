@@ -17,7 +17,7 @@ class MysqlPollTable final : public PollTable {
   NodePoll poll(const Call& call, const ExecId& exec_id) override {
     call.check("poll");
     return context_.read(call, "poll", [&](Connection& connection) {
-      auto rows = connection.query(sql::kPoll, {exec_id, exec_id, exec_id, exec_id, exec_id});
+      auto rows = connection.query(sql::kPoll, {exec_id, exec_id, exec_id, exec_id});
       if (!rows.next()) throw Exception(ErrorCode::kStoreSchema, "the owner row (disttask_owner, id 1) is missing");
       NodePoll seen;
       if (!rows.isNull(1)) seen.life = proto::Life(rows.getInt(1));
@@ -29,9 +29,8 @@ class MysqlPollTable final : public PollTable {
       seen.owner.term = rows.getInt(7);
       seen.is_wish_due = !rows.isNull(8) && rows.getInt(8) != 0;
       seen.modifications = rows.getInt(9);
-      seen.has_pending = !rows.isNull(10);
-      seen.has_running = !rows.isNull(11);
-      seen.has_plan = !rows.isNull(12);
+      seen.has_subtasks = !rows.isNull(10);
+      seen.has_plan = !rows.isNull(11);
       return seen;
     });
   }

@@ -25,9 +25,12 @@ class StoreContext {
 
   /// Borrows a connection: its session is in UTC, READ COMMITTED, strict. A call without a deadline gets 30 s.
   ConnectionPool::Lease acquire(const Call& call) { return pool_.acquire(bounded(call)); }
-  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For updateOne and
-  /// short transactions only: on TiDB it has no autocommit.
-  ConnectionPool::Lease acquireForLease(const Call& call) { return lease_pool_.acquire(bounded(call)); }
+  /// Borrows the one connection for renewals of leases: connect, read and write limits of 3 s. For updateOne and short
+  /// transactions only: on TiDB it has no autocommit. Whoever uses it does its work again when the session had died
+  /// while it lay idle.
+  ConnectionPool::Lease acquireForLease(const Call& call) {
+    return lease_pool_.acquire(bounded(call), sqlclient::IdleCheck::kTrust);
+  }
 
   /// Borrows the one connection for merged writes of runs: it waits for locks for 1 s only, since many rows wait with
   /// the locked one, and it keeps the prepared texts of all sizes. On TiDB it has no autocommit: for updateMany only.
@@ -71,14 +74,15 @@ class StoreContext {
     }
   }
 
-  /// Runs `body(connection)`, which only reads and opens no transaction; tried again like inTransaction.
+  /// Runs `body(connection)`, which only reads and opens no transaction; tried again like inTransaction, also when the
+  /// session had died while it lay idle.
   template <typename F>
   auto read(const Call& call, std::string_view name, F body) {
     const Call limited = bounded(call);
     const auto watching = watched(limited);
     for (Attempts attempts;;) {
       try {
-        const auto lease = pool_.acquire(limited);
+        const auto lease = pool_.acquire(limited, sqlclient::IdleCheck::kTrust);
         return body(*lease);
       } catch (const Exception& e) {
         pauseOrThrow(limited, name, e.error(), false, attempts);

@@ -14,6 +14,12 @@ struct PoolSettings {
   std::chrono::seconds max_idle{30};  ///< an idle connection older than this is closed, not handed out
 };
 
+/// Whether the server is asked for a session that stood idle for more than a second before it is handed out.
+enum class IdleCheck {
+  kAsk,    ///< one more round trip
+  kTrust,  ///< the borrower sends its statement again when the session turns out to be dead
+};
+
 /// A bounded set of connections. Any thread. A broken connection is never handed out again; connecting happens outside
 /// the lock.
 class ConnectionPool {
@@ -39,8 +45,8 @@ class ConnectionPool {
   };
 
   /// Returns a connection, made if needed. Throws kTimedOut when none is free by the call's deadline, kCancelled, or
-  /// what Connection::open throws.
-  Lease acquire(const runtime::Call& call);
+  /// what Connection::open throws. Sessions that lay idle when one broke are asked whatever `check` says.
+  Lease acquire(const runtime::Call& call, IdleCheck check = IdleCheck::kAsk);
   /// Returns how many connections exist (idle and borrowed).
   [[nodiscard]] std::size_t numOpen() const;
   /// Closes idle connections.
@@ -59,6 +65,7 @@ class ConnectionPool {
   std::condition_variable_any changed_;
   std::vector<Idle> idle_;
   std::size_t num_open_ = 0;
+  runtime::TimePoint doubted_at_{};  // what lay idle then may be dead too
 };
 
 }  // namespace disttask::sqlclient

@@ -16,13 +16,10 @@ struct NodePoll {
   std::int64_t modifications = 0;          ///< modifications of tasks so far, in the whole store (design rule 25)
   std::optional<std::int32_t> meta_slots;  ///< cpu_count of its row in dist_framework_meta; nothing: there is no row
   Owner owner;                             ///< who holds the scheduler role; without address and nudge token
-  bool has_pending = false;                ///< a subtask of this node is pending, in whatever task
-  bool has_running = false;                ///< the same for running
+  bool has_subtasks = false;               ///< a subtask of this node is pending or running, in whatever task
   bool has_plan = false;                   ///< a plan that is neither complete nor failed names this node
   runtime::TimePoint began;                ///< by the clock of the process: before the statement was sent
   runtime::TimePoint ended;                ///< and after its answer
-
-  [[nodiscard]] bool hasSubtasks() const noexcept { return has_pending || has_running; }
 };
 
 /// The one statement of a poll. Same threading and failure contract as TaskTable.
