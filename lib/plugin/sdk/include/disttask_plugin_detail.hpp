@@ -255,7 +255,7 @@ struct TypeShim {
 
 /// True if a type has a cleanUp of its own; one that cannot be named from here, being private, is one.
 template <typename T>
-inline constexpr bool overridesCleanUp = !requires {
+inline constexpr bool kOverridesCleanUp = !requires {
   requires std::is_same_v<decltype(&T::cleanUp), decltype(&TaskType::cleanUp)>;
 };
 
@@ -268,7 +268,7 @@ struct Plugin {
     return guard(error, [] {
       if (!types.empty()) return;  // a second init keeps the objects that the host already knows
       std::vector<std::unique_ptr<TypeShim>> made;
-      (made.push_back(std::make_unique<TypeShim>(std::make_unique<Types>(), overridesCleanUp<Types>)), ...);
+      (made.push_back(std::make_unique<TypeShim>(std::make_unique<Types>(), kOverridesCleanUp<Types>)), ...);
       types = std::move(made);
     });
   }

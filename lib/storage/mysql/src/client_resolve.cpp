@@ -54,6 +54,7 @@ std::int64_t retryRows(Connection& connection, TaskId id, const std::vector<Fail
   static const std::string retry = sql::retryFailedText(sql::kIdsPerStatement);
   static const std::string forget = sql::deleteAttemptsText(sql::kIdsPerStatement);
   std::vector<std::int64_t> ids;
+  ids.reserve(rows.size());
   for (const auto& row : rows) ids.push_back(row.id);
   std::int64_t changed = 0;
   inPaddedChunks(ids, [&](const std::vector<std::int64_t>& chunk) {

@@ -70,8 +70,8 @@ class TaskStates {
 /// Who may do what in which states, and where it leads. `to` has one state, but for kModified, which goes back to the
 /// state that kModify left.
 struct TaskTransition {
-  TaskEvent event;
-  TaskActor actor;
+  TaskEvent event{};
+  TaskActor actor{};
   TaskStates from;
   TaskStates to;
 };
