@@ -7,11 +7,6 @@
 set -euo pipefail
 
 usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-[ $# -ge 2 ] || usage
-command=$1
-mkdir -p "$2"
-dir=$(cd "$2" && pwd)
-shift 2
 
 # Debian keeps the server in /usr/sbin, which a plain user's PATH may lack.
 PATH=$PATH:/usr/sbin:/sbin
@@ -40,9 +35,4 @@ start() {
   wait_until_ready private-mariadb $! mariadb-admin --no-defaults --socket="$dir/s.sock" --user=root ping
 }
 
-case $command in
-  start) start "$@" ;;
-  stop) stop ;;
-  remove) stop; rm -rf "$dir" ;;
-  *) usage ;;
-esac
+serve "$@"

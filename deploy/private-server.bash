@@ -32,3 +32,18 @@ wait_until_ready() {
   kill "$server" 2>/dev/null || true
   exit 1
 }
+
+# serve start|stop|remove DIR [option…]: what these scripts are asked for; the sourcing script has usage and start.
+serve() {
+  [ $# -ge 2 ] || usage
+  local command=$1
+  mkdir -p "$2"
+  dir=$(cd "$2" && pwd)
+  shift 2
+  case $command in
+    start) start "$@" ;;
+    stop) stop ;;
+    remove) stop; rm -rf "$dir" ;;
+    *) usage ;;
+  esac
+}

@@ -73,19 +73,4 @@ start() {
   done | "${client[@]}"
 }
 
-command=${1:-}
-if [ "$command" = build ]; then
-  [ $# -eq 1 ] || usage
-  build
-  exit 0
-fi
-[ $# -ge 2 ] || usage
-mkdir -p "$2"
-dir=$(cd "$2" && pwd)
-shift 2
-case $command in
-  start) start "$@" ;;
-  stop) stop ;;
-  remove) stop; rm -rf "$dir" ;;
-  *) usage ;;
-esac
+if [ "$*" = build ]; then build; else serve "$@"; fi

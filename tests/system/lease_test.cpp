@@ -18,6 +18,14 @@ NodeOptions harmfulNode(const std::string& lease) {
   return options;
 }
 
+/// Submits task `k`, of one subtask, and returns when that runs.
+void startOne(const SystemCluster& cluster, const std::string& meta) {
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", meta}).exit_code == 0);
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
+}
+
 }  // namespace
 
 TEST_CASE("A run that ignores its cancel ends the daemon with 75 before the lease ends when it cannot be renewed") {
@@ -25,12 +33,7 @@ TEST_CASE("A run that ignores its cancel ends the daemon with 75 before the leas
   SystemCluster cluster(server.socket());
   cluster.installSchema();
   auto node = cluster.startReady(harmfulNode("12s"));
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"hang_at": 1})"}).exit_code == 0
-  );
-  REQUIRE(eventually([&] {
-    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
-  }));
+  startOne(cluster, R"({"hang_at": 1})");
   server.stop();
   const auto gone = runtime::systemClock().now();
   const auto end = node.process->wait(20s);
@@ -51,13 +54,7 @@ TEST_CASE("A daemon whose runs obey their cancel outlives a store that is away f
   SystemCluster cluster(server.socket());
   cluster.installSchema();
   auto node = cluster.startReady({.lease = "3s"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 4000})"}).exit_code ==
-      0
-  );
-  REQUIRE(eventually([&] {
-    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
-  }));
+  startOne(cluster, R"({"sleep_ms": 4000})");
   server.stop();
   REQUIRE(node.process->waitForText("runs are cancelled"));
   CHECK_FALSE(eventually(4s, [&] { return !node.process->isRunning(); }));
@@ -73,13 +70,7 @@ TEST_CASE("A daemon whose runs obey their cancel outlives a store that hangs for
   SystemCluster cluster(server.socket());
   cluster.installSchema();
   auto node = cluster.startReady({.lease = "24s"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 2000})"}).exit_code ==
-      0
-  );
-  REQUIRE(eventually([&] {
-    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
-  }));
+  startOne(cluster, R"({"sleep_ms": 2000})");
   server.freeze();  // the run waits in the socket for the answer to its checkpoint
   CHECK_FALSE(eventually(27s, [&] { return !node.process->isRunning(); }));
   CHECK_THAT(node.process->errors(), Catch::Contains("runs are cancelled"));
@@ -96,13 +87,7 @@ TEST_CASE("A run that waits for the answer to its checkpoint obeys its cancel at
   cluster.installSchema();
   // The store's answer may take 5 s, but from the cancel to the end of the process there is one.
   auto node = cluster.startReady({.lease = "6s"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 2000})"}).exit_code ==
-      0
-  );
-  REQUIRE(eventually([&] {
-    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
-  }));
+  startOne(cluster, R"({"sleep_ms": 2000})");
   server.freeze();
   REQUIRE(node.process->waitForText("runs are cancelled"));
   CHECK(node.process->waitForText("subtask run canceled", 1s));

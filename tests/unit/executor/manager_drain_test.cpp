@@ -1,5 +1,5 @@
 // A node that is to be empty (design rule 24).
-#include "executor_fixture.hpp"
+#include "told_manager.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,22 +14,10 @@ namespace {
 struct Drained {
   World world;
   Blocker blocker;
-  executor::TaskExecutorRegistry registry;
-  runtime::ThreadPool ctl{"ctl", 2, 8, {}};
-  runtime::ThreadPool work{"work", 4, 0, {}};
-  executor::Manager manager{
-      world.settings, {world.table, registry, world.clock, world.timers, ctl, work, world.lease, [] {}}};
+  ToldManager told{world};
+  executor::Manager& manager = told.manager;
 
   Drained() {
-    registry.add(
-        "t",
-        {[this](const auto& context, const auto& exec_id, const auto& task, auto& table)
-             -> std::unique_ptr<executor::TaskExecutor> {
-           return std::make_unique<ScriptedExecutor>(world.script, context, exec_id, task, table);
-         },
-         {},
-         "test"}
-    );
     world.script.run = [this](auto& context, auto&) { blocker.wait(context); };
     manager.start();
   }

@@ -1,5 +1,5 @@
 // A Manager that is told of the node's polls (design rule 17).
-#include "executor_fixture.hpp"
+#include "told_manager.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,23 +12,9 @@ namespace {
 struct Fed {
   World world;
   std::atomic<int> asked{0};
-  executor::TaskExecutorRegistry registry;
-  runtime::ThreadPool ctl{"ctl", 2, 8, {}};
-  runtime::ThreadPool work{"work", 4, 0, {}};
-  executor::Manager manager{
-      world.settings, {world.table, registry, world.clock, world.timers, ctl, work, world.lease, [this] { ++asked; }}};
+  ToldManager told{world, [this] { ++asked; }};
+  executor::Manager& manager = told.manager;
 
-  Fed() {
-    registry.add(
-        "t",
-        {[this](const auto& context, const auto& exec_id, const auto& task, auto& table)
-             -> std::unique_ptr<executor::TaskExecutor> {
-           return std::make_unique<ScriptedExecutor>(world.script, context, exec_id, task, table);
-         },
-         {},
-         "test"}
-    );
-  }
   /// What a poll would show now.
   storage::NodePoll look() {
     storage::NodePoll seen;

@@ -1,5 +1,5 @@
 // A node says up to which modification its tasks run with what was asked (design rule 25).
-#include "executor_fixture.hpp"
+#include "told_manager.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -13,23 +13,11 @@ namespace {
 struct Told {
   World world;
   Blocker blocker;
-  executor::TaskExecutorRegistry registry;
-  runtime::ThreadPool ctl{"ctl", 2, 8, {}};
-  runtime::ThreadPool work{"work", 4, 0, {}};
-  executor::Manager manager{
-      world.settings, {world.table, registry, world.clock, world.timers, ctl, work, world.lease, [] {}}};
+  ToldManager told{world};
+  executor::Manager& manager = told.manager;
   int num_told = 0;
 
   Told() {
-    registry.add(
-        "t",
-        {[this](const auto& context, const auto& exec_id, const auto& task, auto& table)
-             -> std::unique_ptr<executor::TaskExecutor> {
-           return std::make_unique<ScriptedExecutor>(world.script, context, exec_id, task, table);
-         },
-         {},
-         "test"}
-    );
     world.script.run = [this](auto& context, auto&) { blocker.wait(context); };
     manager.node().on_modified = [this] { ++num_told; };
     manager.start();
