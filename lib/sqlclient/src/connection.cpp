@@ -33,6 +33,7 @@ std::string_view toString(Flavour flavour) noexcept {
 }
 
 struct Connection::Impl {
+  LocalFeed feed;  // before `driver`: it knows where this is
   std::unique_ptr<sql::Connection> driver;
   std::unique_ptr<sql::Statement> text;
   std::optional<StatementCache> statements;  // after `driver`: statements and their rows go before their connection
@@ -148,7 +149,7 @@ std::unique_ptr<Connection> Connection::open(const ConnectSettings& settings) {
   for (const auto& endpoint : settings.endpoints) {
     try {
       auto impl = std::make_unique<Impl>();
-      impl->driver = connectDriver(settings, endpoint, readPassword(settings));
+      impl->driver = connectDriver(settings, endpoint, readPassword(settings), impl->feed);
       impl->endpoint = endpoint;
       impl->leave_when_read_only = settings.endpoints.size() > 1;
       impl->facts = prepareSession(*impl->driver, settings);
@@ -200,6 +201,28 @@ Result Connection::queryDynamic(std::string_view name, const std::string& text, 
 
 std::int64_t Connection::execute(const std::string& text) {
   return impl_->execute(std::string_view(text).substr(0, text.find_first_of(" \n")), text);
+}
+
+bool Connection::canLoad() const noexcept {
+  return impl_->feed.isUsable();
+}
+
+Loaded Connection::load(std::string_view name, const std::string& text, const LocalSource& source) {
+  if (!canLoad()) {
+    throw Exception(ErrorCode::kInternal, std::string(name) + ": the client library cannot be given rows to load");
+  }
+  try {
+    return impl_->feed.serve(source, [&] {
+      Loaded loaded;
+      loaded.rows = impl_->execute(name, text);
+      loaded.warnings = impl_->feed.numWarnings();
+      return loaded;
+    });
+  } catch (...) {
+    // The server took the rows before the failure for all: nobody may go on with this session.
+    if (impl_->feed.hasFailed()) impl_->broken = true;
+    throw;
+  }
 }
 
 void Connection::begin() {

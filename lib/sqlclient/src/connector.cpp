@@ -14,7 +14,11 @@ namespace disttask::sqlclient {
 namespace {
 
 sql::mysql::MySQL_Driver& driver() {
-  static sql::mysql::MySQL_Driver* const instance = sql::mysql::get_mysql_driver_instance();
+  static sql::mysql::MySQL_Driver* const instance = [] {
+    auto* const made = sql::mysql::get_mysql_driver_instance();
+    LocalFeed::initialize();
+    return made;
+  }();
   return *instance;
 }
 
@@ -59,7 +63,7 @@ void initializeDriver() {
 }
 
 std::unique_ptr<sql::Connection> connectDriver(
-    const ConnectSettings& settings, const Endpoint& endpoint, const std::string& password
+    const ConnectSettings& settings, const Endpoint& endpoint, const std::string& password, LocalFeed& feed
 ) {
   Options options;
   options.set("hostName", urlOf(endpoint))
@@ -75,7 +79,8 @@ std::unique_ptr<sql::Connection> connectDriver(
     options.set("sslVerify", true).set("sslCA", settings.tls.ca);
     if (!settings.tls.cert.empty()) options.set("sslCert", settings.tls.cert).set("sslKey", settings.tls.key);
   }
-  return std::unique_ptr<sql::Connection>(driver().connect(options.map()));
+  auto& instance = driver();
+  return feed.attach([&] { return std::unique_ptr<sql::Connection>(instance.connect(options.map())); });
 }
 
 Error currentSqlError(std::string_view statement_name) noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/sqlclient/connection.hpp"
+#include "local_feed.hpp"
 
 #include <cppconn/connection.h>
 
@@ -8,9 +9,10 @@
 
 namespace disttask::sqlclient {
 
-/// Opens one connection of the driver to one endpoint. Throws what the driver throws.
+/// Opens one connection of the driver to one endpoint; what it gives for `load data local` is `feed`'s, which must
+/// outlive it. Throws what the driver throws.
 std::unique_ptr<sql::Connection> connectDriver(
-    const ConnectSettings& settings, const Endpoint& endpoint, const std::string& password
+    const ConnectSettings& settings, const Endpoint& endpoint, const std::string& password, LocalFeed& feed
 );
 
 /// Turns the connector's exception that is being handled into an Error of our table; for use in a catch block only.

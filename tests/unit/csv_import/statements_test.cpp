@@ -9,7 +9,7 @@ using namespace disttask::csv_import;
 namespace {
 
 TargetTable target() {
-  TargetTable table{"s", "t`x", {}, "id"};
+  TargetTable table{"s", "t`x", {}, "id", true, true};
   ColumnFacts facts;
   facts.name = "id";
   facts.data_type = facts.column_type = "bigint";
@@ -33,6 +33,14 @@ TEST_CASE("Inserts bind every value and quote every name") {
   CHECK(
       statements::insertRows(target(), OnDuplicate::kIgnore, 2) ==
       "insert " + rows + " on duplicate key update `id` = `id`"
+  );
+}
+
+TEST_CASE("A load names its columns and takes bytes as they are") {
+  CHECK(
+      statements::loadRows(target()) ==
+      "load data local infile 'disttask' into table `s`.`t``x` character set binary fields terminated by '\\t' "
+      "enclosed by '' escaped by '\\\\' lines terminated by '\\n' (`id`, `na``me`, `born`)"
   );
 }
 

@@ -7,11 +7,17 @@
 #include "rejects_file.hpp"
 #include "row_converter.hpp"
 #include "row_writer.hpp"
+#include "table_gate.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 namespace disttask::csv_import {
 namespace {
+
+/// Thrown when somebody else put the chunk in since it was looked for.
+struct Taken {};
 
 class ChunkRun {
  public:
@@ -21,7 +27,8 @@ class ChunkRun {
       const ChunkMeta& chunk,
       std::int32_t ordinal,
       const ImportJob& job,
-      const std::function<void()>& check
+      const std::function<void()>& check,
+      bool load
   )
       : connection_(connection),
         file_(file),
@@ -31,38 +38,73 @@ class ChunkRun {
         check_(check),
         rejects_(job.rejects_dir, file, job.task, ordinal),
         converter_(job.options, job.target.columns),
-        writer_(
-            connection,
-            job.target,
-            job.options.on_duplicate,
-            job.options.max_bad_records > 0,
-            [this](const RowSource& source, const std::string& reason) { reject(source, reason); }
-        ) {}
+        load_(load),
+        sink_(load ? makeLoader() : makeWriter()) {}
 
   ChunkResult run() {
     file_.expect(chunk_.file);
-    sqlclient::Transaction transaction(connection_);
-    if (!job_.ledger.take(connection_, job_.task, kStepImport, ordinal_)) return doneBefore();
-    DISTTASK_FAILPOINT("csv_import.chunk_taken");
-    readRecords();
-    writer_.flush();
+    try {
+      if (load_) {
+        // Its transaction begins when the rows are at hand: so it is short.
+        if (job_.ledger.read(connection_, job_.task, kStepImport, ordinal_)) throw Taken{};
+      } else {
+        begin();
+      }
+      readRecords();
+      sink_->flush();
+      if (!transaction_) begin();
+    } catch (const Taken&) {
+      return doneBefore();
+    }
     LedgerRow row;
     row.records = num_records_;
-    row.rows = writer_.numWritten();
+    row.rows = sink_->numWritten();
     row.bad = num_bad_;
     row.bytes = chunk_.bytes;
     row.hash = chunk_.hash;
-    row.row_sum = writer_.sum();
+    row.row_sum = sink_->sum();
     if (num_bad_ > 0) checkBadOfAll();
     job_.ledger.finish(connection_, job_.task, kStepImport, ordinal_, row);
     rejects_.publish();
     check_();
     DISTTASK_FAILPOINT("csv_import.before_commit");
-    transaction.commit();
+    transaction_->commit();
     return result(row, false);
   }
 
  private:
+  std::unique_ptr<RowSink> makeWriter() {
+    return std::make_unique<RowWriter>(
+        connection_,
+        job_.target,
+        job_.options.on_duplicate,
+        job_.options.max_bad_records > 0,
+        [this](const RowSource& source, const std::string& reason) { reject(source, reason); }
+    );
+  }
+
+  std::unique_ptr<RowSink> makeLoader() {
+    return std::make_unique<RowLoader>(
+        connection_,
+        job_.target,
+        chunk_.bytes,
+        [this](const std::function<void()>& send) {
+          std::optional<TableGate> gate;
+          if (!job_.target.has_index && !transaction_) gate.emplace(connection_, job_.target, check_);
+          if (!transaction_) begin();
+          send();
+        },
+        check_
+    );
+  }
+
+  // The chunk's row comes first: whoever has it may write.
+  void begin() {
+    transaction_.emplace(connection_);
+    if (!job_.ledger.take(connection_, job_.task, kStepImport, ordinal_)) throw Taken{};
+    DISTTASK_FAILPOINT("csv_import.chunk_taken");
+  }
+
   ChunkResult result(const LedgerRow& row, bool done_before) const {
     // What the planner counted stands here, not what the ledger says: the verification holds one against the other.
     ChunkResult result;
@@ -73,6 +115,7 @@ class ChunkRun {
     result.bad = row.bad;
     result.row_sum = row.row_sum.toString();
     result.done_before = done_before;
+    result.loaded = load_ && !done_before;
     result.rejects = rejects_.path();
     return result;
   }
@@ -145,10 +188,10 @@ class ChunkRun {
   void take(const Record& record) {
     ++num_records_;
     RowSource source{record.place, record.end, 0};
-    if (auto problem = converter_.convert(record, writer_.next(), source.hash)) {
+    if (auto problem = converter_.convert(record, sink_->next(), source.hash)) {
       reject(source, *problem);
     } else {
-      writer_.push(source, record.end - record.place.offset);
+      sink_->push(source, record.end - record.place.offset);
     }
   }
 
@@ -184,7 +227,9 @@ class ChunkRun {
   const std::function<void()>& check_;
   RejectsFile rejects_;
   RowConverter converter_;
-  RowWriter writer_;
+  const bool load_;
+  std::unique_ptr<RowSink> sink_;
+  std::optional<sqlclient::Transaction> transaction_;
   std::uint64_t num_records_ = 0;
   std::uint64_t num_bad_ = 0;
 };
@@ -199,7 +244,16 @@ ChunkResult importChunk(
     const ImportJob& job,
     const std::function<void()>& check
 ) {
-  return ChunkRun(connection, file, chunk, ordinal, job, check).run();
+  const bool load = job.loads != nullptr && job.loads->isGiven() && job.options.on_duplicate == OnDuplicate::kError &&
+                    tableTakesLoads(job.target) && serverTakesLoads(connection);
+  if (load) {
+    try {
+      return ChunkRun(connection, file, chunk, ordinal, job, check, true).run();
+    } catch (const LoadRefused& refused) {
+      job.loads->note(refused);  // and the inserts find out what is wrong, and where
+    }
+  }
+  return ChunkRun(connection, file, chunk, ordinal, job, check, false).run();
 }
 
 }  // namespace disttask::csv_import

@@ -64,6 +64,7 @@ std::string ChunkResult::dump() const {
   json["hash"] = toHex(hash);
   json["row_sum"] = row_sum;
   if (done_before) json["done_before"] = true;
+  if (loaded) json["loaded"] = true;
   if (!rejects.empty()) json["rejects"] = rejects;
   return json.dump();
 }
@@ -79,6 +80,7 @@ ChunkResult ChunkResult::parse(std::string_view text) {
   result.hash = fromHex(textAt(memberAt(json, "hash", what), "chunk result.hash"));
   result.row_sum = decimalAt(json, "row_sum", what);
   result.done_before = json.find("done_before") != nullptr;
+  result.loaded = json.find("loaded") != nullptr;
   if (const Json* rejects = json.find("rejects")) result.rejects = rejects->asString();
   return result;
 }

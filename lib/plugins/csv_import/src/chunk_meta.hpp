@@ -33,6 +33,7 @@ struct ChunkResult {
   std::uint64_t hash = 0;
   std::string row_sum = "0";  ///< sum of the row hashes of the inserted records, decimal
   bool done_before = false;   ///< the ledger knew it: nothing was written now
+  bool loaded = false;        ///< by `load data`, not by inserts
   std::string rejects;        ///< path of the rejects file, if any
 
   [[nodiscard]] std::string dump() const;

@@ -33,7 +33,7 @@ ChunkResult ImportStep::runOnce(sdk::Run& run, const SourceFile& file, const Chu
   const TaskSession session(run, *sessions_, options_, Purpose::kImport);
   try {
     const Prepared& prepared = prepare(session, chunk);
-    const ImportJob job{options_, prepared.target, session.ledger(), prepared.root, config_.rejects_dir};
+    const ImportJob job{options_, prepared.target, session.ledger(), prepared.root, config_.rejects_dir, &loads_};
     ChunkResult result = importChunk(session.connection(), file, chunk, ordinal, job, check);
     // Only what is committed counts: counters cannot be taken back.
     run.addProgress(static_cast<std::int64_t>(result.written), static_cast<std::int64_t>(chunk.bytes));

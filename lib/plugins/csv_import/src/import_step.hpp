@@ -38,6 +38,7 @@ class ImportStep final : public sdk::Step {
   const std::shared_ptr<Sessions> sessions_;
   const std::int64_t task_;
   ChunkPace pace_;
+  LoadTrust loads_;
   std::mutex mutex_;
   std::optional<Prepared> prepared_;  // guarded by mutex_ until set, then constant
 };

@@ -1,6 +1,6 @@
 #pragma once
 #include "csv_error.hpp"
-#include "row_writer.hpp"
+#include "row_sink.hpp"
 #include "source_file.hpp"
 
 #include <cstdint>

@@ -1,8 +1,7 @@
 #pragma once
-#include "csv_error.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "import_options.hpp"
-#include "row_hash.hpp"
+#include "row_sink.hpp"
 #include "target_table.hpp"
 
 #include <cstdint>
@@ -12,16 +11,9 @@
 
 namespace disttask::csv_import {
 
-/// Where a row came from, for messages and for the rejects.
-struct RowSource {
-  FilePlace place;
-  std::uint64_t end = 0;
-  std::uint64_t hash = 0;
-};
-
 /// Inserts rows in batches within the caller's transaction. A row that the server refuses is found by halving its
 /// batch. One thread.
-class RowWriter {
+class RowWriter final : public RowSink {
  public:
   /// Gets a row that the server refuses, and why; throws to give up.
   using OnRefused = std::function<void(const RowSource&, const std::string&)>;
@@ -36,16 +28,9 @@ class RowWriter {
       OnRefused on_refused
   );
 
-  /// Returns the place of the next row's values: columns.size() of them, to be filled before push.
-  [[nodiscard]] sqlclient::Value* next() noexcept { return &values_[sources_.size() * num_columns_]; }
-  /// The values of next() are a row; `bytes` is about its size. Writes the batch when that is full.
-  void push(const RowSource& source, std::uint64_t bytes);
-  /// Writes what is left.
-  void flush();
-
-  [[nodiscard]] std::uint64_t numWritten() const noexcept { return num_written_; }
-  /// Returns the sum of the hashes of the rows written.
-  [[nodiscard]] const RowSum& sum() const noexcept { return sum_; }
+  [[nodiscard]] sqlclient::Value* next() noexcept override { return &values_[sources_.size() * num_columns_]; }
+  void push(const RowSource& source, std::uint64_t bytes) override;
+  void flush() override;
 
  private:
   void write(std::size_t first, std::size_t count);
@@ -69,8 +54,6 @@ class RowWriter {
   sqlclient::Values piece_;
   std::vector<RowSource> sources_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t num_written_ = 0;
-  RowSum sum_;
 };
 
 }  // namespace disttask::csv_import

@@ -53,6 +53,18 @@ std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t 
   return text;
 }
 
+std::string loadRows(const TargetTable& target) {
+  std::string text = "load data local infile 'disttask' into table " + quoted(target.schema, target.table) +
+                     " character set binary fields terminated by '\\t' enclosed by '' escaped by '\\\\' lines "
+                     "terminated by '\\n'";
+  const char* separator = " (";
+  for (const Column& column : target.columns) {
+    text += separator + quoted(column.name);
+    separator = ", ";
+  }
+  return text + ")";
+}
+
 std::string anyRow(const std::string& schema, const std::string& table) {
   return "select 1 from " + quoted(schema, table) + " limit 1";
 }

@@ -44,6 +44,18 @@ inline constexpr const char* kNames = "set names utf8mb4";
 inline constexpr const char* kChecksOn = "set session unique_checks = 1, foreign_key_checks = 1";
 inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 10";
 
+// Whether loads are possible (local_infile), and harmless (wsrep_on: Galera may commit within one).
+inline constexpr sqlclient::Sql kLoadVariables{
+    "csv_import.load_variables", "show variables where variable_name in ('local_infile', 'wsrep_on')"};
+inline constexpr sqlclient::Sql kLockTable{"csv_import.lock_table", "select get_lock(?, 1)"};
+inline constexpr sqlclient::Sql kUnlockTable{"csv_import.unlock_table", "select release_lock(?)"};
+inline constexpr sqlclient::Sql kNumIndexes{
+    "csv_import.num_indexes",
+    "select count(*) from information_schema.statistics where table_schema = ? and table_name = ?"};
+inline constexpr sqlclient::Sql kNumTriggers{
+    "csv_import.num_triggers",
+    "select count(*) from information_schema.triggers where event_object_schema = ? and event_object_table = ?"};
+
 /// Returns `name` as SQL quotes it.
 [[nodiscard]] std::string quoted(const std::string& name);
 /// Returns `schema`.`table`.
@@ -53,6 +65,8 @@ inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout =
 [[nodiscard]] std::string killSession(std::int64_t connection_id);
 /// An insert of `num_rows` rows, all values bound.
 [[nodiscard]] std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows);
+/// A load of rows as appendRow writes them. Bytes go in as they are: binary, which is also the quickest to read.
+[[nodiscard]] std::string loadRows(const TargetTable& target);
 /// Returns a row if the table has any.
 [[nodiscard]] std::string anyRow(const std::string& schema, const std::string& table);
 /// Least and greatest value of the key, as text; NULL when the table is empty.

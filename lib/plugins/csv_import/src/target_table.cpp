@@ -79,6 +79,11 @@ std::vector<Column> readColumns(
   return columns;
 }
 
+std::int64_t count(sqlclient::Connection& connection, const sqlclient::Sql& sql, const TargetTable& target) {
+  auto rows = connection.query(sql, {target.schema, target.table});
+  return rows.next() ? rows.getInt(1) : 0;
+}
+
 }  // namespace
 
 Column makeColumn(const ColumnFacts& facts) {
@@ -136,7 +141,7 @@ TargetTable describeTarget(
   requireTransactions(connection, schema, table);
   std::vector<Column> present = readColumns(connection, schema, table);
   std::vector<bool> used(present.size());
-  TargetTable target{schema, table, {}, {}};
+  TargetTable target{schema, table, {}, {}, true, false};
   for (const std::string& name : wanted) {
     std::optional<std::size_t> found;
     for (std::size_t i = 0; i != present.size(); ++i) {
@@ -157,6 +162,10 @@ TargetTable describeTarget(
       );
     }
   }
+  target.has_index = count(connection, statements::kNumIndexes, target) > 0;
+  target.is_plain = count(connection, statements::kNumTriggers, target) == 0;
+  for (std::size_t i = 0; i != present.size(); ++i)
+    target.is_plain = target.is_plain && (used[i] || present[i].generated);
   auto rows = connection.query(statements::kPrimaryKey, {schema, table});
   if (rows.next()) {
     const std::string first = rows.getString(1);

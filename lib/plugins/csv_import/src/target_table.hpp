@@ -49,6 +49,8 @@ struct TargetTable {
   std::string table;
   std::vector<Column> columns;
   std::string range_key;  ///< first column of the primary key if it is an integer, else empty
+  bool has_index = true;
+  bool is_plain = false;  ///< the file has all columns but generated ones, and no trigger is seen
 
   [[nodiscard]] std::vector<std::string> columnsLeftOut() const;
 };

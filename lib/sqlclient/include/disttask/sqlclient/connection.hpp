@@ -2,7 +2,9 @@
 #include "disttask/base/error.hpp"
 #include "disttask/sqlclient/connect_settings.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +29,15 @@ struct Sql {
 /// A bound value. Integers are always signed 64 bit: a parameter once bound unsigned stays so in this connector.
 using Value = std::variant<std::nullptr_t, std::int64_t, double, std::string>;
 using Values = std::vector<Value>;
+
+/// Gives the next bytes of what is loaded: puts at most `size` at `buffer` and returns how many, 0 at the end.
+using LocalSource = std::function<std::size_t(char* buffer, std::size_t size)>;
+
+/// What the server says about a load.
+struct Loaded {
+  std::int64_t rows = 0;      ///< put in; for `replace` also those deleted
+  std::int64_t warnings = 0;  ///< `local` turns what would be an error in a row into one: look
+};
 
 /// Rows of one query, read forward. Must be gone before the same statement runs again and before its connection;
 /// columns count from 1.
@@ -74,6 +85,14 @@ class Connection {
   Result queryDynamic(std::string_view name, const std::string& text, const Values& values);
   /// Runs one statement as text without binds and throws its rows away, if any: set, DDL; returns how many it changed.
   std::int64_t execute(const std::string& text);
+
+  /// True when load() works here: with libmariadb. With another client library it does not.
+  [[nodiscard]] bool canLoad() const noexcept;
+  /// Runs a `load data local infile`: the server gets the bytes of `source`, whatever file it asks for. (Outside this
+  /// call, and without a source, no server gets anything of this node's files.) Throws kInternal without canLoad(),
+  /// what the server refuses (1148 or 4166: it does not allow local loads), and what `source` throws: then the
+  /// connection is broken.
+  Loaded load(std::string_view name, const std::string& text, const LocalSource& source);
 
   /// begin / commit / rollback as statements; the connector's own methods hide errors. A commit that failed for another
   /// reason than a conflict or a read-only store throws kStoreUnavailable (outcome unknown) and breaks the connection.
