@@ -90,7 +90,28 @@ TEST_CASE("Parts by key ranges add up to the whole table, whatever the order in 
   CHECK(*Json::parse(f.run(*step, 2, 2, parts[1])).find("verified_rows") == *last.find("verified_rows"));
 }
 
-TEST_CASE("A large import is planned for verification in several key ranges, one without an integer key in one") {
+TEST_CASE("Two halves add up to the whole table, with every text and NULL in one of them") {
+  ImportFixture f;
+  f.execute("create table t (name varchar(20), n int, d date)");
+  std::string text = "name,n,d\n";
+  for (int i = 0; i != 200; ++i)
+    text += (i % 7 == 0 ? "" : "nÃ¤me" + std::to_string(i)) + "," + std::to_string(i) + ",\n";
+  const std::string meta = f.meta(f.file("f.csv", text), "t");
+  const auto results = f.import(1, meta);
+  auto part = csv_import::VerifyMeta::parse(f.plan(1, meta, 2, results).at(0));
+  const auto step = f.step(1, meta, 2);
+  part.parts = 2;
+  part.half = 0;
+  const Json first = Json::parse(f.run(*step, 2, 1, part.dump()));
+  CHECK(first.find("verified_rows") == nullptr);
+  CHECK(first.find("rows")->asInt() > 50);
+  CHECK(first.find("rows")->asInt() < 150);
+  part.part = 2;
+  part.half = 1;
+  CHECK(*Json::parse(f.run(*step, 2, 2, part.dump())).find("verified_rows") == Json(200));
+}
+
+TEST_CASE("A large import is planned for verification in several key ranges, one without an integer key in halves") {
   ImportFixture f;
   f.execute("create table t (id int primary key)");
   f.execute("create table s (id varchar(20) primary key)");
@@ -105,8 +126,17 @@ TEST_CASE("A large import is planned for verification in several key ranges, one
   CHECK(ranges.front().to == "250001");
   CHECK(ranges.back().from == "750001");
   CHECK_FALSE(ranges.back().to.has_value());
-  const auto one = csv_import::planVerification(
-      *connection, {}, csv_import::describeTarget(*connection, f.store.schema(), "s", {"id"}), totals, 64
-  );
-  CHECK(one.size() == 1);
+  csv_import::ImportTotals text_totals = totals;
+  const auto plan = [&] {
+    return csv_import::planVerification(
+        *connection, {}, csv_import::describeTarget(*connection, f.store.schema(), "s", {"id"}), text_totals, 64
+    );
+  };
+  REQUIRE(plan().size() == 2);
+  CHECK(plan()[0].half == 0);
+  CHECK(plan()[1].half == 1);
+  CHECK(plan()[1].parts == 2);
+  text_totals.bytes = std::uint64_t{1} << 40;
+  REQUIRE(plan().size() == 1);
+  CHECK_FALSE(plan()[0].half.has_value());
 }

@@ -167,21 +167,16 @@ TEST_CASE("A load puts in the same rows as inserts, byte by byte") {
 TEST_CASE("What a load would skip or mend is refused as by inserts, with the same words, and leaves no row") {
   ImportFixture f;
   const bool loads = serverLoads(f);
-  f.execute("create table parent (id int primary key)");
-  f.execute("insert into parent values (1), (2), (3)");
   struct Case {
     const char* columns;
     const char* text;
   };
   const auto wrong = GENERATE(
-      Case{"(id int primary key, v varchar(9))", "id,v\n1,a\n2,b\n2,c\n"},
       Case{"(id int, v decimal(4,1))", "id,v\n1,1.5\n2,10000\n"},
       Case{"(id int, v decimal(4,1))", "id,v\n1,1.5\n2,1.25\n"},
       Case{"(id int, v datetime)", "id,v\n1,2020-01-01\n2,2020-13-01\n"},
       Case{"(id int, v enum('a'))", "id,v\n1,a\n2,b\n"},
       Case{"(id int, v varchar(9), check (id < 2))", "id,v\n1,a\n2,b\n"},
-      Case{"(id int, v varchar(9), unique key (v))", "id,v\n1,a\n2,a\n"},
-      Case{"(id int, v int, foreign key (v) references parent (id))", "id,v\n1,2\n2,7\n"},
       Case{"(id int, v int) partition by range (id) (partition p values less than (2))", "id,v\n1,2\n2,7\n"},
       Case{"(id int, v date)", "id,v\n1,2020-01-01\n2,x\n"}
   );
@@ -202,9 +197,9 @@ TEST_CASE("What a load would skip or mend is refused as by inserts, with the sam
 
 TEST_CASE("After a refused load good rows go in by inserts, without the bad ones") {
   ImportFixture f;
-  f.execute("create table t (id int primary key, v decimal(4,1))");
+  f.execute("create table t (id int, v decimal(4,1))");
   const std::string meta =
-      f.meta(f.file("f.csv", "id,v\n1,1.5\n1,2.5\n3,99999\n4,x\n5,5\n"), "t", R"("max_bad_records": 3)");
+      f.meta(f.file("f.csv", "id,v\n1,1.5\n2,2.25\n3,99999\n4,x\n5,5\n"), "t", R"("max_bad_records": 3)");
   LoadTrust trust;
   const ChunkResult result = importFile(f, meta, f.plan(1, meta, 1), &trust);
   CHECK_FALSE(result.loaded);
@@ -218,7 +213,8 @@ TEST_CASE("A chunk that is larger than a piece is loaded in several, in one tran
   const bool loads = serverLoads(f);
   f.execute("create table t (id int, v varchar(2000))");
   std::string text = "id,v\n";
-  for (int i = 1; i <= 6000; ++i) text += std::to_string(i) + "," + std::string(1500, static_cast<char>('a' + i % 26)) + "\n";
+  for (int i = 1; i <= 6000; ++i)
+    text += std::to_string(i) + "," + std::string(1500, static_cast<char>('a' + i % 26)) + "\n";
   const std::string path = f.file("f.csv", text);
   const std::string meta = f.meta(path, "t", R"("chunk_bytes": 100000000)");
   const auto metas = f.plan(1, meta, 1);
@@ -255,8 +251,8 @@ TEST_CASE("A cancel in the middle of a load ends it, and no row stays") {
 TEST_CASE("Tables whose rows a load would not make as inserts do are left to inserts") {
   ImportFixture f;
   f.execute("create table other_charset (id int, v varchar(9) character set latin1)");
-  f.execute("create table made_up (id int auto_increment primary key, v varchar(9))");
   f.execute("create table has_default (id int, v varchar(9), at datetime default current_timestamp)");
+  f.execute("create table has_index (id int, v varchar(9), key (v))");
   f.execute("create table triggered (id int, v varchar(9))");
   f.execute("create table plain (id int, v varchar(9), w int as (id + 1))");
   const auto connection = connect(f);
@@ -265,7 +261,7 @@ TEST_CASE("Tables whose rows a load would not make as inserts do are left to ins
   };
   CHECK(takes("plain"));
   CHECK_FALSE(takes("other_charset"));
-  CHECK_FALSE(takes("made_up"));
+  CHECK_FALSE(takes("has_index"));
   CHECK_FALSE(takes("has_default"));
   CHECK(takes("triggered"));
   if (connection->flavour() == sqlclient::Flavour::kTiDb) return;  // it has no triggers

@@ -45,12 +45,20 @@ TEST_CASE("A load names its columns and takes bytes as they are") {
 }
 
 TEST_CASE("The checksum takes integers and texts in canonical form and leaves other columns out") {
+  VerifyMeta part;
+  part.from = "5";
   CHECK(
-      statements::checksum(target(), "5", std::nullopt) ==
+      statements::checksum(target(), part) ==
       "select count(*), cast(coalesce(sum(cast(crc32(concat_ws(0x1f, ifnull((`id` + 0), 0x001d00), "
       "ifnull(convert(`na``me` using utf8mb4), 0x001d00))) as unsigned) * cast(crc32(concat_ws(0x1e, "
       "ifnull(convert(`na``me` using utf8mb4), 0x001d00), ifnull((`id` + 0), 0x001d00))) as unsigned)), 0) as char) "
       "from `s`.`t``x` where `id` >= 5"
+  );
+  part.from.reset();
+  part.half = 1;
+  CHECK_THAT(
+      statements::checksum(target(), part),
+      Catch::EndsWith(" from `s`.`t``x` where (crc32(ifnull((`id` + 0), 0x001d00)) & 1) = 1")
   );
   CHECK(target().columnsLeftOut() == std::vector<std::string>{"born"});
 }

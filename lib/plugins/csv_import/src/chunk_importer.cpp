@@ -90,7 +90,7 @@ class ChunkRun {
         chunk_.bytes,
         [this](const std::function<void()>& send) {
           std::optional<TableGate> gate;
-          if (!job_.target.has_index && !transaction_) gate.emplace(connection_, job_.target, check_);
+          if (!transaction_) gate.emplace(connection_, job_.target, check_);
           if (!transaction_) begin();
           send();
         },

@@ -99,6 +99,7 @@ std::string VerifyMeta::dump() const {
   if (!key.empty()) json["key"] = key;
   if (from) json["from"] = *from;
   if (to) json["to"] = *to;
+  if (half) json["half"] = std::int64_t{*half};
   json["chunks"] = totals.chunks;
   json["records"] = totals.records;
   json["bytes"] = totals.bytes;
@@ -116,6 +117,8 @@ VerifyMeta VerifyMeta::parse(std::string_view text) {
   if (const Json* key = json.find("key")) meta.key = textAt(*key, "verify meta.key");
   if (json.find("from") != nullptr) meta.from = decimalAt(json, "from", what);
   if (json.find("to") != nullptr) meta.to = decimalAt(json, "to", what);
+  if (const Json* half = json.find("half"))
+    meta.half = static_cast<std::int32_t>(intAt(*half, "verify meta.half", 0, 1));
   meta.totals = {
       countAt(json, "chunks", what),
       countAt(json, "records", what),

@@ -50,13 +50,15 @@ struct ImportTotals {
   friend bool operator==(const ImportTotals&, const ImportTotals&) = default;
 };
 
-/// One subtask of step `verify`: a range of the primary key, both ends optional, and what the whole must come to.
+/// One subtask of step `verify`: a range of the primary key, both ends optional, or one half of a table without such a
+/// key; and what the whole must come to.
 struct VerifyMeta {
   std::int32_t part = 1;
   std::int32_t parts = 1;
-  std::string key;                  ///< column; empty: the whole table
-  std::optional<std::string> from;  ///< included, decimal
-  std::optional<std::string> to;    ///< excluded, decimal
+  std::string key;                   ///< column; empty: the whole table
+  std::optional<std::string> from;   ///< included, decimal
+  std::optional<std::string> to;     ///< excluded, decimal
+  std::optional<std::int32_t> half;  ///< 0 or 1: the rows whose first hashed column has this as the last bit of its CRC
   ImportTotals totals;
   std::vector<std::string> columns;
 

@@ -100,7 +100,8 @@ bool serverTakesLoads(sqlclient::Connection& connection) {
 }
 
 bool tableTakesLoads(const TargetTable& target) {
-  return target.is_plain && std::all_of(target.columns.begin(), target.columns.end(), [](const Column& column) {
+  return target.is_plain && !target.has_index &&
+         std::all_of(target.columns.begin(), target.columns.end(), [](const Column& column) {
            return !column.auto_increment && !(column.kind == ColumnKind::kText && column.converts);
          });
 }

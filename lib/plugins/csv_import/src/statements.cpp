@@ -75,14 +75,14 @@ std::string keyBounds(const TargetTable& target) {
          quoted(target.schema, target.table);
 }
 
-std::string checksum(
-    const TargetTable& target, const std::optional<std::string>& from, const std::optional<std::string>& to
-) {
+std::string checksum(const TargetTable& target, const VerifyMeta& part) {
+  std::string first;
   std::string forward;
   std::string backward;
   for (const Column& column : target.columns) {
     if (column.kind == ColumnKind::kOther) continue;
     const std::string text = canonical(column);
+    if (first.empty()) first = text;
     forward += ", " + text;
     backward.insert(0, ", " + text);
   }
@@ -93,11 +93,13 @@ std::string checksum(
   }
   std::string text = "select count(*), cast(" + sum + " as char) from " + quoted(target.schema, target.table);
   const char* separator = " where ";
-  if (from) {
-    text += separator + quoted(target.range_key) + " >= " + *from;
+  if (part.from) {
+    text += separator + quoted(target.range_key) + " >= " + *part.from;
     separator = " and ";
   }
-  if (to) text += separator + quoted(target.range_key) + " < " + *to;
+  if (part.to) text += separator + quoted(target.range_key) + " < " + *part.to;
+  // NULL is a text of its own in `first`, so each row is in one half.
+  if (part.half && !first.empty()) text += " where (crc32(" + first + ") & 1) = " + std::to_string(*part.half);
   return text;
 }
 

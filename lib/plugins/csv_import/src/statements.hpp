@@ -1,9 +1,9 @@
 #pragma once
+#include "chunk_meta.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "import_options.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,10 +71,8 @@ inline constexpr sqlclient::Sql kNumTriggers{
 [[nodiscard]] std::string anyRow(const std::string& schema, const std::string& table);
 /// Least and greatest value of the key, as text; NULL when the table is empty.
 [[nodiscard]] std::string keyBounds(const TargetTable& target);
-/// Number of rows and sum of row hashes of a key range; `from` and `to` are decimal numbers.
-[[nodiscard]] std::string checksum(
-    const TargetTable& target, const std::optional<std::string>& from, const std::optional<std::string>& to
-);
+/// Number of rows and sum of row hashes of the part's rows.
+[[nodiscard]] std::string checksum(const TargetTable& target, const VerifyMeta& part);
 
 // The ledger; `table` is quoted. A row is told by store_id, task_id, step, ordinal: the first four values of each text.
 [[nodiscard]] std::string insertLedger(const std::string& table);

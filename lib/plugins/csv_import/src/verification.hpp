@@ -28,7 +28,7 @@ struct VerifyResult {
 };
 
 /// Cuts the verification into parts: by ranges of the integer primary key, about `rows_per_part` rows each, at most
-/// `max_parts`; else one part.
+/// `max_parts`; else in two halves, if it is large but not too large to be in the server's memory; else one part.
 [[nodiscard]] std::vector<VerifyMeta> planVerification(
     sqlclient::Connection& connection,
     const ImportOptions& options,
