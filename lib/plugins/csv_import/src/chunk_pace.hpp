@@ -9,7 +9,7 @@ namespace disttask::csv_import {
 
 /// Decides how many chunks of a step run at a time on this node, between 1 and the connection's places. More
 /// connections than the server has use for make it slower: they wait for the same pages, spinning. So the pace starts
-/// with two, tries one more after it has seen enough turns, and keeps it only if that brings at least 10 %; a failed
+/// with one, tries one more after it has seen enough turns, and keeps it only if that brings at least 10 %; a failed
 /// try is not repeated for a while, each time for twice as long. Any thread.
 class ChunkPace {
  public:
@@ -42,10 +42,10 @@ class ChunkPace {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // All guarded by mutex_.
-  int limit_ = 2;
+  int limit_ = 1;
   int active_ = 0;
   bool trying_ = false;  // limit_ is one more than what is known to be good
-  int hold_ = 4;         // windows before the next try; a short import is over before a try can pay
+  int hold_ = 2;         // windows before the next try; a short import is over before a try can pay
   int next_hold_ = 2;
   int finished_ = 0;         // turns in the present window
   std::uint64_t bytes_ = 0;  // moved in it

@@ -2,7 +2,7 @@
 
 #include "disttask/base/error.hpp"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <algorithm>
 
@@ -10,7 +10,7 @@ namespace disttask::csv_import {
 namespace {
 
 std::uint64_t crc(const std::string& text) {
-  return crc32_z(0, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  return libdeflate_crc32(0, text.data(), text.size());
 }
 
 }  // namespace
