@@ -50,3 +50,8 @@ TEST_CASE("Whoever waits for a turn can be cancelled") {
   pace.enter([] {});
   CHECK_THROWS_AS(pace.enter([] { throw std::runtime_error("cancelled"); }), std::runtime_error);
 }
+
+TEST_CASE("The pace begins with one turn at a time") {
+  ChunkPace pace;
+  CHECK(pace.limit() == 1);
+}

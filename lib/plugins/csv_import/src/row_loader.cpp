@@ -132,8 +132,7 @@ void RowLoader::push(const RowSource& source, std::uint64_t) {
 void RowLoader::flush() {
   if (num_rows_ == 0) return;
   load_([this] { send(); });
-  num_written_ += num_rows_;
-  sum_.add(rows_sum_);
+  noteWritten(num_rows_, rows_sum_);
   num_rows_ = 0;
   rows_sum_ = {};
   text_.clear();

@@ -34,6 +34,13 @@ class RowSink {
   [[nodiscard]] const RowSum& sum() const noexcept { return sum_; }
 
  protected:
+  /// Counts rows that the server took; `hashes` is the sum of theirs.
+  void noteWritten(std::uint64_t rows, const RowSum& hashes) noexcept {
+    num_written_ += rows;
+    sum_.add(hashes);
+  }
+
+ private:
   std::uint64_t num_written_ = 0;
   RowSum sum_;
 };

@@ -120,8 +120,9 @@ void RowWriter::writePiece(std::size_t first, std::size_t count) {
         "an insert of " + std::to_string(count) + " rows reported " + std::to_string(affected) + " of them"
     );
   }
-  num_written_ += mode_ == OnDuplicate::kIgnore ? static_cast<std::uint64_t>(affected) : count;
-  for (std::size_t i = first; i != first + count; ++i) sum_.add(sources_[i].hash);
+  RowSum hashes;
+  for (std::size_t i = first; i != first + count; ++i) hashes.add(sources_[i].hash);
+  noteWritten(mode_ == OnDuplicate::kIgnore ? static_cast<std::uint64_t>(affected) : count, hashes);
 }
 
 std::int64_t RowWriter::insert(std::size_t first, std::size_t count) {
