@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -40,7 +41,9 @@ struct NodePoller::Impl {
   std::atomic<std::uint64_t> progress{0};
   std::atomic<proto::WantedState> wanted{proto::WantedState::kNormal};
 
-  Duration pause;  // touched only by rounds
+  // touched only by rounds
+  Duration pause;
+  std::optional<runtime::TimePoint> looked_at_meta;
   runtime::Periodic periodic;
 };
 
@@ -49,7 +52,13 @@ Duration NodePoller::Impl::round() {
   bool soon = nudged.exchange(false);
   try {
     const auto began = clock.now();
-    auto seen = table.poll({stopping.token(), runtime::Deadline(clock, settings.call_timeout)}, settings.exec_id);
+    const bool is_meta_due = !looked_at_meta || began - *looked_at_meta >= settings.meta_interval;
+    auto seen = table.poll(
+        {stopping.token(), runtime::Deadline(clock, settings.call_timeout)},
+        settings.exec_id,
+        is_meta_due ? storage::PollScope::kAll : storage::PollScope::kWithoutMeta
+    );
+    if (is_meta_due) looked_at_meta = began;
     seen.began = began;
     seen.ended = clock.now();
     ++progress;

@@ -1,6 +1,7 @@
 // What 100 idle nodes cost the store, with a million finished rows: this process sends what the nodes' polls and
-// renewals send, by the product's own code, each node over a connection of its own, at the pace of nodes at rest.
-// Beside it `select 1` at the same rate over as many connections. The CPU of the store at rest is taken off both.
+// renewals send, by the product's own code, at the pace of nodes at rest: each node polls over one connection and
+// renews over another. Beside it a prepared `select 1` in place of each of these calls, over as many connections in the
+// same order. The CPU of the store at rest is taken off both.
 #include "figures.hpp"
 
 #include <fmt/format.h>
@@ -35,7 +36,11 @@ class SimulatedNode {
       throw Exception(ErrorCode::kInternal, "a simulated node could not be registered");
     }
   }
-  void poll() { static_cast<void>(store_.pollTable().poll({}, node_.exec_id)); }
+  void poll() {
+    // At rest five polls are ten seconds.
+    const auto scope = num_polls_++ % 5 == 0 ? storage::PollScope::kAll : storage::PollScope::kWithoutMeta;
+    static_cast<void>(store_.pollTable().poll({}, node_.exec_id, scope));
+  }
   void renew() { static_cast<void>(store_.nodeTable().renew({}, node_)); }
 
  private:
@@ -48,6 +53,7 @@ class SimulatedNode {
   }
   storage::mysql::Store store_;
   proto::Node node_;
+  std::int64_t num_polls_ = 0;
 };
 
 /// Makes `call(i)` at an even pace for a while; returns the CPU seconds of the store and the number of calls.
@@ -98,22 +104,27 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   std::vector<std::unique_ptr<sqlclient::Connection>> connections;
   for (std::int64_t i = 0; i < kNodes; ++i) {
     nodes.push_back(std::make_unique<SimulatedNode>(places, store.schema(), fmt::format("bench-{}", i)));
-    connections.push_back(sqlclient::Connection::open(store.connect()));
+    for (int of_node = 0; of_node < 2; ++of_node) {
+      connections.push_back(sqlclient::Connection::open(store.connect()));
+    }
   }
+  const auto is_renewal = [](std::int64_t i) { return isRenewal(i / kNodes + i % kNodes); };
   const auto node_call = [&](std::int64_t i) {
     auto& node = *nodes[static_cast<std::size_t>(i % kNodes)];
-    isRenewal(i / kNodes + i % kNodes) ? node.renew() : node.poll();
+    is_renewal(i) ? node.renew() : node.poll();
   };
   const auto select_call = [&](std::int64_t i) {
-    connections[static_cast<std::size_t>(i % kNodes)]->queryDynamic("bench.select_1", "select 1", {});
+    const auto at = i % kNodes * 2 + (is_renewal(i) ? 1 : 0);
+    connections[static_cast<std::size_t>(at)]->queryDynamic("bench.select_1", "select 1", {});
   };
   const std::chrono::seconds length(10);
   // Both of each node, so that all statements are prepared.
   for (const auto& node : nodes) {
     node->poll();
+    node->poll();
     node->renew();
   }
-  for (std::int64_t i = 0; i < kNodes; ++i) select_call(i);
+  for (const auto& connection : connections) connection->queryDynamic("bench.select_1", "select 1", {});
   std::vector<double> ratios;
   for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
     const auto rest = measureCost(places.server_pid, std::chrono::seconds(5), {});
