@@ -207,7 +207,9 @@ class Parser {
     auto* events = verb(task_, "events", "List what became of a task: when, what, by whom and why", events_);
     addName(events, events_.name);
     events->add_option("--limit", events_.limit, "The last so many")->check(CLI::Range(1, 100000));
-    addName(verb(task_, "why", "Say why a task, or some of its subtasks, does not run now", why_), why_.name);
+    auto* why = verb(task_, "why", "Say why a task, or some of its subtasks, does not run now", why_);
+    addName(why, why_.name);
+    why->add_option("--subtask", why_.subtask, "Only this one, by its id, as task subtasks shows it");
     auto* subtasks = verb(task_, "subtasks", "List the subtasks of a task, and who ran them", subtasks_);
     addName(subtasks, subtasks_.name);
     subtasks->add_option("--step", subtasks_.step, "Only this step");

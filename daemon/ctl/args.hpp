@@ -57,6 +57,7 @@ struct TaskShow {
 };
 struct TaskWhy {
   std::string name;
+  std::optional<std::int64_t> subtask;  ///< its id: of this one only
 };
 struct TaskWait {
   std::string name;

@@ -6,24 +6,14 @@
 #include <ctime>
 
 namespace disttask::ctl {
-namespace {
 
-std::string format(std::int64_t seconds, const char* form, bool utc) {
+std::string formatTime(std::int64_t seconds) {
   if (seconds == 0) return "";
   const auto time = static_cast<std::time_t>(seconds);
   std::tm parts{};
-  if ((utc ? gmtime_r(&time, &parts) : localtime_r(&time, &parts)) == nullptr) return "";
+  if (localtime_r(&time, &parts) == nullptr) return "";
   std::array<char, 64> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), form, &parts)};
-}
-
-}  // namespace
-
-std::string formatTime(std::int64_t seconds) {
-  return format(seconds, "%Y-%m-%d %H:%M:%S", false);
-}
-std::string formatIsoTime(std::int64_t seconds) {
-  return format(seconds, "%Y-%m-%dT%H:%M:%SZ", true);
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts)};
 }
 
 std::string formatCount(std::int64_t number) {

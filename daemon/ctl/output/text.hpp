@@ -1,4 +1,6 @@
 #pragma once
+#include "disttask/base/iso_time.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -7,8 +9,6 @@ namespace disttask::ctl {
 
 /// Writes a moment (seconds since the epoch) in local time, "2026-03-01 12:30:05"; empty for 0.
 [[nodiscard]] std::string formatTime(std::int64_t seconds);
-/// Writes it in UTC for machines, "2026-03-01T11:30:05Z"; empty for 0.
-[[nodiscard]] std::string formatIsoTime(std::int64_t seconds);
 /// Writes a number with thousands apart, "1,234,567".
 [[nodiscard]] std::string formatCount(std::int64_t number);
 /// Writes a number in few characters, "812", "43.1k", "1.2M".

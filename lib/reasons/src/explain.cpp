@@ -1,5 +1,6 @@
 #include "disttask/reasons/reasons.hpp"
 #include "node_reasons.hpp"
+#include "task_reasons.hpp"
 
 #include <algorithm>
 
@@ -14,32 +15,6 @@ constexpr std::size_t kMaxNamed = 3;
 
 std::string stepText(proto::Step step) {
   return "step " + std::to_string(step.value());
-}
-
-/// Whoever leads all tasks may be missing: then nothing of any task changes.
-std::optional<Reason> whyNobodyLeads(const Facts& facts) {
-  const auto& owner = facts.owner;
-  if (owner.life == proto::Life()) {
-    return Reason{Code::kNoOwner, "no node holds the scheduler role: is any daemon with scheduler.enabled alive?"};
-  }
-  if (owner.node_life == proto::Life()) {
-    return Reason{
-        Code::kOwnerSilent,
-        "node " + owner.exec_id + " holds the scheduler role and is not alive; another takes it when its lease ends"};
-  }
-  if (owner.since_renewal_ms && owner.lease_ms > 0 && *owner.since_renewal_ms > owner.lease_ms) {
-    return Reason{
-        Code::kOwnerSilent,
-        "node " + owner.exec_id + " holds the scheduler role and has not renewed it for " +
-            std::to_string(*owner.since_renewal_ms / 1000) + " s, and no other node has taken it"};
-  }
-  return std::nullopt;
-}
-
-bool isAlive(const Facts& facts, const proto::ExecId& exec_id) {
-  return std::any_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
-    return node.exec_id == exec_id && node.life != proto::Life();
-  });
 }
 
 Reason whyPlanIsOpen(const Facts& facts, const storage::Plan& plan) {
@@ -120,112 +95,23 @@ void addWorkReasons(const Facts& facts, std::vector<Reason>& reasons) {
 std::vector<Reason> explain(const Facts& facts) {
   const auto& task = facts.task;
   if (proto::isDone(task.state)) return {{Code::kEnded, "it has ended: " + std::string(toString(task.state))}};
+  auto state = whyStateHolds(task);
+  if (state && !isLed(task.state)) return {*state};
   std::vector<Reason> reasons;
-  const auto add = [&](Code code, std::string text) { reasons.push_back({code, std::move(text)}); };
-  switch (task.state) {
-    case TaskState::kPaused:
-      add(Code::kPaused, "it is paused; task resume lets it go on");
-      return reasons;
-    case TaskState::kAwaitingResolution:
-      add(Code::kResolution, "it waits for somebody's decision (task resolve) after: " + task.error);
-      return reasons;
-    default:
-      break;
-  }
   if (auto nobody = whyNobodyLeads(facts)) reasons.push_back(std::move(*nobody));
-  switch (task.state) {
-    case TaskState::kPausing:
-      add(Code::kPausing, "it is being paused, what runs may end");
-      addRunning(facts, reasons);
-      break;
-    case TaskState::kResuming:
-      add(Code::kResuming, "it is about to go on after a pause");
-      break;
-    case TaskState::kModifying:
-      add(Code::kModifying, "a modification is being applied");
-      break;
-    case TaskState::kCancelling:
-      add(Code::kCancelling, "it was cancelled and is about to be reverted");
-      break;
-    case TaskState::kReverting:
-      add(Code::kReverting, "it is being reverted: " + task.error);
+  if (state) {
+    reasons.push_back(std::move(*state));
+    if (task.state == TaskState::kReverting) {
       if (const auto* plan = planAtHand(facts); plan != nullptr && !plan->failed) {
         reasons.push_back(whyPlanIsOpen(facts, *plan));
       }
-      addRunning(facts, reasons);
-      break;
-    default:
-      addWorkReasons(facts, reasons);
-      break;
+    }
+    if (task.state == TaskState::kReverting || task.state == TaskState::kPausing) addRunning(facts, reasons);
+  } else {
+    addWorkReasons(facts, reasons);
   }
-  if (reasons.empty()) add(Code::kAboutToStart, "nothing is in its way");
+  if (reasons.empty()) reasons.push_back({Code::kAboutToStart, "nothing is in its way"});
   return reasons;
-}
-
-std::string_view toString(Code code) noexcept {
-  switch (code) {
-    case Code::kEnded:
-      return "ended";
-    case Code::kPaused:
-      return "paused";
-    case Code::kPausing:
-      return "pausing";
-    case Code::kResuming:
-      return "resuming";
-    case Code::kModifying:
-      return "modifying";
-    case Code::kCancelling:
-      return "cancelling";
-    case Code::kReverting:
-      return "reverting";
-    case Code::kResolution:
-      return "waiting_for_resolution";
-    case Code::kNoOwner:
-      return "no_owner";
-    case Code::kOwnerSilent:
-      return "owner_silent";
-    case Code::kNoNode:
-      return "no_live_node";
-    case Code::kNoType:
-      return "type_not_offered";
-    case Code::kNoScope:
-      return "no_node_in_scope";
-    case Code::kNoSlots:
-      return "too_few_slots";
-    case Code::kCordoned:
-      return "cordoned";
-    case Code::kRank:
-      return "rank_behind";
-    case Code::kNotPlanned:
-      return "not_planned";
-    case Code::kPlanFailed:
-      return "plan_failed";
-    case Code::kPlanBackOff:
-      return "plan_back_off";
-    case Code::kPlannerGone:
-      return "planner_gone";
-    case Code::kPlanning:
-      return "planning";
-    case Code::kNodeGone:
-      return "node_gone";
-    case Code::kNodeUnfit:
-      return "node_unfit";
-    case Code::kSlotsShort:
-      return "slots_short";
-    case Code::kOwnSubtasks:
-      return "behind_own";
-    case Code::kAboutToStart:
-      return "about_to_start";
-    case Code::kBackOff:
-      return "back_off";
-    case Code::kRunsAlone:
-      return "runs_alone";
-    case Code::kHandedBack:
-      return "handed_back";
-    case Code::kRunning:
-      return "running";
-  }
-  return "unknown";
 }
 
 }  // namespace disttask::reasons

@@ -21,4 +21,12 @@ Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::
   return facts;
 }
 
+std::optional<SubtaskFacts> readSubtaskFacts(
+    const Sources& sources, const runtime::Call& call, const proto::Task& task, proto::SubtaskId id
+) {
+  auto subtask = sources.reasons.getSubtask(call, task.id, id, kMaxLooked);
+  if (!subtask) return std::nullopt;
+  return SubtaskFacts{readFacts(sources, call, task), std::move(*subtask)};
+}
+
 }  // namespace disttask::reasons

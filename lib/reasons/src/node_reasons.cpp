@@ -35,6 +35,10 @@ struct Others {
   bool is_own = false;  ///< the task itself runs there
 };
 
+bool isAhead(const Facts& facts, proto::TaskId id) {
+  return std::any_of(facts.ahead.begin(), facts.ahead.end(), [&](const auto& task) { return task.id == id; });
+}
+
 Others othersOn(const Facts& facts, const proto::ExecId& exec_id) {
   Others others;
   std::size_t named = 0;
@@ -46,26 +50,26 @@ Others othersOn(const Facts& facts, const proto::ExecId& exec_id) {
     }
     others.slots += holder.slots;
     if (++named > kMaxNamed) continue;
-    others.names += (others.names.empty() ? "" : ", ") + holder.task_key + " (" + std::to_string(holder.slots) + ")";
+    others.names += (others.names.empty() ? "" : ", ") + holder.task_key + " (" + std::to_string(holder.slots) +
+                    (isAhead(facts, holder.task_id) ? ", of higher rank)" : ")");
   }
   if (named > kMaxNamed) others.names += " and " + std::to_string(named - kMaxNamed) + " more";
   return others;
 }
 
-Reason whyPendingOn(const Facts& facts, const proto::Node& node, std::int64_t subtasks) {
-  const auto what = countText(subtasks) + (subtasks == 1 ? " waits on " : " wait on ") + node.exec_id + ", ";
+/// Why they wait on a node that works.
+Reason whyInQueueOf(const Facts& facts, const proto::Node& node, const std::string& what, std::int64_t subtasks) {
   const auto others = othersOn(facts, node.exec_id);
   if (node.slots - others.slots < facts.task.slots) {
     return {
         Code::kSlotsShort,
-        what + "which has " + std::to_string(node.slots) + " slots and needs " + std::to_string(facts.task.slots) +
+        what + ", which has " + std::to_string(node.slots) + " slots and needs " + std::to_string(facts.task.slots) +
             " for this task; held by " + others.names,
         subtasks};
   }
-  if (others.is_own) {
-    return {Code::kOwnSubtasks, what + "where as many of the task run as may at a time", subtasks};
-  }
-  return {Code::kAboutToStart, what + "which has free slots: they are about to start", subtasks};
+  if (others.is_own) return {Code::kOwnSubtasks, what + ", where as many of the task run as may at a time", subtasks};
+  const auto* who = subtasks == 1 ? "it is" : "they are";
+  return {Code::kAboutToStart, what + ", which has free slots: " + who + " about to start", subtasks};
 }
 
 }  // namespace
@@ -97,8 +101,29 @@ std::optional<Reason> whyNoNodeFits(const Facts& facts) {
   return std::nullopt;
 }
 
+bool isAlive(const Facts& facts, const proto::ExecId& exec_id) {
+  return std::any_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
+    return node.exec_id == exec_id && node.life != proto::Life();
+  });
+}
+
+Reason whyPendingOn(const Facts& facts, const proto::ExecId& exec_id, const std::string& what, std::int64_t subtasks) {
+  const auto on_node = what + exec_id;
+  const auto node =
+      std::find_if(facts.nodes.begin(), facts.nodes.end(), [&](const auto& each) { return each.exec_id == exec_id; });
+  if (node == facts.nodes.end() || node->life == proto::Life()) {
+    return {Code::kNodeGone, on_node + ", which is not alive, to be moved", subtasks};
+  }
+  const auto obstacle = obstacleFor(*node, facts.task, proto::hasBackgroundNode(facts.nodes));
+  if (obstacle == proto::Obstacle::kNone) return whyInQueueOf(facts, *node, on_node, subtasks);
+  // A cordoned node works off what it has.
+  if (obstacle == proto::Obstacle::kNotWanted && node->wanted == proto::WantedState::kCordoned) {
+    return whyInQueueOf(facts, *node, on_node + " (cordoned, it works off what it has)", subtasks);
+  }
+  return {Code::kNodeUnfit, on_node + ", which " + stateOf(obstacle, *node) + ", to be moved", subtasks};
+}
+
 void addPendingReasons(const Facts& facts, std::vector<Reason>& reasons) {
-  const bool has_background = proto::hasBackgroundNode(facts.nodes);
   // Those that were tried before have reasons of their own.
   std::map<proto::ExecId, std::int64_t> tried;
   for (const auto& subtask : facts.tried) {
@@ -107,61 +132,44 @@ void addPendingReasons(const Facts& facts, std::vector<Reason>& reasons) {
   for (const auto& [exec_id, all] : facts.pending) {
     const auto subtasks = all - tried[exec_id];
     if (subtasks <= 0) continue;
-    const auto node = std::find_if(facts.nodes.begin(), facts.nodes.end(), [&id = exec_id](const auto& each) {
-      return each.exec_id == id;
-    });
-    if (node == facts.nodes.end() || node->life == proto::Life()) {
-      reasons.push_back(
-          {Code::kNodeGone, countText(subtasks) + " of node " + exec_id + ", which is not alive, to be moved", subtasks}
-      );
-      continue;
-    }
-    const auto obstacle = obstacleFor(*node, facts.task, has_background);
-    // A cordoned node works off what it has.
-    const bool works = obstacle == proto::Obstacle::kNone || node->wanted == proto::WantedState::kCordoned;
-    if (!works) {
-      reasons.push_back(
-          {Code::kNodeUnfit,
-           countText(subtasks) + " of node " + exec_id + ", which " + stateOf(obstacle, *node) + ", to be moved",
-           subtasks}
-      );
-      continue;
-    }
-    reasons.push_back(whyPendingOn(facts, *node, subtasks));
+    const auto what = countText(subtasks) + (subtasks == 1 ? " waits on " : " wait on ");
+    reasons.push_back(whyPendingOn(facts, exec_id, what, subtasks));
   }
+}
+
+std::optional<Reason> whyTriedWaits(const storage::TriedSubtask& subtask, const std::string& name) {
+  if (subtask.handed_back) return Reason{Code::kHandedBack, name + " was handed back: " + subtask.last_error};
+  if (subtask.not_before_ms > 0) {
+    return Reason{
+        Code::kBackOff,
+        name + " waits after try " + std::to_string(subtask.retries) + ": " + subtask.last_error,
+        0,
+        (subtask.not_before_ms + 999) / 1000};
+  }
+  if (subtask.abnormal_ends < 2) return std::nullopt;
+  return Reason{
+      Code::kRunsAlone,
+      name + " ended its node " + std::to_string(subtask.abnormal_ends) + " times: it waits until it can run alone"};
 }
 
 void addTriedReasons(const Facts& facts, std::vector<Reason>& reasons) {
   std::optional<Reason> back_off;
   for (const auto& subtask : facts.tried) {
-    const auto name = "subtask " + std::to_string(subtask.ordinal) + " on " + subtask.exec_id;
-    if (subtask.handed_back) {
-      reasons.push_back({Code::kHandedBack, name + " was handed back: " + subtask.last_error, 1});
-      continue;
-    }
-    if (subtask.not_before_ms > 0) {
-      const auto until = (subtask.not_before_ms + 999) / 1000;
-      if (!back_off) {
-        back_off = Reason{
-            Code::kBackOff,
-            name + " waits after try " + std::to_string(subtask.retries) + ": " + subtask.last_error,
-            0,
-            until};
-      }
+    auto reason = whyTriedWaits(subtask, "subtask " + std::to_string(subtask.ordinal) + " on " + subtask.exec_id);
+    if (!reason) continue;
+    reason->subtasks = 1;
+    if (reason->code != Code::kBackOff) {
+      reasons.push_back(std::move(*reason));
+    } else if (!back_off) {
+      back_off = std::move(reason);
+    } else {
       ++back_off->subtasks;
-      back_off->until = std::min(*back_off->until, until);
-      continue;
+      back_off->until = std::min(*back_off->until, *reason->until);
     }
-    if (subtask.abnormal_ends < 2) continue;
-    reasons.push_back(
-        {Code::kRunsAlone,
-         name + " ended its node " + std::to_string(subtask.abnormal_ends) + " times: it waits until it can run alone",
-         1}
-    );
   }
   if (!back_off) return;
   if (back_off->subtasks > 1) back_off->text += " (and " + std::to_string(back_off->subtasks - 1) + " more)";
-  reasons.push_back(*back_off);
+  reasons.push_back(std::move(*back_off));
 }
 
 }  // namespace disttask::reasons

@@ -8,6 +8,13 @@ namespace disttask::reasons {
 
 /// Returns why no node may get subtasks of the task; nothing when one may.
 [[nodiscard]] std::optional<Reason> whyNoNodeFits(const Facts& facts);
+[[nodiscard]] bool isAlive(const Facts& facts, const proto::ExecId& exec_id);
+/// Returns why pending subtasks do not run on their node; `what` says which wait: "it waits on ".
+[[nodiscard]] Reason whyPendingOn(
+    const Facts& facts, const proto::ExecId& exec_id, const std::string& what, std::int64_t subtasks
+);
+/// Returns what a pending subtask waits for after what came of its tries; nothing: it may start. `name` is who waits.
+[[nodiscard]] std::optional<Reason> whyTriedWaits(const storage::TriedSubtask& subtask, const std::string& name);
 /// Adds why the pending subtasks on each node wait there.
 void addPendingReasons(const Facts& facts, std::vector<Reason>& reasons);
 /// Adds why subtasks that were tried before wait.

@@ -22,7 +22,8 @@ LivePlanner::LivePlanner(
     const std::string& exec_id,
     std::shared_ptr<SteppedType> type,
     std::function<void()> on_progress,
-    runtime::Duration look_interval
+    runtime::Duration look_interval,
+    const PlannerRetries& retries
 ) {
   types_.add(std::move(type));
   reactor_.start();
@@ -30,7 +31,8 @@ LivePlanner::LivePlanner(
   settings.exec_id = exec_id;
   settings.check_interval = look_interval;
   settings.max_interval = 50ms;
-  settings.backoff = {10ms, 50ms, 0};
+  settings.backoff = retries.backoff;
+  settings.retry_limit = retries.limit;
   service_ = std::make_unique<planning::PlanningService>(
       settings,
       planning::PlanningParts{

@@ -38,6 +38,12 @@ class SteppedType final : public plugin::TaskType {
   const std::string name_ = "demo";
 };
 
+/// How a planner tries again after an error of the type that may pass.
+struct PlannerRetries {
+  runtime::BackoffPolicy backoff{std::chrono::milliseconds(10), std::chrono::milliseconds(50), 0};
+  std::int32_t limit = 10;
+};
+
 /// The planning of one node as a daemon has it, on a store of its own and in real time. While it has a plan it looks
 /// for others, and whether it is still its own, every `look_interval`.
 class LivePlanner {
@@ -47,7 +53,8 @@ class LivePlanner {
       const std::string& exec_id,
       std::shared_ptr<SteppedType> type,
       std::function<void()> on_progress = {},
-      runtime::Duration look_interval = std::chrono::milliseconds(10)
+      runtime::Duration look_interval = std::chrono::milliseconds(10),
+      const PlannerRetries& retries = {}
   );
   planning::PlanningService& service() { return *service_; }
 

@@ -1,60 +1,10 @@
 // Each reason for which a task or a subtask waits, on a real store.
-#include "disttask/reasons/reasons.hpp"
-
-#include "live_roles.hpp"
-
-#include <catch2/catch.hpp>
-
-#include <algorithm>
+#include "reasons_fixture.hpp"
 
 using namespace disttask;
 using namespace disttask::test;
 using Catch::Matchers::Contains;
 using reasons::Code;
-using reasons::Reason;
-
-namespace {
-
-/// A store with node `a` (4 slots), a role holder `a` whose lease is fresh, and a task of 2 slots.
-class Waiting : public SchedulerFixture {
- public:
-  Waiting() {
-    addNode("a");
-    life = takeRole("a");
-  }
-  std::vector<Reason> why(proto::TaskId id) {
-    const reasons::Sources sources{nodes(), scheduler(), store()->reasonTable()};
-    return reasons::explain(reasons::readFacts(sources, call(), task(id)));
-  }
-  /// Returns the reason with this code; fails without it.
-  Reason find(proto::TaskId id, Code code) {
-    const auto all = why(id);
-    std::string codes;
-    for (const auto& reason : all) codes += std::string(toString(reason.code)) + ": " + reason.text + "\n";
-    INFO(codes);
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& reason) { return reason.code == code; });
-    REQUIRE(found != all.end());
-    return *found;
-  }
-  void set(const std::string& node, const std::string& what) {
-    store().execute("update disttask_node set " + what + " where exec_id='" + node + "'");
-  }
-  /// A task that runs in step 1, whose plan is complete.
-  proto::Task addRunning(const std::string& key) {
-    auto running = addTask(key, "running", 1);
-    store().execute(
-        "insert into disttask_plan (task_id, kind, after_step, step, planner, token, `cursor`, next_ordinal, complete, "
-        "failed, retries) values (" +
-        std::to_string(running.id.value()) + ", 'step', -1, 1, 'a', 4, '', 9, 1, 0, 0)"
-    );
-    return running;
-  }
-  std::string inTask(proto::TaskId id) { return " where id=" + std::to_string(id.value()); }
-
-  proto::Life life;
-};
-
-}  // namespace
 
 TEST_CASE("A task that has ended, is paused or waits for a decision says so first", "[db][scheduler][reasons]") {
   Waiting waiting;
@@ -196,6 +146,8 @@ TEST_CASE("Pending subtasks say what is with their node", "[db][scheduler][reaso
     const auto reason = waiting.find(id, Code::kSlotsShort);
     CHECK(reason.subtasks == 2);
     CHECK_THAT(reason.text, Contains("has 4 slots and needs 2") && Contains("held by other (3)"));
+    waiting.store().execute("update tidb_global_task set priority=1" + waiting.inTask(other));
+    CHECK_THAT(waiting.find(id, Code::kSlotsShort).text, Contains("held by other (3, of higher rank)"));
   }
   SECTION("as many of its own run there as may") {
     waiting.addSubtask(id, 1, 3, "b", "running", 6);
@@ -205,6 +157,10 @@ TEST_CASE("Pending subtasks say what is with their node", "[db][scheduler][reaso
   SECTION("it is gone") {
     waiting.set("b", "life=0");
     CHECK(waiting.find(id, Code::kNodeGone).subtasks == 2);
+  }
+  SECTION("it is cordoned, and works off what it has") {
+    waiting.set("b", "wanted='cordoned'");
+    CHECK_THAT(waiting.find(id, Code::kAboutToStart).text, Contains("b (cordoned, it works off what it has)"));
   }
   SECTION("it drains") {
     waiting.set("b", "wanted='draining'");
@@ -219,14 +175,8 @@ TEST_CASE("Pending subtasks say what is with their node", "[db][scheduler][reaso
 TEST_CASE("Subtasks that were tried before say what came of it", "[db][scheduler][reasons]") {
   Waiting waiting;
   const auto id = waiting.addRunning("t").id;
-  const auto subtask = std::to_string(waiting.addSubtask(id, 1, 1, "a", "pending"));
-  const auto note = [&](const std::string& columns) {
-    waiting.store().execute(
-        "insert into disttask_attempt (subtask_id, task_id, retries, abnormal_ends, not_before, last_error, "
-        "handed_back) values (" +
-        subtask + ", " + std::to_string(id.value()) + ", " + columns + ")"
-    );
-  };
+  const auto subtask = waiting.addSubtask(id, 1, 1, "a", "pending");
+  const auto note = [&](const std::string& columns) { waiting.note(id, subtask, columns); };
   SECTION("it waits until its next try") {
     note("2, 0, floor(unix_timestamp(now(3))*1000)+50000, 'no route', null");
     const auto reason = waiting.find(id, Code::kBackOff);

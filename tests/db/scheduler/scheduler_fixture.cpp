@@ -136,13 +136,16 @@ storage::PlanBatch makeBatch(
   return batch;
 }
 
+LedScheduler::LedScheduler(SchedulerFixture& fixture, const std::string& exec_id, scheduler::SchedulerSettings settings)
+    : LedScheduler(fixture.store().store(), exec_id, settings) {}
+
 LedScheduler::LedScheduler(
-    SchedulerFixture& fixture, const std::string& exec_id, scheduler::SchedulerSettings settings
+    storage::mysql::Store& store, const std::string& exec_id, scheduler::SchedulerSettings settings
 ) {
   service_ = std::make_unique<scheduler::SchedulerService>(
       scheduler::SchedulerDeps{
-          fixture.nodes(),
-          fixture.scheduler(),
+          store.nodeTable(),
+          store.schedulerTable(),
           clock,
           timers_,
           pool_,

@@ -84,6 +84,8 @@ storage::PlanBatch makeBatch(
 class LedScheduler {
  public:
   LedScheduler(SchedulerFixture& fixture, const std::string& exec_id, scheduler::SchedulerSettings settings = {});
+  /// One on a store of its own, as another process has it.
+  LedScheduler(storage::mysql::Store& store, const std::string& exec_id, scheduler::SchedulerSettings settings = {});
   /// Runs one round and lets the delay it asked for pass.
   void round();
   FakeClock clock;

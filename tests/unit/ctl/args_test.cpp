@@ -74,6 +74,8 @@ TEST_CASE("Every command is reached by its noun and verb") {
   CHECK(parseAs<TaskLs>({"task", "ls", "--state", "running", "--state", "pending", "-a"}).states.size() == 2);
   CHECK(parseAs<TaskShow>({"task", "show", "id:42"}).name == "id:42");
   CHECK(parseAs<TaskWhy>({"task", "why", "id:42"}).name == "id:42");
+  CHECK_FALSE(parseAs<TaskWhy>({"task", "why", "id:42"}).subtask);
+  CHECK(parseAs<TaskWhy>({"task", "why", "k", "--subtask", "7"}).subtask == 7);
   CHECK(parseAs<TaskWait>({"task", "wait", "k", "--timeout", "1m"}).wait.timeout == std::chrono::minutes(1));
   CHECK(parseAs<TaskCancel>({"task", "cancel", "k", "--wait"}).wait.wait);
   CHECK(parseAs<TaskSubtasks>({"task", "subtasks", "k", "--step", "2"}).step == 2);

@@ -47,7 +47,7 @@ TEST_CASE("Numbers, spans and times are written for people") {
   CHECK(formatSpan(std::chrono::seconds(4)) == "4 s");
   CHECK(formatSpan(std::chrono::seconds(125)) == "2 min 5 s");
   CHECK(formatSpan(std::chrono::seconds(12000)) == "3 h 20 min");
-  CHECK(formatIsoTime(1772364605) == "2026-03-01T11:30:05Z");
-  CHECK(formatIsoTime(0).empty());
+  CHECK(disttask::formatIsoTime(1772364605) == "2026-03-01T11:30:05Z");
+  CHECK(disttask::formatIsoTime(0).empty());
   CHECK(formatTime(0).empty());
 }

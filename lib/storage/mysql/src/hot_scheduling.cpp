@@ -1,4 +1,5 @@
 #include "statements/plan.hpp"
+#include "statements/reasons.hpp"
 #include "statements/scheduler.hpp"
 
 namespace disttask::storage::mysql {
@@ -9,7 +10,7 @@ using sqlclient::Sql;
 using sqlclient::Values;
 
 HotStatement hot(const Sql& sql, Values values, const char* table, const char* index, bool sorts = false) {
-  return {sql.name, sql.text, std::move(values), table, index, sorts};
+  return {sql.name, sql.text, std::move(values), table, index, sorts, {}};
 }
 
 }  // namespace
@@ -61,6 +62,24 @@ std::vector<HotStatement> hotPlanStatements(const HotSample& sample) {
   const Values metas{sample.task_key, sample.step, sample.ordinal, std::int64_t{1000}};
   statements.push_back(hot(sql::kResultMetas, metas, "s", "uk_task_key_step_ordinal"));
   return statements;
+}
+
+std::vector<HotStatement> hotReasonStatements(const HotSample& sample) {
+  const auto& key = sample.task_key;
+  const std::int64_t limit = 1000;
+  auto holders = hot(sql::kSlotHolders, {limit}, "s", "ix_exec", true);
+  holders.scanned = "n";  // of each node what it runs
+  return {
+      std::move(holders),
+      hot(sql::kPendingNodes, {key, sample.step, limit}, "s", "ix_task"),
+      hot(sql::kTriedSubtasks, {sample.task_id, limit}, "a", "ix_task", true),
+      hot(sql::kTriedSubtasks, {sample.task_id, limit}, "s", "PRIMARY", true),
+      hot(sql::kRestingPlans, {sample.task_id}, "p", "PRIMARY"),
+      hot(sql::kSubtaskPlace, {sample.subtask_id, key}, "s", "PRIMARY"),
+      hot(sql::kSubtaskPlace, {sample.subtask_id, key}, "a", "PRIMARY"),
+      hot(sql::kSubtaskPlaceHistory, {sample.subtask_id, key}, "s", "PRIMARY"),
+      hot(sql::kSubtasksAhead, {sample.exec_id, key, sample.step, sample.ordinal, limit}, "s", "ix_exec"),
+  };
 }
 
 }  // namespace disttask::storage::mysql

@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kSubtaskTable = "tidb_background_subtask";
 
 HotStatement hot(const sqlclient::Sql& statement, sqlclient::Values values, std::string table, std::string index) {
-  return {statement.name, statement.text, std::move(values), std::move(table), std::move(index), false};
+  return {statement.name, statement.text, std::move(values), std::move(table), std::move(index), false, {}};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "disttask/storage/reason_table.hpp"
 
+#include "disttask/proto/row_error.hpp"
 #include "factories.hpp"
 #include "store_context.hpp"
 #include "task_rows.hpp"
@@ -9,6 +10,41 @@
 namespace disttask::storage::mysql {
 
 namespace {
+
+TriedSubtask readTried(const sqlclient::Result& row) {
+  TriedSubtask subtask;
+  subtask.id = proto::SubtaskId(row.getInt(1));
+  subtask.ordinal = static_cast<std::int32_t>(row.getInt(2));
+  subtask.exec_id = row.getString(3);
+  subtask.not_before_ms = row.getInt(4);
+  subtask.retries = static_cast<std::int32_t>(row.getInt(5));
+  subtask.abnormal_ends = static_cast<std::int32_t>(row.getInt(6));
+  subtask.handed_back = row.getInt(7) != 0;
+  subtask.last_error = row.getString(8);
+  return subtask;
+}
+
+/// Runs one of the two queries for a subtask.
+std::optional<SubtaskPlace> queryPlace(
+    Connection& connection, const sqlclient::Sql& query, TaskId task_id, proto::SubtaskId id
+) {
+  auto rows = connection.query(query, {id.value(), proto::taskKeyOf(task_id)});
+  if (!rows.next()) return std::nullopt;
+  SubtaskPlace place;
+  place.tried = readTried(rows);
+  place.step = Step(static_cast<std::int32_t>(rows.getInt(9)));
+  const auto state = rows.getString(10);
+  const auto known = proto::parseSubtaskState(state);
+  if (!known) {
+    throw Exception(
+        ErrorCode::kUnsupported,
+        "subtask " + std::to_string(id.value()) + " is in state '" + state + "', which this version does not know"
+    );
+  }
+  place.state = *known;
+  place.error = proto::decodeRowError(rows.getString(11));
+  return place;
+}
 
 /// ReasonTable on the server; its doc comments are the contract.
 class MysqlReasonTable final : public ReasonTable {
@@ -56,18 +92,29 @@ class MysqlReasonTable final : public ReasonTable {
       auto rows = connection.query(sql::kTriedSubtasks, {task_id.value(), std::int64_t{limit}});
       std::vector<TriedSubtask> tried;
       while (rows.next()) {
-        TriedSubtask subtask;
-        subtask.id = proto::SubtaskId(rows.getInt(1));
-        subtask.ordinal = static_cast<std::int32_t>(rows.getInt(2));
-        subtask.exec_id = rows.getString(3);
-        subtask.not_before_ms = rows.getInt(4);
-        subtask.retries = static_cast<std::int32_t>(rows.getInt(5));
-        subtask.abnormal_ends = static_cast<std::int32_t>(rows.getInt(6));
-        subtask.handed_back = rows.getInt(7) != 0;
-        subtask.last_error = rows.getString(8);
-        tried.push_back(std::move(subtask));
+        tried.push_back(readTried(rows));
       }
       return tried;
+    });
+  }
+
+  std::optional<SubtaskPlace> getSubtask(
+      const Call& call, TaskId task_id, proto::SubtaskId subtask_id, std::int32_t limit
+  ) override {
+    return context_.read(call, "reasons.subtask", [&](Connection& connection) {
+      auto place = queryPlace(connection, sql::kSubtaskPlace, task_id, subtask_id);
+      if (!place) return queryPlace(connection, sql::kSubtaskPlaceHistory, task_id, subtask_id);
+      if (place->state != proto::SubtaskState::kPending) return place;
+      auto rows = connection.query(
+          sql::kSubtasksAhead,
+          {place->tried.exec_id,
+           proto::taskKeyOf(task_id),
+           std::int64_t{place->step.value()},
+           std::int64_t{place->tried.ordinal},
+           std::int64_t{limit}}
+      );
+      if (rows.next()) place->ahead = rows.getInt(1);
+      return place;
     });
   }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/base/json.hpp"
 #include "disttask/proto/node.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/storage/client_table.hpp"
@@ -14,8 +15,8 @@
 
 namespace disttask::reasons {
 
-/// What keeps a task, or some of its subtasks, from running now. The text form of the code is for programs and does not
-/// change.
+/// What keeps a task, some of its subtasks, or one of them, from running now. The text form of the code is for programs
+/// and does not change.
 enum class Code : std::uint8_t {
   kEnded,         ///< "ended"
   kPaused,        ///< "paused"
@@ -71,6 +72,12 @@ struct Facts {
   std::vector<storage::TriedSubtask> tried;
 };
 
+/// What is known of one subtask.
+struct SubtaskFacts {
+  Facts task;
+  storage::SubtaskPlace subtask;
+};
+
 /// The tables that the facts come from.
 struct Sources {
   storage::NodeTable& nodes;
@@ -86,5 +93,30 @@ inline constexpr std::int32_t kMaxLooked = 1000;
 /// Says why the task, and those of its subtasks that do not run, do not run now; never empty. The first is what people
 /// should look at first. Pure. This is the one place that knows.
 [[nodiscard]] std::vector<Reason> explain(const Facts& facts);
+/// The same for one subtask, in at most twelve queries; nothing: the task has none with this id.
+[[nodiscard]] std::optional<SubtaskFacts> readSubtaskFacts(
+    const Sources& sources, const runtime::Call& call, const proto::Task& task, proto::SubtaskId id
+);
+/// Says why the subtask does not run now, or that it does; never empty. Pure.
+[[nodiscard]] std::vector<Reason> explainSubtask(const SubtaskFacts& facts);
+
+/// What whoever asks is told: whose reasons these are, and the reasons.
+struct Answer {
+  proto::TaskId task_id;
+  std::string task_key;  ///< the name that its submitter chose
+  proto::TaskState task_state = proto::TaskState::kPending;
+  proto::Step step;
+  std::optional<storage::SubtaskPlace> subtask;  ///< when it was asked for one
+  std::vector<Reason> reasons;
+};
+/// From the store to the answer, for the tool and for a server: readFacts and explain.
+[[nodiscard]] Answer whyTask(const Sources& sources, const runtime::Call& call, const proto::Task& task);
+/// The same of one subtask; throws kNotFound, naming it, when the task has none with this id.
+[[nodiscard]] Answer whySubtask(
+    const Sources& sources, const runtime::Call& call, const proto::Task& task, proto::SubtaskId id
+);
+/// Returns {"id", "key", "state", "step", "reasons": [{"code", "text", "subtasks", "until"}]}, for a subtask also
+/// "subtask": {"id", "step", "ordinal", "node", "state"}. "until" is a moment in UTC, or empty.
+[[nodiscard]] Json toJson(const Answer& answer);
 
 }  // namespace disttask::reasons

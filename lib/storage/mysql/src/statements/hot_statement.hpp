@@ -25,9 +25,10 @@ struct HotStatement {
   std::string name;
   std::string text;
   sqlclient::Values values;
-  std::string table;   ///< name or alias in EXPLAIN; the other tables must not be scanned either
-  std::string index;   ///< key that EXPLAIN must show for `table`, "PRIMARY" for the clustered one
-  bool sorts = false;  ///< a sort of the few rows found is meant; otherwise "Using filesort" is a failure
+  std::string table;         ///< name or alias in EXPLAIN; the other tables must not be scanned either
+  std::string index;         ///< key that EXPLAIN must show for `table`, "PRIMARY" for the clustered one
+  bool sorts = false;        ///< a sort of the few rows found is meant; otherwise "Using filesort" is a failure
+  std::string scanned = {};  ///< a table that is meant to be read whole: there are few rows of it
 };
 
 }  // namespace disttask::storage::mysql

@@ -1,7 +1,10 @@
 #pragma once
 #include "disttask/sqlclient/connection.hpp"
 
+#include "statements/hot_statement.hpp"
 #include "statements/task.hpp"
+
+#include <vector>
 
 // What is asked only when people want to know why something waits. Each looks at a bounded number of rows.
 
@@ -28,10 +31,29 @@ inline constexpr Sql kTriedSubtasks{"tried_subtasks",
   " a.retries, a.abnormal_ends, coalesce(json_contains(a.handed_back,json_quote(s.exec_id)),0), a.last_error"
   " from disttask_attempt a force index (ix_task) join tidb_background_subtask s on s.id=a.subtask_id"
   " where a.task_id=? and s.state='pending' order by s.id limit ?"};
+/// One subtask with its history of attempts. Binds: id, task_key.
+inline constexpr Sql kSubtaskPlace{"subtask_place",
+  "select s.id, s.ordinal, s.exec_id, if(a.not_before>" DISTTASK_NOW_MS " and a.not_before<=" DISTTASK_NOW_MS "+3600000, a.not_before, 0),"
+  " a.retries, a.abnormal_ends, coalesce(json_contains(a.handed_back,json_quote(s.exec_id)),0), a.last_error, s.step, s.state, s.error"
+  " from tidb_background_subtask s force index (primary) left join disttask_attempt a on a.subtask_id=s.id where s.id=? and s.task_key=?"};
+inline constexpr Sql kSubtaskPlaceHistory{"subtask_place_history",
+  "select s.id, s.ordinal, s.exec_id, 0, 0, 0, 0, null, s.step, s.state, s.error"
+  " from tidb_background_subtask_history s where s.id=? and s.task_key=?"};
+/// Binds: exec_id, task_key, step, ordinal, limit.
+inline constexpr Sql kSubtasksAhead{"subtasks_ahead",
+  "select count(*) from (select 1 from tidb_background_subtask s force index (ix_exec)"
+  " where s.exec_id=? and s.state='pending' and s.task_key=? and s.step=? and s.ordinal<? limit ?) p"};
 /// Binds: task_id.
 inline constexpr Sql kRestingPlans{"resting_plans",
   "select p.kind, p.after_step, if(p.not_before>" DISTTASK_NOW_MS " and p.not_before<=" DISTTASK_NOW_MS "+3600000, p.not_before, 0)"
-  " from disttask_plan p where p.task_id=? and p.complete=0 and p.failed=0"};
+  " from disttask_plan p force index (primary) where p.task_id=? and p.complete=0 and p.failed=0"};
 
 }  // namespace disttask::storage::mysql::sql
 // clang-format on
+
+namespace disttask::storage::mysql {
+
+/// Returns what is asked beside a big table when people want to know why something waits.
+std::vector<HotStatement> hotReasonStatements(const HotSample& sample);
+
+}  // namespace disttask::storage::mysql

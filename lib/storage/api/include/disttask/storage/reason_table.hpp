@@ -46,6 +46,15 @@ struct TriedSubtask {
   std::string last_error;
 };
 
+/// One subtask, as people ask for it; `tried` only says something once it has a history of attempts.
+struct SubtaskPlace {
+  TriedSubtask tried;
+  Step step;
+  proto::SubtaskState state = proto::SubtaskState::kPending;
+  std::string error;
+  std::int64_t ahead = 0;  ///< pending subtasks of its step that its node takes before it
+};
+
 /// Until when a plan rests.
 struct RestingPlan {
   PlanKind kind = PlanKind::kStep;
@@ -53,7 +62,7 @@ struct RestingPlan {
   std::int64_t not_before_ms = 0;  ///< since the epoch by the store; 0 = it may go on now
 };
 
-/// What is asked only when people want to know why something waits; each is one query of a bounded number of rows. Same
+/// What is asked only when people want to know why something waits; each looks at a bounded number of rows. Same
 /// threading and failure contract as TaskTable.
 class ReasonTable {
  public:
@@ -65,6 +74,11 @@ class ReasonTable {
   virtual std::vector<PendingOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
   /// Returns pending subtasks of a task that were tried before, at most `limit`.
   virtual std::vector<TriedSubtask> getTried(const Call& call, TaskId task_id, std::int32_t limit) = 0;
+  /// Returns a subtask of a task, live or in history, and how many are ahead of it, counted up to `limit`; nothing: the
+  /// task has none with this id. At most three queries.
+  virtual std::optional<SubtaskPlace> getSubtask(
+      const Call& call, TaskId task_id, proto::SubtaskId subtask_id, std::int32_t limit
+  ) = 0;
   /// Returns the plans of a task that are neither complete nor failed, and until when each rests.
   virtual std::vector<RestingPlan> getRestingPlans(const Call& call, TaskId task_id) = 0;
 };

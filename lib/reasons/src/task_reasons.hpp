@@ -1,0 +1,15 @@
+#pragma once
+#include "disttask/reasons/reasons.hpp"
+
+#include <optional>
+
+namespace disttask::reasons {
+
+/// Returns why nobody leads any task now; nothing when somebody does.
+[[nodiscard]] std::optional<Reason> whyNobodyLeads(const Facts& facts);
+/// Returns what the state of an unfinished task keeps from going on; nothing in a state in which it works.
+[[nodiscard]] std::optional<Reason> whyStateHolds(const proto::Task& task);
+/// True if the holder of the scheduler role brings a task out of this state; false: somebody has to ask for it.
+[[nodiscard]] bool isLed(proto::TaskState state) noexcept;
+
+}  // namespace disttask::reasons
