@@ -100,6 +100,7 @@ class MysqlPlanTable final : public PlanTable {
         plan.cursor = batch.next_cursor;
         plan.next_ordinal = next_ordinal;
         plan.complete = batch.complete;
+        plan.retries = 0;  // as the row's: the next error is counted from there
         return PlanWrite::kApplied;
       } catch (const Exception& e) {
         // The cursor decides: sending the batch again either moves it, or finds it moved. The task's row lock makes the

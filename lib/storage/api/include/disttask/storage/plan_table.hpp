@@ -69,7 +69,8 @@ class PlanTable {
   /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`,
   /// with the meta, slots and max_nodes of `task`: a modification may have come and gone since), moves the cursor
   /// `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks with following ordinals; the first batch
-  /// switches the task to `step` (and to running). On kApplied `plan` holds the new cursor and ordinal. Throws
+  /// switches the task to `step` (and to running). On kApplied `plan` holds the new cursor and ordinal, and no
+  /// retries. Throws
   /// kStoreContent, before anything is written, for a meta above what the store takes in one row.
   virtual PlanWrite writeBatch(const Call& call, const proto::Task& task, Plan& plan, const PlanBatch& batch) = 0;
   /// Marks a plan of kind kRevert or kCleanUp done.
