@@ -17,14 +17,14 @@ namespace {
 /// A planner that stands still before its second batch until it may go on, and an owner that the test leads.
 class HeldPlan : public SchedulerFixture {
  public:
-  HeldPlan() {
+  explicit HeldPlan(const std::string& key = "t") {
     for (const auto* node : {"a", "b"}) addNode(node);
     type->before_plan = [this](const std::string& cursor) {
       if (cursor != "10" || has_gone_on) return;
       reached.send(true);
       static_cast<void>(may_go_on.wait());
     };
-    task_id = addTask("t").id;
+    task_id = addTask(key).id;
   }
   ~HeldPlan() { may_go_on.send(true); }
   /// A planner that sees what becomes of its task at a look, or not before it writes.
@@ -91,6 +91,36 @@ TEST_CASE("Work begins with the first batch of a plan", "[db][scheduler][batches
   REQUIRE(plan.isPlanned(*planner));
   CHECK(plan.rows(plan.task_id).size() == 30);
   CHECK(findHoles(plan, plan.task_id).empty());
+}
+
+TEST_CASE(
+    "The owner may change while a step is planned, and the key of its task may be any text", "[db][scheduler][batches]"
+) {
+  const std::string key = "задача 任务 🚀";
+  HeldPlan plan(key);
+  const auto planner = plan.startPlanner(GENERATE(true, false));
+  plan.reachSecondBatch();
+  const bool gives_up = GENERATE(true, false);
+  if (gives_up) plan.owner.service().stop();
+  LedScheduler next(plan, "next");
+  const auto lead = [&] {
+    planner->service().nudge();
+    for (const auto* node : {"a", "b"}) plan.renew(node);
+    next.round();
+  };
+  for (int i = 0; i < 200 && !next.service().isOwner(); ++i) lead();
+  REQUIRE(next.service().isOwner());
+  for (int i = 0; i < 3; ++i) lead();
+  CHECK(plan.rows(plan.task_id).size() == 10);
+  plan.goOn();
+  REQUIRE(eventually([&] {
+    lead();
+    finishPending(plan, plan.task_id);
+    return plan.task(plan.task_id).state == TaskState::kSucceed;
+  }));
+  CHECK(plan.rows(plan.task_id).size() == 40);
+  CHECK(findHoles(plan, plan.task_id).empty());
+  CHECK(plan.client().findTaskByKey(SchedulerFixture::call(), key).value().id == plan.task_id);
 }
 
 TEST_CASE("A cancel between two batches ends the plan and reverts the task", "[db][scheduler][batches]") {

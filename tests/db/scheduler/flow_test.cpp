@@ -76,6 +76,16 @@ TEST_CASE("A failed subtask reverts its task with its error", "[db][scheduler][f
   CHECK(cluster.reverts == std::vector<std::string>{"0"});  // once, when nothing was active
 }
 
+TEST_CASE("A subtask that was canceled, without an error, reverts its task too", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.run("a", "canceled", 1);
+  REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+  CHECK(cluster.task(id).error == "a subtask of step 1 ended without success");
+  CHECK(cluster.countBy(id, "canceled") == Counts{{"a", 8}});
+}
+
 TEST_CASE("A cancelled task reverts, from each unfinished state", "[db][scheduler][flow]") {
   Cluster cluster({"a"});
   const auto id = cluster.addTask("t").id;
@@ -86,12 +96,18 @@ TEST_CASE("A cancelled task reverts, from each unfinished state", "[db][schedule
   SECTION("while it runs") {
     REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
   }
+  std::string ended = "0";
+  SECTION("after its first subtask has ended") {
+    REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+    cluster.run("a", "succeed", 1);
+    ended = "1";
+  }
   const bool has_entered = !cluster.rows(id).empty();
   cluster.store().execute("update tidb_global_task set state='cancelling'");
   REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
   CHECK(cluster.task(id).error == "cancelled by user");
   CHECK(cluster.reverts.size() == (has_entered ? 1 : 0));
-  CHECK(cluster.text("select count(*) from tidb_background_subtask where state<>'canceled'") == "0");
+  CHECK(cluster.text("select count(*) from tidb_background_subtask where state<>'canceled'") == ended);
 }
 
 TEST_CASE("A failed plan reverts its task", "[db][scheduler][flow]") {

@@ -70,6 +70,7 @@ void ScriptedExecutor::init(const runtime::CancelToken&) {
 
 std::unique_ptr<plugin::StepExecutor> ScriptedExecutor::getStepExecutor(const proto::Task& task) {
   script_.note("make " + std::to_string(task.step.value()));
+  if (script_.made_for) script_.made_for(task);
   if (script_.make_step) script_.make_step();
   return std::make_unique<ScriptedStep>(script_);
 }

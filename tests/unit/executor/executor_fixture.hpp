@@ -29,6 +29,7 @@ struct Script {
   std::function<void(plugin::RunContext&, proto::Subtask&)> run;
   std::function<void(plugin::RunContext&, proto::Subtask&)> on_finished;
   std::function<void()> make_step;
+  std::function<void(const proto::Task&)> made_for;
   std::function<void()> step_init;
   std::function<void()> step_cleanup;
   std::function<void()> summary;

@@ -79,13 +79,18 @@ TEST_CASE("More slots than are free end an idle executor with its slots as they 
   CHECK(modify.node.slots.available() == 2);
 }
 
-TEST_CASE("A new meta without a step executor is only stored", "[executor][modify]") {
+TEST_CASE("A new meta without a step executor is only kept, and the next one is made with it", "[executor][modify]") {
   Modify modify;
+  TestSignal<std::string> made_with;
+  modify.world.script.made_for = [&](const proto::Task& task) { made_with.send(task.meta); };
   RunningExecutor running(modify.world, modify.node, modify.task);
   running.start();
   modify.change(10, "new");
   REQUIRE(modify.pass(6s));
   CHECK(modify.world.script.events().empty());
+  modify.world.addSubtask(modify.task);
+  REQUIRE(modify.world.runUntil([&] { return made_with.size() == 1; }));
+  CHECK(made_with.wait().value() == "new");
 }
 
 TEST_CASE("A new meta reaches an idle step executor, and one that refuses it is replaced", "[executor][modify]") {
