@@ -4,6 +4,7 @@
 #     --dsn      another server (it must be otherwise idle, and its statistics must be readable); schemas disttask_bench_* are made and dropped there
 #     --quick    fewer repetitions: for a look, not for the page
 #     --figure   only these; docs/performance.md lists them. Extra: sweep (1 to 64 subtasks at a time, 10 and 100 tasks)
+# The server's data is in TMPDIR (default: /tmp); TMPDIR=/dev/shm shows what is left where no fsync counts.
 # DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there. The JSON is a list of
 # {"figure", "value", "unit", "op", "goal", "ok", "min", "max"}; a missed goal is no failure of the run: look at "ok".
 set -euo pipefail
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
     --dsn) dsn=${2:?--dsn takes a DSN}; shift 2 ;;
     --quick) options+=(--quick); shift ;;
     --figure) options+=(--figure "${2:?--figure takes a name}"); shift 2 ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 
