@@ -70,7 +70,6 @@ struct Manager::Impl {
 
   std::mutex poll_mutex;                       // held by a poll; taken before `mutex`
   std::atomic<std::int64_t> modifications{0};  // that are applied here
-  bool is_meta_wrong = false;  // guarded by poll_mutex: a look at dist_framework_meta wants it put right
   std::atomic<std::uint64_t> num_polls{0};
   std::atomic<std::uint64_t> progress{0};
   Duration interval;  // touched only by a Manager that polls by itself

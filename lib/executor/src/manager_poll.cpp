@@ -47,12 +47,9 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
   ++progress;
   if (seen != nullptr) followModifications(seen->modifications);
   const bool is_behind = modifications != node.modifications;
-  if (seen == nullptr) is_meta_wrong = true;
-  if (seen != nullptr && seen->looked_at_meta) is_meta_wrong = seen->meta_slots != node.settings.slots;
   if (!parts.lease.mayStart()) return true;
-  if (is_meta_wrong) {
+  if (seen == nullptr || seen->meta_slots != node.settings.slots) {
     parts.table.recoverMeta(call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
-    is_meta_wrong = false;
   }
   std::vector<proto::TaskExecInfo> infos;
   if (seen == nullptr || seen->has_subtasks) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -41,9 +40,7 @@ struct NodePoller::Impl {
   std::atomic<std::uint64_t> progress{0};
   std::atomic<proto::WantedState> wanted{proto::WantedState::kNormal};
 
-  // touched only by rounds
-  Duration pause;
-  std::optional<runtime::TimePoint> looked_at_meta;
+  Duration pause;  // touched only by rounds
   runtime::Periodic periodic;
 };
 
@@ -52,13 +49,7 @@ Duration NodePoller::Impl::round() {
   bool soon = nudged.exchange(false);
   try {
     const auto began = clock.now();
-    const bool is_meta_due = !looked_at_meta || began - *looked_at_meta >= settings.meta_interval;
-    auto seen = table.poll(
-        {stopping.token(), runtime::Deadline(clock, settings.call_timeout)},
-        settings.exec_id,
-        is_meta_due ? storage::PollScope::kAll : storage::PollScope::kWithoutMeta
-    );
-    if (is_meta_due) looked_at_meta = began;
+    auto seen = table.poll({stopping.token(), runtime::Deadline(clock, settings.call_timeout)}, settings.exec_id);
     seen.began = began;
     seen.ended = clock.now();
     ++progress;

@@ -36,11 +36,7 @@ class SimulatedNode {
       throw Exception(ErrorCode::kInternal, "a simulated node could not be registered");
     }
   }
-  void poll() {
-    // At rest five polls are ten seconds.
-    const auto scope = num_polls_++ % 5 == 0 ? storage::PollScope::kAll : storage::PollScope::kWithoutMeta;
-    static_cast<void>(store_.pollTable().poll({}, node_.exec_id, scope));
-  }
+  void poll() { static_cast<void>(store_.pollTable().poll({}, node_.exec_id)); }
   void renew() { static_cast<void>(store_.nodeTable().renew({}, node_)); }
 
  private:
@@ -53,7 +49,6 @@ class SimulatedNode {
   }
   storage::mysql::Store store_;
   proto::Node node_;
-  std::int64_t num_polls_ = 0;
 };
 
 /// Makes `call(i)` at an even pace for a while; returns the CPU seconds of the store and the number of calls.
@@ -120,7 +115,6 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   const std::chrono::seconds length(10);
   // Both of each node, so that all statements are prepared.
   for (const auto& node : nodes) {
-    node->poll();
     node->poll();
     node->renew();
   }

@@ -117,11 +117,7 @@ std::vector<HotStatement> hotNodeStatements(const HotSample& sample) {
     return HotStatement{sql.name, sql.text, std::move(values), table, index, false, {}};
   };
   const sqlclient::Values poll(4, sample.exec_id);
-  const sqlclient::Values short_poll(3, sample.exec_id);
   return {
-      hot(sql::kPollWithoutMeta, short_poll, kMinMax, "ix_exec"),
-      hot(sql::kPollWithoutMeta, short_poll, kMinMax, "ix_planner"),
-      hot(sql::kPollWithoutMeta, short_poll, "n", "PRIMARY"),
       hot(sql::kPoll, poll, kMinMax, "ix_exec"),
       hot(sql::kPoll, poll, kMinMax, "ix_planner"),
       hot(sql::kPoll, poll, "n", "PRIMARY"),

@@ -17,7 +17,7 @@ namespace {
 struct Watcher {
   explicit Watcher(TestStore& store_in) : store(store_in) {}
   void poll() {
-    auto seen = store->pollTable().poll({}, "a", storage::PollScope::kAll);
+    auto seen = store->pollTable().poll({}, "a");
     seen.began = seen.ended = clock.now();
     service.takePoll(seen);
   }

@@ -41,7 +41,7 @@ void addPlan(TestStore& store, int task, const std::string& planner, bool comple
 
 TEST_CASE("A poll of a node that nobody knows shows nothing", "[db][poll]") {
   TestStore store;
-  const auto seen = store->pollTable().poll({}, "a", storage::PollScope::kAll);
+  const auto seen = store->pollTable().poll({}, "a");
   CHECK_FALSE(seen.life);
   CHECK_FALSE(seen.meta_slots);
   CHECK(seen.wanted == proto::WantedState::kNormal);
@@ -55,20 +55,20 @@ TEST_CASE("A poll shows when the time of a drain is over", "[db][poll]") {
   REQUIRE(store->nodeTable().registerNode({}, makeNode("a", 11), std::nullopt));
   const auto isDue = [&](std::optional<std::chrono::seconds> limit) {
     REQUIRE(store->nodeTable().setWish({}, "a", {proto::WantedState::kDraining, limit, ""}));
-    return store->pollTable().poll({}, "a", storage::PollScope::kAll).is_wish_due;
+    return store->pollTable().poll({}, "a").is_wish_due;
   };
   CHECK_FALSE(isDue(std::nullopt));
   CHECK_FALSE(isDue(std::chrono::hours(1)));
   CHECK(isDue(std::chrono::seconds(0)));
   REQUIRE(store->nodeTable().setWish({}, "a", {}));
-  CHECK_FALSE(store->pollTable().poll({}, "a", storage::PollScope::kAll).is_wish_due);
+  CHECK_FALSE(store->pollTable().poll({}, "a").is_wish_due);
 }
 
 TEST_CASE("A poll shows the life, the wish, the row of dist_framework_meta and the owner", "[db][poll]") {
   TestStore store;
   REQUIRE(store->nodeTable().registerNode({}, makeNode("a", 11), std::nullopt));
   REQUIRE(store->nodeTable().registerNode({}, makeNode("b", 12), std::nullopt));
-  auto seen = store->pollTable().poll({}, "a", storage::PollScope::kAll);
+  auto seen = store->pollTable().poll({}, "a");
   CHECK(seen.life == Life(11));
   CHECK(seen.meta_slots == 8);
 
@@ -78,7 +78,7 @@ TEST_CASE("A poll shows the life, the wish, the row of dist_framework_meta and t
   store.execute("update disttask_node set wanted = 'draining' where exec_id = 'a'");
   store.execute("delete from dist_framework_meta where host = 'a'");
   REQUIRE(store->nodeTable().evict({}, "a", Life(11), 0));
-  seen = store->pollTable().poll({}, "a", storage::PollScope::kAll);
+  seen = store->pollTable().poll({}, "a");
   CHECK(seen.life == Life());
   CHECK(seen.wanted == proto::WantedState::kDraining);
   CHECK_FALSE(seen.meta_slots);
@@ -88,30 +88,7 @@ TEST_CASE("A poll shows the life, the wish, the row of dist_framework_meta and t
   CHECK(seen.owner.renewals == 1);
   CHECK(seen.owner.term == owner.term);
   store.execute("delete from disttask_node where exec_id = 'a'");
-  CHECK_FALSE(store->pollTable().poll({}, "a", storage::PollScope::kAll).life);
-}
-
-TEST_CASE("A poll without the row of dist_framework_meta shows all the rest, and says so", "[db][poll]") {
-  TestStore store;
-  REQUIRE(store->nodeTable().registerNode({}, makeNode("a", 11), std::nullopt));
-  const auto life = store->schedulerTable().takeOwnership({}, "b", store->schedulerTable().getOwner({}));
-  REQUIRE(life);
-  addPlan(store, 1, "a", false, false);
-  const auto all = store->pollTable().poll({}, "a", storage::PollScope::kAll);
-  const auto seen = store->pollTable().poll({}, "a", storage::PollScope::kWithoutMeta);
-  CHECK(all.looked_at_meta);
-  CHECK(all.meta_slots == 8);
-  CHECK_FALSE(seen.looked_at_meta);
-  CHECK_FALSE(seen.meta_slots);
-  CHECK(seen.life == all.life);
-  CHECK(seen.wanted == all.wanted);
-  CHECK(seen.owner.exec_id == "b");
-  CHECK(seen.owner.life == *life);
-  CHECK(seen.owner.renewals == all.owner.renewals);
-  CHECK(seen.owner.term == all.owner.term);
-  CHECK(seen.modifications == all.modifications);
-  CHECK(seen.has_subtasks == all.has_subtasks);
-  CHECK(seen.has_plan);
+  CHECK_FALSE(store->pollTable().poll({}, "a").life);
 }
 
 TEST_CASE(
@@ -124,7 +101,7 @@ TEST_CASE(
     const auto life = scheduler.takeOwnership({}, name, scheduler.getOwner({}));
     REQUIRE(life);
     for (std::int64_t renewals : {0, 1, 2}) {
-      const auto seen = polls.poll({}, "a", storage::PollScope::kAll).owner;
+      const auto seen = polls.poll({}, "a").owner;
       CHECK(seen.exec_id == name);
       CHECK(seen.life == *life);
       CHECK(seen.renewals == renewals);
@@ -133,7 +110,7 @@ TEST_CASE(
     }
     if (scheduler.getOwner({}).term % 2 == 0) continue;  // the next one takes it from a holder
     REQUIRE(scheduler.releaseOwnership({}, *life));
-    CHECK(polls.poll({}, "a", storage::PollScope::kAll).owner.life == Life());
+    CHECK(polls.poll({}, "a").owner.life == Life());
   }
 }
 
@@ -143,13 +120,13 @@ TEST_CASE("A poll sees this node's pending and running subtasks, and no others",
   for (const char* state : {"succeed", "failed", "canceled", "paused"}) addSubtask(store, ++ordinal, "a", state);
   addSubtask(store, ++ordinal, "b", "pending");
   addSubtask(store, ++ordinal, "b", "running");
-  CHECK_FALSE(store->pollTable().poll({}, "a", storage::PollScope::kAll).has_subtasks);
+  CHECK_FALSE(store->pollTable().poll({}, "a").has_subtasks);
   addSubtask(store, ++ordinal, "a", "running");
-  CHECK(store->pollTable().poll({}, "a", storage::PollScope::kAll).has_subtasks);
+  CHECK(store->pollTable().poll({}, "a").has_subtasks);
   store.execute("update tidb_background_subtask set state = 'failed' where state = 'running' and exec_id = 'a'");
-  CHECK_FALSE(store->pollTable().poll({}, "a", storage::PollScope::kAll).has_subtasks);
+  CHECK_FALSE(store->pollTable().poll({}, "a").has_subtasks);
   addSubtask(store, ++ordinal, "a", "pending");
-  CHECK(store->pollTable().poll({}, "a", storage::PollScope::kAll).has_subtasks);
+  CHECK(store->pollTable().poll({}, "a").has_subtasks);
 }
 
 TEST_CASE("A poll sees this node's open plans, and no others", "[db][poll]") {
@@ -157,7 +134,7 @@ TEST_CASE("A poll sees this node's open plans, and no others", "[db][poll]") {
   addPlan(store, 1, "a", true, false);
   addPlan(store, 2, "a", false, true);
   addPlan(store, 3, "b", false, false);
-  CHECK_FALSE(store->pollTable().poll({}, "a", storage::PollScope::kAll).has_plan);
+  CHECK_FALSE(store->pollTable().poll({}, "a").has_plan);
   addPlan(store, 4, "a", false, false);
-  CHECK(store->pollTable().poll({}, "a", storage::PollScope::kAll).has_plan);
+  CHECK(store->pollTable().poll({}, "a").has_plan);
 }

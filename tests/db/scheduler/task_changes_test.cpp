@@ -182,7 +182,7 @@ TEST_CASE("A wait for a modification ends when the owner and every live node hav
   const auto params = fixture.scheduler().getModification(call, task.id);
   REQUIRE(params);
   REQUIRE(fixture.scheduler().finishModification(call, owner, task.id, *params));
-  CHECK(fixture.store()->pollTable().poll(call, "a", storage::PollScope::kAll).modifications == 1);
+  CHECK(fixture.store()->pollTable().poll(call, "a").modifications == 1);
   CHECK_THAT(waitOnce(), Catch::EndsWith("these nodes have not applied it: a, b"));
   a.modifications = 1;
   REQUIRE(fixture.nodes().renew(call, a));

@@ -26,7 +26,6 @@ struct Drained {
     storage::NodePoll seen;
     seen.wanted = wanted;
     seen.is_wish_due = is_due;
-    seen.looked_at_meta = true;
     seen.meta_slots = world.settings.slots;
     seen.has_subtasks = true;
     manager.takePoll(seen);

@@ -18,7 +18,6 @@ struct Fed {
   /// What a poll would show now.
   storage::NodePoll look() {
     storage::NodePoll seen;
-    seen.looked_at_meta = true;
     if (const auto meta = world.rows.meta(kNode)) seen.meta_slots = meta->slots;
     world.rows.change([&](auto& data) {
       for (const auto& [id, row] : data.subtasks) {
@@ -75,23 +74,6 @@ TEST_CASE("A poll that shows no row of dist_framework_meta, or other slots, puts
   fed.world.rows.change([](auto& data) { data.metas.clear(); });
   fed.manager.takePoll(fed.look());
   CHECK(fed.world.rows.meta(kNode));
-}
-
-TEST_CASE(
-    "A row of dist_framework_meta that could not be put right is tried again by the next poll", "[executor][manager]"
-) {
-  Fed fed;
-  fed.manager.start();
-  fed.world.rows.inject({.method = "recoverMeta"});
-  fed.manager.takePoll(fed.look());
-  CHECK_FALSE(fed.world.rows.meta(kNode));
-  auto without = fed.look();
-  without.looked_at_meta = false;
-  fed.manager.takePoll(without);
-  REQUIRE(fed.world.rows.meta(kNode));
-  fed.world.rows.change([](auto& data) { data.metas.clear(); });
-  fed.manager.takePoll(without);  // which did not look
-  CHECK_FALSE(fed.world.rows.meta(kNode));
 }
 
 TEST_CASE("After a stop polls start nothing", "[executor][manager]") {

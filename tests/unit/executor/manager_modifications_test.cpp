@@ -25,7 +25,6 @@ struct Told {
   ~Told() { blocker.letGo(); }
   void poll(std::int64_t modifications) {
     storage::NodePoll seen;
-    seen.looked_at_meta = true;
     seen.meta_slots = world.settings.slots;
     seen.has_subtasks = true;
     seen.modifications = modifications;

@@ -14,9 +14,8 @@ namespace {
 /// A store that answers polls as the test wants.
 class FakePolls final : public storage::PollTable {
  public:
-  storage::NodePoll poll(const runtime::Call& call, const proto::ExecId& exec_id, storage::PollScope scope) override {
+  storage::NodePoll poll(const runtime::Call& call, const proto::ExecId& exec_id) override {
     ++num_calls;
-    if (scope == storage::PollScope::kAll) ++num_with_meta;
     if (blocks) runtime::Wakeup(runtime::systemClock()).waitFor(call.token, 60s);
     call.check("poll");
     if (away) throw Exception(ErrorCode::kStoreUnavailable, "the store is gone");
@@ -26,7 +25,6 @@ class FakePolls final : public storage::PollTable {
     return seen;
   }
   std::atomic<int> num_calls{0};
-  std::atomic<int> num_with_meta{0};
   std::atomic<bool> away{false};
   std::atomic<bool> blocks{false};
 };
@@ -84,26 +82,6 @@ TEST_CASE(
   CHECK(polling.table.num_calls == static_cast<int>(polling.poller.numPolls()));
   CHECK(polling.told == polling.table.num_calls);
   CHECK(polling.poller.wanted() == proto::WantedState::kCordoned);
-}
-
-TEST_CASE(
-    "The row of dist_framework_meta is looked at by the first poll and then each ten seconds", "[executor][poll]"
-) {
-  Polling polling;
-  polling.start();
-  CHECK(polling.table.num_with_meta == 1);
-  for (auto passed = 0ms; passed < 10s;) {
-    CHECK(polling.table.num_with_meta == 1);
-    passed += std::chrono::duration_cast<std::chrono::milliseconds>(polling.passPause());
-  }
-  CHECK(polling.table.num_with_meta == 2);
-  polling.table.away = true;  // a look that failed is due again
-  for (int i = 0; i < 6; ++i) polling.passPause();
-  const auto failed = polling.table.num_with_meta.load();
-  CHECK(failed > 2);
-  polling.table.away = false;
-  for (int i = 0; i < 3; ++i) polling.passPause();
-  CHECK(polling.table.num_with_meta == failed + 1);
 }
 
 TEST_CASE("A nudge cuts the pause and makes the next ones short", "[executor][poll]") {

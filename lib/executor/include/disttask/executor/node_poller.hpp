@@ -13,17 +13,14 @@ namespace disttask::executor {
 struct PollSettings {
   proto::ExecId exec_id;
   runtime::Duration interval = std::chrono::milliseconds(300);  ///< between polls while there is work
-  runtime::Duration max_interval = std::chrono::seconds(2);  ///< they back off to this when there is none, or no store
-  /// Between looks at the node's row in dist_framework_meta; DXF has 90 s.
-  runtime::Duration meta_interval = std::chrono::seconds(10);
+  runtime::Duration max_interval = std::chrono::seconds(2);   ///< they back off to this when there is none, or no store
   runtime::Duration call_timeout = std::chrono::seconds(10);  ///< of one poll
 };
 
 /// The one poll loop of a node (design rule 17): each round sends one statement and gives its answer to all who wait
 /// for news: the lease, the scheduler role, planning, the Manager. Only who learns of work from it asks further. While
 /// one of them has work the next round comes after `interval`; else the pause doubles up to `max_interval`. A nudge
-/// cuts a pause, at most once per 20 ms, and resets it. The first round looks at the row in dist_framework_meta too,
-/// and then the first one after each `meta_interval`. A round that fails is logged and backs off like an idle one.
+/// cuts a pause, at most once per 20 ms, and resets it. A round that fails is logged and backs off like an idle one.
 ///
 /// Rounds run one at a time on the pool; any thread may call.
 class NodePoller {

@@ -8,20 +8,14 @@ namespace disttask::storage::mysql::sql {
 
 /// Rows by primary key, and of each kind of work the end of a range of an index. As `max` and `min` over such a range they are answered before a
 /// server plans anything; a look with `limit 1` costs it three times as much. What lies between the two states is work: no other state of a subtask
-/// does.
-#define DISTTASK_POLL_COLUMNS \
-  "select n.life, n.wanted, o.exec_id, o.life, l.renewals, o.term, n.wanted_until<=now(), o.modifications," \
-  " (select max(s.state) from tidb_background_subtask s force index (ix_exec) where s.exec_id=? and s.state between 'pending' and 'running')," \
-  " (select min(q.failed) from disttask_plan q force index (ix_planner) where q.planner=? and q.complete=0 and q.failed=0)"
-#define DISTTASK_POLL_ROWS \
-  " from disttask_owner o join disttask_owner_lease l on l.id=o.id left join disttask_node n on n.exec_id=?"
-/// Binds: exec_id, three times.
-inline constexpr sqlclient::Sql kPollWithoutMeta{"poll without meta", DISTTASK_POLL_COLUMNS DISTTASK_POLL_ROWS " where o.id=1"};
-/// Binds: exec_id, four times.
+/// does. Binds: exec_id, four times.
 inline constexpr sqlclient::Sql kPoll{"poll",
-  DISTTASK_POLL_COLUMNS ", m.cpu_count" DISTTASK_POLL_ROWS " left join dist_framework_meta m on m.host=? where o.id=1"};
-#undef DISTTASK_POLL_COLUMNS
-#undef DISTTASK_POLL_ROWS
+  "select n.life, n.wanted, m.cpu_count, o.exec_id, o.life, l.renewals, o.term, n.wanted_until<=now(), o.modifications,"
+  " (select max(s.state) from tidb_background_subtask s force index (ix_exec) where s.exec_id=? and s.state between 'pending' and 'running'),"
+  " (select min(q.failed) from disttask_plan q force index (ix_planner) where q.planner=? and q.complete=0 and q.failed=0)"
+  " from disttask_owner o join disttask_owner_lease l on l.id=o.id"
+  " left join disttask_node n on n.exec_id=? left join dist_framework_meta m on m.host=?"
+  " where o.id=1"};
 
 }  // namespace disttask::storage::mysql::sql
 // clang-format on

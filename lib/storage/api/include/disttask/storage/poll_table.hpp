@@ -8,19 +8,12 @@
 
 namespace disttask::storage {
 
-/// How much a poll looks at.
-enum class PollScope : std::uint8_t {
-  kAll,
-  kWithoutMeta,  ///< all but the node's row in dist_framework_meta, which changes by other hands only
-};
-
 /// What one poll shows a node of itself (design rule 17). A value.
 struct NodePoll {
   std::optional<proto::Life> life;  ///< of this node's row; nothing: there is no row
   proto::WantedState wanted = proto::WantedState::kNormal;
   bool is_wish_due = false;                ///< its time limit has passed, by the clock of the store
   std::int64_t modifications = 0;          ///< modifications of tasks so far, in the whole store (design rule 25)
-  bool looked_at_meta = false;             ///< else meta_slots says nothing
   std::optional<std::int32_t> meta_slots;  ///< cpu_count of its row in dist_framework_meta; nothing: there is no row
   Owner owner;                             ///< who holds the scheduler role; without address and nudge token
   bool has_subtasks = false;               ///< a subtask of this node is pending or running, in whatever task
@@ -34,8 +27,8 @@ class PollTable {
  public:
   virtual ~PollTable() = default;
   /// Returns what a node needs to know to see whether there is anything to do: one round trip, a few index entries, no
-  /// lock. `began` and `ended` are left to the caller. Each table in it costs an idle store some tens of microseconds.
-  virtual NodePoll poll(const Call& call, const ExecId& exec_id, PollScope scope) = 0;
+  /// lock. `began` and `ended` are left to the caller.
+  virtual NodePoll poll(const Call& call, const ExecId& exec_id) = 0;
 };
 
 }  // namespace disttask::storage
