@@ -1,4 +1,5 @@
 # disttask_test(NAME n LABEL unit|contract|db|plugin|system SOURCES … [DEPS component…] [LINK target…] [ENV VAR=value…] [TIMEOUT seconds])
+# TIMEOUT ends what hangs: many times what the slowest case takes on a machine with nothing else to do (default: 180).
 # One Catch2 binary; each test case becomes a ctest case "n: case" with the label. The binary links tests/support.
 find_package(Catch2 2 REQUIRED)
 include(Catch)
@@ -9,7 +10,7 @@ add_custom_target(disttask_sanitizer_tests)
 function(disttask_test)
   cmake_parse_arguments(T "" "NAME;LABEL;TIMEOUT" "SOURCES;DEPS;LINK;ENV" ${ARGN})
   if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 60)
+    set(T_TIMEOUT 180)
   endif()
   set(target ${T_NAME}_test)
   add_executable(${target} ${T_SOURCES})

@@ -1,11 +1,17 @@
 #include "support/fake_clock.hpp"
 
+#include "support/rest.hpp"
+
 #include <algorithm>
 
 namespace disttask::test {
 
 using runtime::Duration;
 using runtime::TimePoint;
+
+namespace {
+constexpr std::chrono::milliseconds kLongestNap{5};
+}
 
 TimePoint FakeClock::now() const noexcept {
   const std::lock_guard lock(mutex_);
@@ -20,17 +26,40 @@ bool FakeClock::waitUntil(
     const std::function<bool()>& ready
 ) {
   const auto stop = token.stopToken();
-  const auto count = [this](std::size_t change) {
-    const std::lock_guard counting(mutex_);
-    num_waiters_ += change;
-  };
-  count(1);
-  // advance() knows nothing of the waiter's lock, so a wait looks at the clock every millisecond of real time.
-  while (!ready() && now() < until && !stop.stop_requested()) {
-    cv.wait_for(lock, stop, std::chrono::milliseconds(1), ready);
+  std::unique_lock registering(mutex_);
+  const auto self = waiters_.insert(waiters_.end(), {until, &cv});
+  registering.unlock();
+  const auto over = [&] { return ready() || now() >= until; };
+  // advance() knows nothing of the waiter's lock, so its call may come just before this thread sleeps: a wait looks at
+  // the clock from time to time too.
+  while (!over() && !stop.stop_requested()) {
+    cv.wait_for(lock, stop, kLongestNap, over);
   }
-  count(std::size_t(0) - 1);
+  registering.lock();
+  waiters_.erase(self);
+  registering.unlock();
   return ready();
+}
+
+bool FakeClock::wakeDue() {
+  const std::lock_guard lock(mutex_);
+  bool none = true;
+  for (const auto& waiter : waiters_) {
+    if (waiter.until > now_) continue;
+    none = false;
+    waiter.cv->notify_all();  // under the lock: it cannot go before its wait has left the list
+  }
+  return none;
+}
+
+bool FakeClock::comeToRest(Duration limit) {
+  const runtime::Deadline deadline(runtime::systemClock(), limit);
+  runtime::Wakeup pause(runtime::systemClock());
+  while (!wakeDue()) {
+    if (deadline.isReached()) return false;
+    pause.waitFor({}, std::chrono::microseconds(100));
+  }
+  return test::comeToRest(deadline.left());
 }
 
 void FakeClock::advance(Duration by) {
@@ -51,14 +80,15 @@ void FakeClock::advance(Duration by) {
       const std::lock_guard lock(mutex_);
       now_ = std::max(now_, last ? target : due);
     }
-    if (last) return;
+    if (last) break;
     if (auto handler = first->takeDue(now())) handler();
   }
+  wakeDue();
 }
 
 std::size_t FakeClock::numWaiters() const {
   const std::lock_guard lock(mutex_);
-  return num_waiters_;
+  return waiters_.size();
 }
 
 FakeTimers::FakeTimers(FakeClock& clock) : clock_(clock) {

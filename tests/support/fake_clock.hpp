@@ -2,8 +2,11 @@
 #include "disttask/runtime/clock.hpp"
 #include "disttask/runtime/timers.hpp"
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -32,12 +35,24 @@ class FakeClock final : public runtime::Clock {
   void advance(runtime::Duration by);
   /// Returns how many threads wait now. A test that means to end a wait by advance() first waits until there is one.
   [[nodiscard]] std::size_t numWaiters() const;
+  /// Waits until each wait whose time has come has ended and all threads of the process rest again (see
+  /// test::comeToRest); false when that did not happen within `limit` of real time. A test that advances in a loop does
+  /// this before each look and each step: else a thread that got no core misses its time, and what another does right
+  /// after the event that the test looks for is not yet done. On the test's thread.
+  bool comeToRest(runtime::Duration limit = std::chrono::seconds(1));
 
  private:
   friend class FakeTimers;
+  struct Waiter {
+    runtime::TimePoint until;
+    std::condition_variable_any* cv;
+  };
+  /// Wakes the waiters whose time has come; returns whether there was none.
+  bool wakeDue();
+
   mutable std::mutex mutex_;
   runtime::TimePoint now_{std::chrono::hours(1)};
-  std::size_t num_waiters_ = 0;
+  std::list<Waiter> waiters_;
   std::vector<FakeTimers*> timers_;
 };
 

@@ -103,7 +103,9 @@ struct World {
   [[nodiscard]] proto::SubtaskState state(proto::SubtaskId id) const { return rows.subtask(id)->state; }
   [[nodiscard]] int numInState(proto::TaskId task, proto::SubtaskState state) const;
 
-  /// Lets the time pass until `done()`; false when that did not happen soon. Test thread only.
+  /// Lets the time pass until `done()`; false when that did not happen soon. Each step of time, and each look, waits
+  /// until the world's threads rest: none misses its time, and all has happened that follows from what was seen. Test
+  /// thread only.
   bool runUntil(const std::function<bool()>& done, runtime::Duration step = 50ms);
 };
 

@@ -26,7 +26,6 @@ class FakeNodes final : public storage::NodeTable {
  public:
   using Call = runtime::Call;
   std::optional<proto::Node> getNode(const Call&, const proto::ExecId& exec_id) override {
-    ++num_looks;
     const std::lock_guard lock(mutex_);
     failIfAway();
     const auto at = nodes_.find(exec_id);
@@ -66,7 +65,6 @@ class FakeNodes final : public storage::NodeTable {
     nodes_[node.exec_id] = node;
   }
   std::atomic<bool> away{false};
-  std::atomic<int> num_looks{0};
 
  private:
   void failIfAway() const {
@@ -137,23 +135,21 @@ struct Leases {
     });
     const auto begin = world.clock.now();
     while (!done && world.clock.now() - begin <= time) {
-      // One look, then the time to the next one; a look that began late is waited for only a little.
-      const auto looks = nodes.num_looks.load();
-      world.clock.advance(500ms);
-      static_cast<void>(eventually(20ms, [&] { return done || nodes.num_looks > looks; }));
+      world.clock.advance(500ms);  // the time between two looks
+      world.clock.comeToRest();
     }
     source.cancel(runtime::CancelCause::kShutdown);
     threads.join();
     return text;
   }
   bool runUntil(const std::function<bool()>& done, runtime::Duration step = 250ms) {
-    return eventually([&] {
-      for (int i = 0; i < 10 && !done(); ++i) {
-        if (!eventually([&] { return ctl.pending == 0; })) return false;
-        world.clock.advance(step);
-      }
-      return done();
-    });
+    const runtime::Deadline deadline(runtime::systemClock(), kSoon);
+    while (!deadline.isReached()) {
+      if (!eventually([&] { return ctl.pending == 0; })) return false;
+      if (done()) return true;
+      world.clock.advance(step);
+    }
+    return false;
   }
   bool pass(runtime::Duration time) {
     const auto begin = world.clock.now();

@@ -126,9 +126,11 @@ TEST_CASE(
   RunningExecutor running(modify.world, modify.node, modify.task);
   REQUIRE(modify.busy(running));
   modify.change(slots, "new");
-  REQUIRE(modify.world.runUntil([&] { return modify.world.script.count("meta new") == 1; }));
+  // The step executor is told before the task is changed.
+  REQUIRE(modify.world.runUntil([&] {
+    return modify.world.script.count("meta new") == 1 && running->getTaskBase().slots == (resource_ok ? slots : 10);
+  }));
   CHECK(modify.node.slots.available() == (resource_ok ? 16 - slots : 6));
-  CHECK(running->getTaskBase().slots == (resource_ok ? slots : 10));
   // What was refused is offered again, what was taken is not.
   resource_refused = meta_refused = false;
   REQUIRE(modify.pass(15s));

@@ -270,10 +270,13 @@ struct World {
     return seen;
   }
   bool runUntil(const std::function<bool()>& done) {
-    return eventually([&] {
+    const runtime::Deadline deadline(runtime::systemClock(), kSoon);
+    while (!deadline.isReached()) {
+      clock.comeToRest();  // before each look and each step
+      if (done()) return true;
       clock.advance(std::chrono::milliseconds(50));
-      return done();
-    });
+    }
+    return false;
   }
 };
 
