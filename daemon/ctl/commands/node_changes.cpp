@@ -35,7 +35,7 @@ int answer(Context& context, const std::string& node, WantedState wanted, bool i
 
 /// True once nothing waits, runs or is planned there.
 bool isEmpty(Context& context, const std::string& node) {
-  const auto seen = context.store().pollTable().poll(context.call(), node, storage::PollScope::kAll);
+  const auto seen = context.store().pollTable().poll(context.call(), node);
   if (seen.wanted != WantedState::kDraining) {
     throw Exception(
         ErrorCode::kPrecondition, fmt::format("somebody else made node '{}' {} meanwhile", node, toString(seen.wanted))

@@ -21,7 +21,7 @@ std::string_view stateOf(const proto::Node& node) {
 /// "draining" becomes "drained" when nothing waits, runs or is planned there.
 std::string wantedOf(Context& context, const proto::Node& node) {
   if (node.wanted != proto::WantedState::kDraining) return std::string(proto::toString(node.wanted));
-  const auto seen = context.store().pollTable().poll(context.call(), node.exec_id, storage::PollScope::kAll);
+  const auto seen = context.store().pollTable().poll(context.call(), node.exec_id);
   return seen.has_subtasks || seen.has_plan ? "draining" : "drained";
 }
 
