@@ -37,7 +37,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 if [ -z "$dsn" ]; then
   server=$work/db
-  deploy/private-mariadb.sh start "$server" --innodb-buffer-pool-size=2G --innodb-log-file-size=1G --max-connections=2000
+  deploy/private-mariadb.sh start "$server" --innodb-buffer-pool-size=2G --innodb-log-file-size=1G --max-connections=5000
   dsn="mysql://root@localhost/?socket=$server/s.sock"
   options+=(--server-pid "$(cat "$server/pid")")
   sql() { mariadb --no-defaults --socket="$server/s.sock" --user=root "$@"; }

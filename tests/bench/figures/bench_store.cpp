@@ -118,7 +118,8 @@ void BenchStore::clear() {
         "tidb_background_subtask",
         "tidb_background_subtask_history",
         "disttask_plan",
-        "disttask_attempt"}) {
+        "disttask_attempt",
+        "disttask_event"}) {
     connection_->execute(std::string("truncate table ") + table);
   }
 }

@@ -33,6 +33,10 @@ void measureSweep(const Places& places, const Wanted& wanted, FigureList& list);
 void measureScale(const Places& places, const Wanted& wanted, FigureList& list);
 /// Extra, task_5000_parallel_s and task_5000_serial_s: a task of 5,000 subtasks from submit to succeed.
 void measureWholeTask(const Places& places, const Wanted& wanted, FigureList& list);
+/// Extra, scheduler: the scheduler role with 200 nodes, 100 tasks and 100,000 subtasks; tests/bench/scheduler.sh.
+void measureScheduler(const Places& places, const Wanted& wanted, FigureList& list);
+/// Part of it: from the death or the standstill of an owner to the next one's rounds.
+void measureFailover(const Places& places, const Wanted& wanted, FigureList& list);
 /// Throughput of this daemon as a multiple of another one's, in turn.
 void compareThroughput(
     const Places& places, const std::filesystem::path& other_daemon, const Wanted& wanted, FigureList& list

@@ -3,6 +3,7 @@
 // renews over another. Beside it a prepared `select 1` in place of each of these calls, over as many connections in the
 // same order. The CPU of the store at rest is taken off both.
 #include "figures.hpp"
+#include "simulated_node.hpp"
 
 #include <fmt/format.h>
 
@@ -22,34 +23,6 @@ constexpr bool isRenewal(std::int64_t call) {
          (call % kCallsPerLease + 1) * kRenewalsPerLease / kCallsPerLease;
 }
 constexpr std::int64_t kRows = 1'000'000;
-
-/// A node without a process.
-class SimulatedNode {
- public:
-  SimulatedNode(const Places& places, const std::string& schema, const std::string& exec_id)
-      : store_(settingsOf(places, schema), runtime::systemClock()) {
-    node_.exec_id = exec_id;
-    node_.life = proto::Life(1);
-    node_.role = "disttask";
-    node_.slots = 4;
-    if (!store_.nodeTable().registerNode({}, node_, std::nullopt)) {
-      throw Exception(ErrorCode::kInternal, "a simulated node could not be registered");
-    }
-  }
-  void poll() { static_cast<void>(store_.pollTable().poll({}, node_.exec_id)); }
-  void renew() { static_cast<void>(store_.nodeTable().renew({}, node_)); }
-
- private:
-  static storage::mysql::StoreSettings settingsOf(const Places& places, const std::string& schema) {
-    storage::mysql::StoreSettings settings;
-    settings.connect = sqlclient::toConnectSettings(places.dsn);
-    settings.schema = schema;
-    settings.pool_size = 2;
-    return settings;
-  }
-  storage::mysql::Store store_;
-  proto::Node node_;
-};
 
 /// Makes `call(i)` at an even pace for a while; returns the CPU seconds of the store and the number of calls.
 struct Cost {
@@ -98,7 +71,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   std::vector<std::unique_ptr<SimulatedNode>> nodes;
   std::vector<std::unique_ptr<sqlclient::Connection>> connections;
   for (std::int64_t i = 0; i < kNodes; ++i) {
-    nodes.push_back(std::make_unique<SimulatedNode>(places, store.schema(), fmt::format("bench-{}", i)));
+    nodes.push_back(std::make_unique<SimulatedNode>(places, store.schema(), fmt::format("bench-{}", i), 4));
     for (int of_node = 0; of_node < 2; ++of_node) {
       connections.push_back(sqlclient::Connection::open(store.connect()));
     }
@@ -106,7 +79,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   const auto is_renewal = [](std::int64_t i) { return isRenewal(i / kNodes + i % kNodes); };
   const auto node_call = [&](std::int64_t i) {
     auto& node = *nodes[static_cast<std::size_t>(i % kNodes)];
-    is_renewal(i) ? node.renew() : node.poll();
+    is_renewal(i) ? node.renew() : static_cast<void>(node.poll());
   };
   const auto select_call = [&](std::int64_t i) {
     const auto at = i % kNodes * 2 + (is_renewal(i) ? 1 : 0);
@@ -115,7 +88,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   const std::chrono::seconds length(10);
   // Both of each node, so that all statements are prepared.
   for (const auto& node : nodes) {
-    node->poll();
+    static_cast<void>(node->poll());
     node->renew();
   }
   for (const auto& connection : connections) connection->queryDynamic("bench.select_1", "select 1", {});
@@ -125,7 +98,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
     const auto rest_per_s = rest.cpu_s / 5;
     const auto polls = measureCost(places.server_pid, length, node_call);
     const auto only_polls = measureCost(places.server_pid, std::chrono::seconds(5), [&](std::int64_t i) {
-      nodes[static_cast<std::size_t>(i % kNodes)]->poll();
+      static_cast<void>(nodes[static_cast<std::size_t>(i % kNodes)]->poll());
     });
     const auto selects = measureCost(places.server_pid, length, select_call);
     const auto window = static_cast<double>(length.count());

@@ -15,7 +15,7 @@ using namespace disttask;
 constexpr const char* kUsage =
     "usage: disttask_bench --dsn DSN --daemon DISTTASKD --plugin bench_task.so --work DIR [--server-pid PID]\n"
     "         [--quick] [--figure NAME]… [--compare DISTTASKD] [--json FILE]\n"
-    "The DSN may be the variable DISTTASK_BENCH_DSN. Extra figures, measured when named: sweep, scale, "
+    "The DSN may be the variable DISTTASK_BENCH_DSN. Extra figures, measured when named: sweep, scale, scheduler, "
     "task_5000_parallel_s, task_5000_serial_s, "
     "subtasks_per_s_parallel_N,\n"
     "subtasks_per_s_tasks_N.\n";
@@ -71,6 +71,8 @@ void run(const Options& options) {
     if (!wanted.names.empty()) bench::measureSweep(places, wanted, list);
     bench::measureScale(places, wanted, list);
     bench::measureWholeTask(places, wanted, list);
+    bench::measureScheduler(places, wanted, list);
+    bench::measureFailover(places, wanted, list);
   } else {
     bench::compareThroughput(places, options.compare, wanted, list);
   }

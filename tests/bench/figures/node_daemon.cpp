@@ -33,9 +33,9 @@ NodeDaemon::NodeDaemon(const Places& places, BenchStore& store, const NodeSetup&
   std::filesystem::copy_file(places.plugin, plugins / "bench_task.so", std::filesystem::copy_options::skip_existing);
   const auto config = places.work / (id_ + ".yaml");
   std::ofstream(config) << fmt::format(
-      "node: {{id: {0}, state_dir: '{1}/state-{0}', slots: {2}}}\n"
+      "node: {{id: {0}, state_dir: '{1}/state-{0}', slots: {2}, lease: {7}s}}\n"
       "store: {{{3}}}\n"
-      "scheduler: {{enabled: {4}}}\n"
+      "scheduler: {{enabled: {4}, max_tasks: {8}}}\n"
       "plugins: {{dir: '{5}', config: {{bench: {{run_log: '{6}'}}}}}}\n"
       "log: {{level: warn}}\n",
       id_,
@@ -44,7 +44,9 @@ NodeDaemon::NodeDaemon(const Places& places, BenchStore& store, const NodeSetup&
       storeYaml(places, store.schema()),
       setup.scheduler,
       plugins.string(),
-      places.runLog()
+      places.runLog(),
+      setup.lease_s,
+      setup.max_tasks
   );
   process_ = std::make_unique<test::ChildProcess>(std::vector<std::string>{
       places.daemon.string(), "--config", config.string()});

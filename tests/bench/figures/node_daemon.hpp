@@ -26,6 +26,8 @@ struct NodeSetup {
   std::string id;
   std::int32_t slots = 1;
   bool scheduler = false;
+  std::int32_t lease_s = 30;
+  std::int32_t max_tasks = 16;  ///< of the scheduler role, at the same time
 };
 
 /// A real daemon with the task type `bench`, registered when the constructor returns; killed and waited for at the end,
@@ -39,6 +41,8 @@ class NodeDaemon {
 
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] pid_t pid() const noexcept { return process_->pid(); }
+  /// Sends it a signal; one that ends it, or stops it, is the caller's to think of.
+  void signal(int number) const { process_->kill(number); }
   /// Tells it that there is news, as an owner does.
   void nudge() const;
   /// Asks it to stop, and waits; throws when it does not end with 0.
