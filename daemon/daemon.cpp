@@ -354,9 +354,11 @@ int Daemon::Impl::stop() {
 }
 
 void Daemon::Impl::takeNudge(std::string_view text) {
-  if (!working.load() || text != Nudges::textOf(lease->node().nudge_token)) return;
-  manager->nudge();  // which asks for a poll, for all
-  scheduler->nudge();
+  if (!working.load()) return;
+  const auto token = lease->node().nudge_token;
+  const bool to_all = text == Nudges::textOf(token);
+  if (to_all) manager->nudge();  // which asks for a poll, for all
+  if (to_all || text == Nudges::ownerTextOf(token)) scheduler->nudge();
 }
 
 std::string Daemon::Impl::status() const {

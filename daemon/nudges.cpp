@@ -19,6 +19,10 @@ std::string Nudges::textOf(std::int64_t token) {
   return "nudge:" + std::to_string(token);
 }
 
+std::string Nudges::ownerTextOf(std::int64_t token) {
+  return "owner:" + std::to_string(token);
+}
+
 void Nudges::wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept {
   try {
     (void)pool_.run([this, nodes] { sendToNodes(nodes); });
@@ -98,7 +102,7 @@ void Nudges::sendToOwner() {
   }
   try {
     const auto owner = scheduler_.getOwner({{}, runtime::Deadline(clock_, kCallLimit)});
-    if (!owner.address.empty()) runtime::sendDatagram(owner.address, textOf(owner.nudge_token));
+    if (!owner.address.empty()) runtime::sendDatagram(owner.address, ownerTextOf(owner.nudge_token));
   } catch (const Exception&) {
     return;
   }

@@ -14,7 +14,9 @@
 
 namespace disttask::app {
 
-/// Sends and takes the hints of design rule 21: one datagram "nudge:TOKEN" with the token of the target's present life.
+/// Sends and takes the hints of design rule 21: one datagram with the token of the target's present life. "nudge:TOKEN"
+/// wakes all parts of a node, "owner:TOKEN" only its scheduler role: nodes whose queues run dry send many of these, and
+/// the executor of the node that has the role need not look at all its tasks for each.
 /// A hint that is lost costs a poll interval, so failures are not even logged. Addresses are read from the store on the
 /// pool and kept for two seconds. Any thread.
 class Nudges {
@@ -30,8 +32,9 @@ class Nudges {
   /// Wakes the owner of the scheduler role soon. Returns at once.
   void wakeOwner() noexcept;
 
-  /// Returns what must come back in a datagram for this token.
+  /// Return what must come back in a datagram for this token.
   [[nodiscard]] static std::string textOf(std::int64_t token);
+  [[nodiscard]] static std::string ownerTextOf(std::int64_t token);
 
  private:
   /// Nothing: to all.

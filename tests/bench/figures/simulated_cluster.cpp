@@ -192,7 +192,7 @@ void SimulatedCluster::nudgeOwner() {
     owner_token_ = owner.nudge_token;
     owner_read_ns_ = monotonicNs();
   }
-  if (!owner_address_.empty()) runtime::sendDatagram(owner_address_, "nudge:" + std::to_string(owner_token_));
+  if (!owner_address_.empty()) runtime::sendDatagram(owner_address_, "owner:" + std::to_string(owner_token_));
 }
 
 std::int64_t SimulatedCluster::firstStart(std::int64_t task, std::int32_t step) const {
