@@ -177,6 +177,7 @@ class SchedulerService::Impl {
     std::set<proto::TaskId> ids;
     for (const auto& task : all) ids.insert(task.id);
     tasks_.keepOnly(ids);
+    mover_.begin();
     mover_.keepOnly(ids);
     std::int32_t places = 0;
     auto reservation = reserve(round, all);
@@ -207,6 +208,7 @@ class SchedulerService::Impl {
         is_at_work = true;
       }
     }
+    changed |= mover_.hasLeft();
     const std::lock_guard lock(figures_mutex_);
     figures_ = mover_.figures();
   }

@@ -1,8 +1,10 @@
 #include "subtask_mover.hpp"
 
+#include "disttask/base/failpoint.hpp"
 #include "disttask/observability/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace disttask::scheduler {
 
@@ -17,16 +19,39 @@ constexpr std::int32_t kRowsPerMove = 1000;
 constexpr int kMovesPerRound = 10;
 /// Counting is linear in the pending rows: it may take at most this part of the time.
 constexpr int kCountShare = 20;
+/// What a round has for counts and balance: a node that joins meanwhile waits for its end.
+constexpr std::chrono::milliseconds kTurnsPerRound{500};
 
 }  // namespace
 
+void SubtaskMover::begin() {
+  spent_ = {};
+  first_ = std::exchange(next_first_, std::nullopt);
+}
+
+bool SubtaskMover::hasTurn(proto::TaskId id) {
+  if (first_ && *first_ != id) return false;
+  first_.reset();
+  if (!next_first_ && spent_ >= kTurnsPerRound) next_first_ = id;
+  return !next_first_;
+}
+
 bool SubtaskMover::run(Round& round, const proto::TaskBase& task) {
   auto& known = known_[task.id];
-  bool moved = moveHandedBack(round, task, known);
+  bool changed = moveHandedBack(round, task, known);
+  if (hasTurn(task.id)) {
+    const auto begin = round.clock.now();
+    changed = takeTurn(round, task, known) || changed;
+    spent_ += round.clock.now() - begin;
+  }
+  return changed;
+}
 
+bool SubtaskMover::takeTurn(Round& round, const proto::TaskBase& task, Known& known) {
   const auto now = round.clock.now();
   const bool has_changed = known.placement != round.placement.fingerprint() || known.max_nodes != task.max_nodes;
-  if (!has_changed && now < (round.is_early ? known.may_count : known.next_count)) return moved;
+  if (!has_changed && now < (round.is_early ? known.may_count : known.next_count)) return false;
+  DISTTASK_FAILPOINT("scheduler.balance");
   std::vector<proto::ExecId> leavers;
   auto nodes = choose(round, task, known, leavers);
   const auto cost = round.clock.now() - now;
@@ -34,9 +59,9 @@ bool SubtaskMover::run(Round& round, const proto::TaskBase& task) {
   known.next_count = std::max(known.may_count, round.clock.now() + round.settings.balance_interval);
   known.placement = round.placement.fingerprint();
   known.max_nodes = task.max_nodes;
-  if (!leavers.empty()) return moveOff(round, task, known, leavers, nodes) || moved;
+  if (!leavers.empty()) return moveOff(round, task, known, leavers, nodes);
   known.has_logged_no_place = false;
-  return balance(round, task, nodes) || moved;
+  return balance(round, task, nodes);
 }
 
 std::vector<NodeLoad> SubtaskMover::choose(
@@ -211,6 +236,7 @@ std::int64_t SubtaskMover::write(Round& round, const std::vector<SubtaskMove>& m
 
 void SubtaskMover::keepOnly(const std::set<proto::TaskId>& ids) {
   std::erase_if(known_, [&](const auto& entry) { return !ids.contains(entry.first); });
+  if (first_ && !ids.contains(*first_)) first_.reset();
 }
 
 }  // namespace disttask::scheduler

@@ -1,8 +1,11 @@
 // What the owner does when nodes come, go, and are cordoned or drained.
+#include "disttask/base/failpoint.hpp"
 #include "disttask/observability/log_capture.hpp"
 #include "flow_cluster.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <algorithm>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -38,6 +41,31 @@ TEST_CASE(
   CHECK(cluster.rows(id).size() == 8);
   REQUIRE(cluster.turnUntil([&] { return cluster.countBy(id, "pending")["a"] == 0; }));
   CHECK(cluster.countBy(id, "pending") == Counts{{"b", 8}});
+}
+
+TEST_CASE(
+    "A round balances for half a second at most, and the tasks that are left begin the next one",
+    "[db][scheduler][flow]"
+) {
+  Cluster cluster({"a"});
+  std::vector<proto::TaskId> ids;
+  for (const auto* name : {"t1", "t2"}) ids.push_back(cluster.addTask(name).id);
+  REQUIRE(cluster.turnUntil([&] {
+    return std::all_of(ids.begin(), ids.end(), [&](auto id) { return cluster.countBy(id, "pending")["a"] == 8; });
+  }));
+  cluster.alive.emplace_back("b");
+  cluster.addNode("b");
+  Failpoints::arm("scheduler.balance", [&] { cluster.owner.clock.advance(600ms); });
+  std::vector<int> shares;  // tasks of which the new node has rows, after each round
+  for (int i = 0; i < 20 && (shares.empty() || shares.back() < 2); ++i) {
+    cluster.turn();
+    shares.push_back(static_cast<int>(std::count_if(ids.begin(), ids.end(), [&](auto id) {
+      return cluster.countBy(id, "pending")["b"] > 0;
+    })));
+  }
+  Failpoints::disarm("scheduler.balance");
+  shares.erase(shares.begin(), std::find_if(shares.begin(), shares.end(), [](int share) { return share > 0; }));
+  CHECK(shares == std::vector<int>{1, 2});
 }
 
 TEST_CASE("A node that takes part again gets its share of what waits", "[db][scheduler][flow]") {
