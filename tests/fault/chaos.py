@@ -24,7 +24,7 @@ import node
 import plan
 import store
 
-DRAIN = 150
+DRAIN = 600
 SETTLE = 60
 WARM_UP = [("quick", {"subtasks": 60, "jitter_ms": 15}, ["--parallel", "auto"]),
            ("steps", {"subtasks": 12, "steps": 2, "sleep_ms": 100, "jitter_ms": 100}, ["--parallel", "2"]),
@@ -67,7 +67,7 @@ class Chaos:
         for each in self.nodes:
             each.start()
         for each in self.nodes:
-            if not each.ready.wait(60):
+            if not each.ready.wait(180):
                 raise RuntimeError(f"{each.name} did not get ready; see {self.folder}/{each.name}.1.log")
 
     def make_node(self, name):
@@ -89,7 +89,7 @@ class Chaos:
         """Lets the nodes do each kind of thing once and come to rest: what they use then is what they may use in the end."""
         for kind, meta, flags in WARM_UP:
             self.load.submit(kind, meta, flags)
-        left = self.load.drain(60)
+        left = self.load.drain(180)
         if left:
             raise RuntimeError(f"tasks {left} did not end although nothing was broken")
         highest = {}

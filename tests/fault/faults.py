@@ -317,14 +317,14 @@ class Faults:
         if task is None or self._ctl("task", "pause", task[1]) != 0:
             return False
         time.sleep(fault.seconds)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while time.monotonic() < end:
             # Refused while the pause is under way; the task may have been cancelled meanwhile.
             rows = self.pair.sql(f"select state from tidb_global_task where id={task[0]}")
             if not rows or rows[0][0] not in ("pausing", "paused") or self._ctl("task", "resume", task[1]) == 0:
                 return True
             time.sleep(0.3)
-        self.errors.append(f"task {task} was not paused within 60 s: {rows}")
+        self.errors.append(f"task {task} was not paused within 180 s: {rows}")
         return True
 
     def _task_modified(self, _, fault):

@@ -31,8 +31,10 @@ std::optional<proto::Life> Ownership::update(
   if (life_ == proto::Life()) return follow(call, last_renewal, reading);
   // A quarter earlier, since rounds come when they come: the pause between two renewals stays below maxGap.
   const bool due = !last_confirmed_ || clock_.now() - *last_confirmed_ >= settings_.renew_interval * 3 / 4;
+  // A store that just refused a renewal is not asked again for each task of a round.
+  const bool is_too_soon = last_refused_ && clock_.now() - *last_refused_ < settings_.renew_interval / 8;
   // A lease that ran out here may still be ours in the store: a renewal that matches revives it.
-  if (due || !isOwner()) {
+  if ((due && !is_too_soon) || !isOwner()) {
     if (!renew(call)) {
       log(Level::kWarn, "scheduler role was taken by another node", {{"exec_id", exec_id_}});
       lose();
@@ -49,10 +51,12 @@ bool Ownership::renew(const runtime::Call& call) {
   } catch (const Exception& e) {
     // The next round tries again; until two thirds of the lease are over the role is still ours.
     if (!isOwner()) throw;
+    last_refused_ = clock_.now();
     log(Level::kWarn, "scheduler role could not be renewed", e.error(), {{"exec_id", exec_id_}});
     return true;
   }
   last_confirmed_ = clock_.now();
+  last_refused_.reset();
   acts_until_ = (sent + settings_.lease * 2 / 3).time_since_epoch().count();
   return true;
 }

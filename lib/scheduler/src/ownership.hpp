@@ -64,7 +64,8 @@ class Ownership {
   proto::Life life_;  ///< 0 = follower; else the life under which the role is, or was until a renewal fails, ours
   NodeObserver observer_;
   std::optional<runtime::TimePoint> last_confirmed_;
-  runtime::TimePoint last_reading_{};  ///< began then
+  std::optional<runtime::TimePoint> last_refused_;  ///< the last renewal, unless it went through
+  runtime::TimePoint last_reading_{};               ///< began then
   bool is_holder_silent_ = false;
 
   // read by any thread

@@ -1,4 +1,5 @@
 // Lives and roles that are over, stores that took no writes for a while: nobody loses anything to them.
+#include "disttask/observability/log_capture.hpp"
 #include "disttask/runtime/thread_group.hpp"
 #include "scheduler_fixture.hpp"
 
@@ -6,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <functional>
+#include <string>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -150,6 +152,28 @@ TEST_CASE(
   run(60s, [&] { fixture.renew("a"); });
   CHECK(lifeOf("a") == a);
   CHECK(lifeOf("b") == Life());
+}
+
+TEST_CASE(
+    "A store that refuses to renew the role is asked once a round at most, however many tasks there are",
+    "[db][scheduler][outlived]"
+) {
+  SchedulerFixture fixture;
+  if (fixture.store().isTiDb()) {
+    WARN("not run: the server has no triggers to refuse writes with");
+    return;
+  }
+  for (int i = 0; i < 10; ++i) fixture.addTask("t" + std::to_string(i), "pending", -1);  // nobody can run them
+  LedScheduler owner(fixture, "a");
+  owner.round();
+  REQUIRE(owner.service().isOwner());
+  const ReadOnly read_only(fixture.store());
+  const observability::LogCapture log;
+  std::size_t num_rounds = 0;
+  for (const auto end = owner.clock.now() + 15s; owner.clock.now() < end; ++num_rounds) owner.round();
+  const auto refused = log.count("scheduler role could not be renewed");
+  CHECK(refused > 0);
+  CHECK(refused <= num_rounds);
 }
 
 TEST_CASE("A node begins no new life while the return of its rows is on the way", "[db][scheduler][outlived]") {
