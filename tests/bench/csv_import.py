@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-REPETITIONS = 3
+REPETITIONS = 5
 COLUMNS = (
     "id bigint not null, registry varchar(16), assignment char(6), organization varchar(255), address varchar(500)"
 )

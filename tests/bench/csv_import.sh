@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # csv_import with two daemons against the server's own LOAD DATA LOCAL INFILE: the same file of 1 million records, the same table, the same run, on a
-# private MariaDB. Three repetitions, one after the other in turn; the medians count.
+# private MariaDB. Five repetitions, one after the other in turn; the medians count.
 #   csv_import.sh [--json FILE]     DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there
 #                                   DISTTASK_BENCH_RECORDS is the number of records
 # Figures: csv_import_vs_load (rows/s of step import, from the first chunk taken to the last one in, over those of LOAD DATA), csv_verified_vs_load
