@@ -45,4 +45,10 @@ runtime::Duration NodeObserver::silenceOf(const proto::ExecId& exec_id, runtime:
   return std::max(began - observation->second.since, runtime::Duration::zero());
 }
 
+std::optional<runtime::TimePoint> NodeObserver::expiryOf(const proto::ExecId& exec_id, runtime::Duration lease) const {
+  const auto observation = observations_.find(exec_id);
+  if (observation == observations_.end()) return std::nullopt;
+  return observation->second.since + lease + kGrace;
+}
+
 }  // namespace disttask::scheduler

@@ -84,6 +84,7 @@ std::optional<proto::Life> Ownership::follow(
   if (last_renewal) observer_.confirmWrite(*last_renewal);
   const auto expired = observer_.observe({{owner.exec_id, owner.life, owner.renewals, settings_.lease}}, began, ended);
   is_holder_silent_ = observer_.silenceOf(owner.exec_id, began) > maxGap(settings_.lease);
+  holder_expiry_ = observer_.expiryOf(owner.exec_id, settings_.lease);
   if (expired.empty()) return std::nullopt;
   return take(call, owner, "its holder did not renew it");
 }

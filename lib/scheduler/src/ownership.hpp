@@ -42,6 +42,8 @@ class Ownership {
   bool release(const runtime::Call& call);
   /// True if the holder should have renewed by now and has not: look more often.
   [[nodiscard]] bool isHolderSilent() const noexcept { return is_holder_silent_; }
+  /// Returns when a look would find the lease of a silent holder over.
+  [[nodiscard]] std::optional<runtime::TimePoint> holderExpiry() const noexcept { return holder_expiry_; }
   /// Returns when the last renewal of the role was confirmed: also a write of this process.
   [[nodiscard]] std::optional<runtime::TimePoint> lastConfirmed() const noexcept { return last_confirmed_; }
 
@@ -67,6 +69,7 @@ class Ownership {
   std::optional<runtime::TimePoint> last_refused_;  ///< the last renewal, unless it went through
   runtime::TimePoint last_reading_{};               ///< began then
   bool is_holder_silent_ = false;
+  std::optional<runtime::TimePoint> holder_expiry_;
 
   // read by any thread
   std::atomic<runtime::Duration::rep> acts_until_{0};  ///< on the clock; 0 = not the owner

@@ -155,7 +155,11 @@ class SchedulerService::Impl {
       liveness_.look(call(), false);
       last_look_ = now;
     }
-    return is_silent ? settings_.lease / 30 : std::min<runtime::Duration>(settings_.lease / 4, kLongestFollowPause);
+    if (!is_silent) return std::min<runtime::Duration>(settings_.lease / 4, kLongestFollowPause);
+    // The look that may take the role comes just when it may.
+    const auto until_expired = ownership_.holderExpiry().value_or(now) - now;
+    const runtime::Duration pause = settings_.lease / 30;
+    return until_expired > runtime::Duration::zero() ? std::min(pause, until_expired) : pause;
   }
 
   void noteOthers(const Placement& placement) {

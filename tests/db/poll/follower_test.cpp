@@ -71,6 +71,18 @@ TEST_CASE("A follower takes the role of a silent holder within the lease and two
   CHECK(took <= 32s);
 }
 
+TEST_CASE("A follower looks again just when a silent holder's lease and a second are over", "[db][poll]") {
+  TestStore store;
+  takeRole(store);
+  Watcher watcher(store);
+  watcher.poll();
+  watcher.service.runRoundForTest();
+  watcher.clock.advance(300ms);  // so the rounds, one a second, do not fall on the end of the lease
+  const auto took = watcher.untilOwner(60s);
+  CHECK(took >= 30700ms);
+  CHECK(took <= 30800ms);
+}
+
 TEST_CASE("An old poll shown again does not make a holder look silent", "[db][poll]") {
   TestStore store;
   const auto life = takeRole(store);

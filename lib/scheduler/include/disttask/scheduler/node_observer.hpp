@@ -35,6 +35,9 @@ class NodeObserver {
   /// Returns how long the present life under this id has shown the same counter, up to a read that began at `began`;
   /// zero when it is not observed.
   [[nodiscard]] runtime::Duration silenceOf(const proto::ExecId& exec_id, runtime::TimePoint began) const;
+  /// Returns from when on a read may find the present life under this id expired, if its lease is this long and it
+  /// renews no more; nothing when it is not observed.
+  [[nodiscard]] std::optional<runtime::TimePoint> expiryOf(const proto::ExecId& exec_id, runtime::Duration lease) const;
 
  private:
   struct Observation {
