@@ -355,10 +355,9 @@ int Daemon::Impl::stop() {
 
 void Daemon::Impl::takeNudge(std::string_view text) {
   if (!working.load()) return;
-  const auto token = lease->node().nudge_token;
-  const bool to_all = text == Nudges::textOf(token);
-  if (to_all) manager->nudge();  // which asks for a poll, for all
-  if (to_all || text == Nudges::ownerTextOf(token)) scheduler->nudge();
+  const auto wakes = Nudges::read(text, lease->node().nudge_token);
+  if (wakes == Nudges::Wakes::kAll) manager->nudge();  // which asks for a poll, for all
+  if (wakes != Nudges::Wakes::kNothing) scheduler->nudge();
 }
 
 std::string Daemon::Impl::status() const {

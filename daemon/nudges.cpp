@@ -15,6 +15,11 @@ Nudges::Nudges(
 )
     : nodes_(nodes), scheduler_(scheduler), clock_(clock), pool_(pool) {}
 
+Nudges::Wakes Nudges::read(std::string_view text, std::int64_t token) {
+  if (text == textOf(token)) return Wakes::kAll;
+  return text == ownerTextOf(token) ? Wakes::kScheduler : Wakes::kNothing;
+}
+
 std::string Nudges::textOf(std::int64_t token) {
   return "nudge:" + std::to_string(token);
 }

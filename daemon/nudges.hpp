@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace disttask::app {
@@ -32,7 +33,11 @@ class Nudges {
   /// Wakes the owner of the scheduler role soon. Returns at once.
   void wakeOwner() noexcept;
 
-  /// Return what must come back in a datagram for this token.
+  /// What a datagram asks for.
+  enum class Wakes { kNothing, kScheduler, kAll };
+  /// Reads a datagram that came to a node whose present token is `token`; one with another token wakes nothing.
+  [[nodiscard]] static Wakes read(std::string_view text, std::int64_t token);
+  /// Return the datagram that wakes all of the node with this token, or its scheduler role.
   [[nodiscard]] static std::string textOf(std::int64_t token);
   [[nodiscard]] static std::string ownerTextOf(std::int64_t token);
 
