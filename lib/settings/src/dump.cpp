@@ -95,7 +95,12 @@ std::string dumpNode(const NodeSettings& node) {
 std::string dumpStore(const StoreSettings& store) {
   std::vector<std::string> endpoints;
   for (const auto& endpoint : store.endpoints) endpoints.push_back(toString(endpoint));
-  return fmt::format("store:\n  endpoints: {}\n  user: {}\n", list(endpoints), quoted(store.user)) +
+  const bool by_socket = store.endpoints.size() == 1 && !store.endpoints.front().socket.empty();
+  return fmt::format(
+             "store:\n  {}\n  user: {}\n",
+             by_socket ? "socket: " + quoted(endpoints.front()) : "endpoints: " + list(endpoints),
+             quoted(store.user)
+         ) +
          password(store.password, "  ") + fmt::format("  schema: {}\n", quoted(store.schema)) + tls(store.tls, "  ") +
          fmt::format(
              "  connect_timeout: {}\n  read_timeout: {}\n",
@@ -111,8 +116,9 @@ std::string dumpStore(const StoreSettings& store) {
 
 std::string dumpConnection(const std::string& name, const ConnectionSettings& connection) {
   return fmt::format(
-             "  {}:\n    endpoint: {}\n    user: {}\n",
+             "  {}:\n    {}: {}\n    user: {}\n",
              quoted(name),
+             connection.endpoint.socket.empty() ? "endpoint" : "socket",
              quoted(toString(connection.endpoint)),
              quoted(connection.user)
          ) +

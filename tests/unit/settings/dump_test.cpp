@@ -24,6 +24,19 @@ log: {level: debug, format: json}
   CHECK(again.value().plugins.config.at("csv_import") == Json::parse(R"({"allowed_dirs":["/data"]})"));
 }
 
+TEST_CASE("dumpSettings shows a socket as a socket, which is read again") {
+  const auto text = dumpSettings(
+      parse("store: {socket: /run/s.sock}\nconnections: {c: {socket: /run/t.sock, user: u, types: [t], schemas: [s]}}")
+          .value()
+  );
+  CHECK_THAT(
+      text, Catch::Contains("\n  socket: \"/run/s.sock\"\n") && Catch::Contains("    socket: \"/run/t.sock\"\n")
+  );
+  const auto again = parse(text);
+  REQUIRE(again);
+  CHECK(dumpSettings(again.value()) == text);
+}
+
 TEST_CASE("dumpSettings shows where a password comes from and never a secret") {
   const ScratchFile file("hush-hush\n");
   auto settings = parse(
