@@ -174,6 +174,31 @@ TEST_CASE("A submit whose connection is killed while it waits still makes one ta
   CHECK(store.scalar("select count(*) from tidb_global_task") == "1");
 }
 
+TEST_CASE("A key whose task moves to history while it is submitted again gives the old task and is there once") {
+  test::TestStore store;
+  const auto first = store->clientTable().submitTask({}, request("key"));
+  const auto mover = store.connect();
+  mover->begin();
+  mover->execute("insert into tidb_global_task_history select * from tidb_global_task where task_key='key'");
+  mover->execute("delete from tidb_global_task where task_key='key'");
+  SubmitResult again;
+  runtime::ThreadGroup threads;
+  threads.spawn("submitter", [&] { again = store->clientTable().submitTask({}, request("key")); });
+  // The submitter's insert waits for the mover; a look into history before it would have found nothing.
+  CHECK(test::eventually([&] {
+    return store.scalar(
+               "select count(*) from information_schema.processlist where db=database() and info like 'insert into "
+               "tidb_global_task (%'"
+           ) == "1";
+  }));
+  mover->commit();
+  threads.join();
+  CHECK(again.existed);
+  CHECK(again.id == first.id);
+  CHECK(store.scalar("select count(*) from tidb_global_task") == "0");
+  CHECK(store.scalar("select count(*) from tidb_global_task_history where task_key='key'") == "1");
+}
+
 TEST_CASE("A request that cannot be right is refused before anything is written") {
   test::TestStore store;
   auto& table = store->clientTable();
