@@ -1,6 +1,8 @@
 // Many starts and finishes in one call: each keeps its own guard and its own result.
 #include "task_table_fixture.hpp"
 
+#include <set>
+
 using namespace disttask;        // NOLINT: a test
 using namespace disttask::test;  // NOLINT: a test
 using storage::RunFinish;
@@ -82,6 +84,28 @@ TEST_CASE("A batch of starts and finishes does to each row what the single write
   // What was started by a batch ends as always.
   CHECK(rows.table().finishSubtask({}, kNode, once, "end", {}) == kApplied);
   CHECK(write(rows, {finishOf(again, "end")}) == Outcomes{kApplied});
+}
+
+TEST_CASE("Each start of a batch gets a token of its own, and a row that is started again another one") {
+  Rows rows;
+  const auto idempotent = GENERATE(true, false);
+  std::vector<RunWrite> starts;
+  std::vector<SubtaskId> ids;
+  for (int i = 1; i <= 3; ++i) ids.push_back(rows.add(i));
+  // With a gap: it differs from the others in id - ordinal.
+  if (GENERATE(true, false)) ids.push_back(rows.add(9));
+  for (const auto id : ids) starts.push_back(startOf(rows.read(id), idempotent));
+  CHECK(write(rows, starts) == Outcomes(ids.size(), kApplied));
+  std::set<proto::RunToken> tokens;
+  for (const auto id : ids) {
+    const auto row = rows->row(id).value();
+    CHECK(row.token == rows.table().liveToken(id));
+    CHECK(proto::isIdempotent(row.token) == idempotent);
+    CHECK(tokens.insert(row.token).second);
+    REQUIRE(rows.table().giveBackSubtask({}, kNode, id) == kApplied);
+  }
+  CHECK(write(rows, starts) == Outcomes(ids.size(), kApplied));
+  for (const auto id : ids) CHECK(tokens.insert(rows->row(id)->token).second);
 }
 
 TEST_CASE("A row of a batch that was taken meanwhile is lost and changes nothing, the others are written") {

@@ -52,6 +52,18 @@ TEST_CASE("Run tokens of random bits differ", "[proto][ids]") {
   CHECK(makeRunToken(disttask::randomToken(), true) != makeRunToken(disttask::randomToken(), true));
 }
 
+TEST_CASE("Run tokens of starts that share their random bits differ by id and fit", "[proto][ids]") {
+  const auto shared = std::numeric_limits<std::int64_t>::max() >> 1;
+  const SubtaskId last((std::int64_t{1} << 61) - 1);
+  for (const bool idempotent : {true, false}) {
+    const auto token = makeRunToken(shared, last, idempotent);
+    CHECK(token.value() > 0);
+    CHECK(isIdempotent(token) == idempotent);
+    CHECK(makeRunToken(shared, SubtaskId(1), idempotent) != makeRunToken(shared, SubtaskId(2), idempotent));
+  }
+  CHECK(makeRunToken(0, SubtaskId(0), false) != RunToken());
+}
+
 TEST_CASE("Subtask rows name their task by its id in decimal", "[proto][ids]") {
   CHECK(taskKeyOf(TaskId(42)) == "42");
 }

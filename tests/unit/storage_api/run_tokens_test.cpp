@@ -51,6 +51,14 @@ TEST_CASE("A live id is not begun twice") {
   CHECK(*next != token);
 }
 
+TEST_CASE("A run begins with a token that was drawn for it before") {
+  RunTokens tokens;
+  CHECK(tokens.begin(kId, RunToken(6)) == RunToken(6));
+  CHECK(tokens.isLive(kId, RunToken(6)));
+  CHECK_FALSE(tokens.begin(kId, RunToken(8)));
+  CHECK(tokens.live(kId) == RunToken(6));
+}
+
 TEST_CASE("After a renewal either token is live, until the row was seen with one") {
   RunTokens tokens;
   const auto first = tokens.begin(kId, false).value();

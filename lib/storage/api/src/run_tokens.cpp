@@ -10,7 +10,10 @@ using proto::RunToken;
 using proto::SubtaskId;
 
 std::optional<RunToken> RunTokens::begin(SubtaskId id, bool idempotent) {
-  const auto token = proto::makeRunToken(randomToken(), idempotent);
+  return begin(id, proto::makeRunToken(randomToken(), idempotent));
+}
+
+std::optional<RunToken> RunTokens::begin(SubtaskId id, RunToken token) {
   const std::lock_guard lock(mutex_);
   const auto [run, is_new] = live_.try_emplace(id);
   if (!is_new) return std::nullopt;

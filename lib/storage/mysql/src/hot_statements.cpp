@@ -25,22 +25,34 @@ std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
   node_and_ids.insert(node_and_ids.end(), ids.begin(), ids.end());
   const auto count = ids.size();
 
-  // As for a full batch of 32 finishes and 32 starts.
-  sqlclient::Values merged;
+  // As for a full batch of 32 finishes and 32 starts, these alike or each with all that it is.
   constexpr std::size_t kRoom = 32;
-  const auto each = [&](std::size_t first, const sqlclient::Values& values) {
+  sqlclient::Values alike;
+  sqlclient::Values each;
+  const auto add = [&](sqlclient::Values& to, std::size_t first, const sqlclient::Values& values) {
     for (std::size_t i = first; i < first + kRoom; ++i) {
-      merged.push_back(ids.at(i));
-      merged.insert(merged.end(), values.begin(), values.end());
+      to.push_back(ids.at(i));
+      to.insert(to.end(), values.begin(), values.end());
     }
   };
-  each(0, {json});
-  each(0, {json});
-  each(kRoom, {token});
-  merged.insert(merged.end(), ids.begin(), ids.begin() + 2 * kRoom);
-  merged.emplace_back(node);
-  each(0, {token});
-  each(kRoom, {key, sample.step, sample.ordinal});
+  for (auto* values : {&alike, &each}) {
+    add(*values, 0, {json});
+    add(*values, 0, {json});
+    if (values == &alike) {
+      values->emplace_back(token);
+    } else {
+      add(*values, kRoom, {token});
+    }
+    values->insert(values->end(), ids.begin(), ids.begin() + 2 * kRoom);
+    values->emplace_back(node);
+    for (std::size_t i = 0; i < kRoom; ++i) values->emplace_back(token + static_cast<std::int64_t>(i));
+    if (values == &alike) {
+      values->insert(values->end(), {key, sample.step, std::int64_t{0}});
+      add(*values, kRoom, {});
+    } else {
+      add(*values, kRoom, {key, sample.step, sample.ordinal});
+    }
+  }
 
   std::vector<HotStatement> hots{
       hot(sql::kTasksWithWork, {node, node}, "p", "ix_exec"),
@@ -77,7 +89,13 @@ std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
       hot(sql::kAttemptAbnormalEnd, {std::int64_t{1}, std::int64_t{0}, token, id}, "disttask_attempt", "PRIMARY"),
       hot(sql::kAttemptRetry, {std::int64_t{1000}, json, id}, "disttask_attempt", "PRIMARY"),
       hot(sql::kAttemptHandBack, {"[]", json, id}, "disttask_attempt", "PRIMARY"),
-      {"write of runs", sql::mergedRunsText(kRoom, true), merged, kSubtaskTable, "PRIMARY", false},
+      {"write of runs", sql::mergedRunsText(kRoom, true, sql::Starts::kAlike), alike, kSubtaskTable, "PRIMARY", false},
+      {"write of runs, starts that differ",
+       sql::mergedRunsText(kRoom, true, sql::Starts::kEach),
+       each,
+       kSubtaskTable,
+       "PRIMARY",
+       false},
       {"rows of runs", sql::runRowsText(count), ids, "s", "PRIMARY", false},
       {"rows of ids", sql::rowsOfIdsText(count), ids, "s", "PRIMARY", false},
       {"cancel of pending ids", sql::cancelPendingText(count), node_and_ids, kSubtaskTable, "PRIMARY", false},

@@ -13,6 +13,8 @@
 
 namespace disttask::storage::mysql {
 
+struct RunBatchRow;
+
 /// TaskTable on a MySQL-compatible server. Any thread; holds no connection between calls. Reads stand in
 /// task_table.cpp, writes of live runs in task_table_writes.cpp and, many at once, in task_table_batch.cpp, ends that
 /// need a side row in task_table_attempts.cpp, rows without a live run in task_table_unrun.cpp.
@@ -107,25 +109,24 @@ class MySqlTaskTable final : public TaskTable {
       const Call& call, const sqlclient::Sql& sql, const ExecId& exec_id, const std::string& role, std::int32_t slots
   );
 
-  struct BatchRow;
   /// Writes these rows with one statement, again until each has its result; splits them when the store refuses one.
   void writeBatch(
-      RetryPause& pause, const ExecId& exec_id, std::vector<BatchRow> rows, std::vector<RunWriteResult>& results
+      RetryPause& pause, const ExecId& exec_id, std::vector<RunBatchRow> rows, std::vector<RunWriteResult>& results
   );
   /// Reads the rows again and takes out those about which something can be said (design rule 10).
   void concludeBatch(
-      const Call& call, const ExecId& exec_id, std::vector<BatchRow>& rows, std::vector<RunWriteResult>& results
+      const Call& call, const ExecId& exec_id, std::vector<RunBatchRow>& rows, std::vector<RunWriteResult>& results
   );
   /// The store refuses what this single write brings: a finish becomes `failed`.
   void failContent(
       const Call& call,
       const ExecId& exec_id,
-      const BatchRow& row,
+      const RunBatchRow& row,
       const Error& error,
       std::vector<RunWriteResult>& results
   );
-  void settle(const BatchRow& row, TransitionOutcome outcome, std::vector<RunWriteResult>& results);
-  void fail(const BatchRow& row, const Error& error, std::vector<RunWriteResult>& results);
+  void settle(const RunBatchRow& row, TransitionOutcome outcome, std::vector<RunWriteResult>& results);
+  void fail(const RunBatchRow& row, const Error& error, std::vector<RunWriteResult>& results);
 
   /// What a row says about a start that matched nothing.
   static Verdict judgeStart(

@@ -12,7 +12,8 @@ using SubtaskId = StrongId<struct SubtaskIdTag, std::int64_t>;
 using Step = StrongId<struct StepTag, std::int32_t>;
 /// The identity of a node in `exec_id` and `host` columns, at most 261 bytes, compared as plain bytes.
 using ExecId = std::string;
-/// Marks one start of a subtask, random 63 bits; bit 0 says that the subtask is idempotent; 0 = none (design rule 7).
+/// Marks one start of a subtask and no other, random bits of 63; bit 0 says that the subtask is idempotent; 0 = none
+/// (design rule 7).
 using RunToken = StrongId<struct RunTokenTag, std::int64_t>;
 /// Marks one life of a node or of an owner, random 63 bits; 0 = evicted or stopped (design rule 1).
 using Life = StrongId<struct LifeTag, std::int64_t>;
@@ -25,6 +26,12 @@ using Life = StrongId<struct LifeTag, std::int64_t>;
 [[nodiscard]] constexpr RunToken makeRunToken(std::int64_t random, bool idempotent) noexcept {
   const auto base = (random | 2) & ~std::int64_t{1};
   return RunToken(idempotent ? (base | 1) : base);
+}
+/// Makes the run token of one of several starts that share their random bits, `shared` (≥ 0): different ids have
+/// different tokens, and token - 2 × id is the same for all of equal idempotence. `shared` and 2 × id add up to less
+/// than 2⁶³.
+[[nodiscard]] constexpr RunToken makeRunToken(std::int64_t shared, SubtaskId id, bool idempotent) noexcept {
+  return RunToken(makeRunToken(shared, idempotent).value() + 2 * id.value());
 }
 [[nodiscard]] constexpr bool isIdempotent(RunToken token) noexcept {
   return (token.value() & 1) != 0;

@@ -35,6 +35,8 @@ class RunTokens {
  public:
   /// Draws a fresh token, bit 0 = idempotent, and enters it as live. Nothing: the id has a live run already.
   std::optional<proto::RunToken> begin(proto::SubtaskId id, bool idempotent);
+  /// The same with a token that the caller has drawn for this start and no other.
+  std::optional<proto::RunToken> begin(proto::SubtaskId id, proto::RunToken token);
   /// Notes what was started, for a start that has to be written again.
   void noteStart(proto::SubtaskId id, const StartedAs& started);
   [[nodiscard]] std::optional<StartedAs> startedAs(proto::SubtaskId id) const;
