@@ -36,7 +36,9 @@ inline std::string mergedRunsText(
     std::size_t room, bool with_summaries, Starts starts, const std::string& json = "convert(? using utf8mb4)"
 ) {
   const bool alike = starts == Starts::kAlike;
-  std::string text = "update tidb_background_subtask force index (primary) set meta=" + caseOfId(room, "?", "meta");
+  // Starts need no look through the list.
+  std::string text = "update tidb_background_subtask force index (primary) set meta=case state when 'running' then " +
+                     caseOfId(room, "?", "meta") + " else meta end";
   if (with_summaries) text += ", summary=" + caseOfId(room, json, "summary");
   text += ", ddl_physical_tid=" + (alike ? "case state when 'pending' then ?+2*id else ddl_physical_tid end"
                                          : caseOfId(room, "?", "ddl_physical_tid"));
