@@ -5,8 +5,25 @@
 #include "disttask/observability/log.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace disttask::executor {
+
+namespace {
+
+// A run of which a second thread need not take the next over: waking it takes longer.
+constexpr std::int64_t kTinyRunNs = 10'000;
+// A run whose end the next write may wait for, and how long.
+constexpr std::int64_t kQuickRunNs = 50'000;
+constexpr std::int64_t kMaxAwaitNs = 20'000;
+
+/// The real time of this host, whatever the node's clock says: it bounds waits of microseconds.
+std::int64_t steadyNs() noexcept {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+}  // namespace
 
 Parallel decideParallel(const plugin::TaskTypeOptions& options, const proto::TaskBase& task, std::int32_t node_slots) {
   const auto numOf = [&](std::int32_t wanted) {
@@ -94,6 +111,9 @@ void StepRun::runnerLoop() {
     waking_ = false;
     --num_idle_;
     ++num_free_;
+    lock.unlock();
+    standBy();
+    lock.lock();
   }
   --num_free_;
 }
@@ -118,17 +138,46 @@ bool StepRun::doNext(std::unique_lock<std::mutex>& lock) {
   if (!ends_alone_.empty()) {
     return leave([this, end = takeFront(ends_alone_)]() mutable { writeAlone(std::move(end)); });
   }
-  if (!ready_.empty()) return leave([this, item = takeFront(ready_)]() mutable { runReady(std::move(item)); });
+  if (!ready_.empty()) {
+    const auto began = steadyNs();
+    ++num_in_runs_;
+    last_run_began_ns_ = began;
+    return leave([this, began, item = takeFront(ready_)]() mutable {
+      runReady(std::move(item));
+      last_run_took_ns_ = steadyNs() - began;
+      --num_in_runs_;
+    });
+  }
   if (!starts_alone_.empty()) {
     return leave([this, item = takeFront(starts_alone_)]() mutable { startAlone(std::move(item)); });
   }
   if (startMore(lock)) return true;
   if (!must_drive_) return false;
-  must_drive_ = false;
   lock.unlock();
+  awaitQuickRuns();
+  // Before the look at the queue: what is submitted after it is somebody's to come for.
+  must_drive_ = false;
   parts_.node.writer.drive();
   lock.lock();
   return true;
+}
+
+/// A thread that was woken beside another one, which does a row of tiny runs, only looks on: it would wake a third one,
+/// and they all would wait for each other. It takes over as soon as a run goes on for longer than that.
+void StepRun::standBy() const noexcept {
+  while (last_run_took_ns_ < kTinyRunNs && steadyNs() - last_run_began_ns_ < kTinyRunNs) std::this_thread::yield();
+}
+
+/// Lets runs of other threads that are about to end put their finish into the write that is sent next: a thread that
+/// was woken for a row of quick runs is a few microseconds behind. Only beside a run that has just begun, where the
+/// last one was over at once, and for no longer than kMaxAwaitNs.
+void StepRun::awaitQuickRuns() const noexcept {
+  const auto until = steadyNs() + kMaxAwaitNs;
+  while (num_in_runs_ > 0 && last_run_took_ns_ < kQuickRunNs) {
+    const auto now = steadyNs();
+    if (now >= until || now - last_run_began_ns_ >= kQuickRunNs) return;
+    std::this_thread::yield();
+  }
 }
 
 bool StepRun::hasWorkLocked() const {

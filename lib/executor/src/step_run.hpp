@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -46,9 +47,9 @@ struct Parallel {
 /// A subtask goes: queued → starting (its start is with the node's writer) → ready (confirmed) → running → ending (its
 /// finish is with the writer, mostly together with the start of the next one, which takes its place over) → gone. The
 /// threads share these: whichever is free takes what is next, so that a row of quick subtasks is run by few threads and
-/// written by few statements. As many threads as places: somebody is always there for what is not running. What is out
-/// of the ordinary (an end that is no finish, a write that failed, a subtask that ended its process before) is done by
-/// one thread alone, waiting.
+/// written by few statements; runs of microseconds are done by one, while a second one looks on. As many threads as
+/// places: somebody is always there for what is not running. What is out of the ordinary (an end that is no finish, a
+/// write that failed, a subtask that ended its process before) is done by one thread alone, waiting.
 class StepRun final : private WriteOwner {
  public:
   StepRun(
@@ -121,6 +122,8 @@ class StepRun final : private WriteOwner {
   void addRunner();
   void runnerLoop();
   bool doNext(std::unique_lock<std::mutex>& lock);
+  void standBy() const noexcept;
+  void awaitQuickRuns() const noexcept;
   void wakeOneLocked();
   [[nodiscard]] bool hasWorkLocked() const;
   void dropQueueLocked();
@@ -156,6 +159,12 @@ class StepRun final : private WriteOwner {
   runtime::CancelSource step_source_;  // ends waits that come before a start
   std::atomic<std::int64_t> progress_{0};
   std::atomic<bool> taking_{true};  // written under mutex_
+  // A write of ours may be waiting for a sender. A thread may set it without mutex_ that comes for work afterwards.
+  std::atomic<bool> must_drive_{false};
+  // What standBy and awaitQuickRuns go by; written by the threads without mutex_, steady clock.
+  std::atomic<std::int32_t> num_in_runs_{0};
+  std::atomic<std::int64_t> last_run_began_ns_{0};
+  std::atomic<std::int64_t> last_run_took_ns_{INT64_MAX};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -177,7 +186,6 @@ class StepRun final : private WriteOwner {
   bool waking_ = false;  // an idle thread is on its way
   std::int32_t num_places_taken_ = 0;
   bool first_place_taken_ = false;
-  bool must_drive_ = false;  // a write of ours may be waiting for a sender
   bool closed_ = false;
   bool trouble_ = false;
 

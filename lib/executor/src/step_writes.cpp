@@ -98,7 +98,6 @@ void StepRun::finish(Item item, RunEnd end) {
     ending_.emplace(end.id, std::move(item));
   }
   parts_.node.writer.submit(parts_.table, *this, std::move(writes));
-  const std::lock_guard lock(mutex_);
   must_drive_ = true;  // this thread comes for it, unless another one is quicker
 }
 
