@@ -82,6 +82,9 @@ struct Daemon::Impl {
   void wakeOwner();
   [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
   [[nodiscard]] std::string status() const;
+  /// Returns what the store refuses this node now: of its renewals, or else of its polls.
+  [[nodiscard]] std::optional<Error> storeError() const;
+  [[nodiscard]] std::string reasons() const;
   [[nodiscard]] runtime::Call call(runtime::Duration limit) const {
     return {stop_source.token(), runtime::Deadline(clock, limit)};
   }
@@ -313,6 +316,7 @@ void Daemon::Impl::work() {
   hooks.on_evicted = hooks.on_at_risk;
   hooks.on_expired = [] { leave(kExitRunStuck); };
   hooks.modifications = [this] { return manager->appliedModifications(); };
+  hooks.reasons = [this] { return reasons(); };
   hooks.writer_progress = [this] { return manager->writerProgress(); };
   lease->start(std::move(hooks));
   manager->start();
@@ -360,6 +364,16 @@ void Daemon::Impl::takeNudge(std::string_view text) {
   if (wakes != Nudges::Wakes::kNothing) scheduler->nudge();
 }
 
+std::optional<Error> Daemon::Impl::storeError() const {
+  auto error = lease->lastError();
+  return error ? error : poller->lastError();
+}
+
+std::string Daemon::Impl::reasons() const {
+  const auto error = storeError();
+  return error ? proto::encodeReasons(*error) : std::string();
+}
+
 std::string Daemon::Impl::status() const {
   const auto& slots = manager->node().slots;
   auto text = fmt::format(
@@ -374,6 +388,7 @@ std::string Daemon::Impl::status() const {
   if (const auto balance = scheduler->balance(); balance.skew > 0) {
     text += fmt::format(", skew of {} subtasks in task {}", balance.skew, balance.task.value());
   }
+  if (const auto error = storeError()) text += fmt::format(", {}: {}", toString(error->code()), error->message());
   const auto silent = runtime::Duration(settings.node.lease) - lease->validFor();
   if (silent > runtime::Duration(settings.node.lease) / 2) {
     text += fmt::format(", no confirmed lease renewal for {} s", std::chrono::duration_cast<seconds>(silent).count());

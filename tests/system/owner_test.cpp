@@ -69,9 +69,10 @@ TEST_CASE("The scheduler role is handed over when its holder stops, without wait
   const auto given_up = timeOf(first.process->errors(), "scheduler role given up");
   const auto taken = timeOf(second.process->errors(), "scheduler role taken");
   REQUIRE(given_up > 0);
-  // How long it takes is for quiet machines: within a second by the hint of who goes, 3 s when that is lost.
   WARN("handed over after " << taken - given_up << " s");
   CHECK(taken >= given_up);
+  // On a quiet machine within a second by the hint of who goes, 3 s when that is lost; tests/bench measures it.
+  CHECK(taken - given_up < 10);
   CHECK(second.stop() == 0);
 }
 
@@ -92,9 +93,10 @@ TEST_CASE("An owner that is frozen before or inside a transaction is taken over,
   REQUIRE(eventually([&] { return isStopped(frozen.process->pid()); }));
   const auto stopped = runtime::systemClock().now();
   REQUIRE(other.process->waitForText("scheduler role taken"));
-  // On a quiet machine within its lease of 3 s and two more.
   const std::chrono::duration<double> took = runtime::systemClock().now() - stopped;
   WARN("stopped at " << where << ", taken over after " << took.count() << " s");
+  // On a quiet machine within its lease of 3 s and two more; without the limit on idle transactions after minutes.
+  CHECK(took.count() < 15);
   const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s", "-o", "json"});
   INFO(other.process->errors());
   REQUIRE(result.exit_code == 0);

@@ -84,6 +84,7 @@ TEST_CASE("Daemons live through a store that takes no writes for longer than the
     return user.cluster().scalar("select count(*) from tidb_background_subtask where state='running'") == "2";
   }));
   user.setReadOnly(true);
+  CHECK(a.notify->waitFor("store_read_only: "));  // in its STATUS
   CHECK_FALSE(eventually(9s, [&] { return !a.process->isRunning() || !b.process->isRunning(); }));
   user.setReadOnly(false);
   const auto result = user.cluster().ctl({"task", "wait", "k", "--timeout", "60s"});

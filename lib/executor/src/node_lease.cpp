@@ -95,6 +95,7 @@ struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
   proto::Node self;           // life 0 while not registered
   TimePoint renewed_at{};     // before the last confirmed renewal was sent
   TimePoint registered_at{};  // after the row of this life was made
+  std::optional<Error> last_error;
   bool risk_told = false;
   TimePoint risk_told_at{};
   bool expiry_told = false;
@@ -219,6 +220,7 @@ Duration NodeLease::Impl::renewRound() {
     if (isWedged()) return kRetryEvery;
     const auto sent = clock.now();
     if (hooks.modifications) mine.modifications = hooks.modifications();
+    if (hooks.reasons) mine.reasons = hooks.reasons();
     if (!table.renew(call(), mine)) {
       becomeEvicted(mine.life);
       return kSoon;
@@ -226,6 +228,7 @@ Duration NodeLease::Impl::renewRound() {
     const std::lock_guard guard(mutex);
     if (self.life != mine.life) return kRetryEvery;
     renewed_at = sent;
+    last_error.reset();
     if (risk_told) observability::log(Level::kInfo, "the lease is renewed again", {{"exec_id", mine.exec_id}});
     risk_told = expiry_told = false;
     return settings.renew_every;
@@ -236,6 +239,10 @@ Duration NodeLease::Impl::renewRound() {
     polls.restart(clock.now());
     writes.restart(clock.now());
     const auto error = currentError();
+    {
+      const std::lock_guard guard(mutex);
+      last_error = error;
+    }
     sampled.log(
         Level::kWarn,
         "the lease could not be renewed, trying again",
@@ -444,6 +451,11 @@ Duration NodeLease::validFor() const noexcept {
 std::optional<TimePoint> NodeLease::lastRenewal() const {
   const std::lock_guard guard(impl_->mutex);
   return impl_->self.life.value() == 0 ? std::nullopt : std::optional(impl_->renewed_at);
+}
+
+std::optional<Error> NodeLease::lastError() const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->last_error;
 }
 
 proto::Node NodeLease::node() const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,10 @@ struct NodePoller::Impl {
         periodic("poll", timers, pool, [this] { return round(); }) {}
 
   Duration round();
+  void setError(std::optional<Error> error) {
+    const std::lock_guard lock(mutex);
+    last_error = std::move(error);
+  }
   [[nodiscard]] bool tellAll(const storage::NodePoll& seen);
 
   const PollSettings settings;
@@ -39,6 +44,8 @@ struct NodePoller::Impl {
   std::atomic<bool> nudged{true};  // the first round counts as asked for
   std::atomic<std::uint64_t> progress{0};
   std::atomic<proto::WantedState> wanted{proto::WantedState::kNormal};
+  mutable std::mutex mutex;
+  std::optional<Error> last_error;  // guarded by mutex
 
   Duration pause;  // touched only by rounds
   runtime::Periodic periodic;
@@ -54,11 +61,13 @@ Duration NodePoller::Impl::round() {
     seen.ended = clock.now();
     ++progress;
     wanted = seen.wanted;
+    setError(std::nullopt);
     soon = tellAll(seen) || soon;
   } catch (...) {
     ++progress;
     if (!stopping.token().cancelled()) {
       const auto error = currentError();
+      setError(error);
       sampled.log(
           Level::kWarn, "poll of this node failed", {{"error", error.message()}, {"code", toString(error.code())}}
       );
@@ -124,6 +133,11 @@ std::uint64_t NodePoller::progress() const noexcept {
 
 proto::WantedState NodePoller::wanted() const noexcept {
   return impl_->wanted;
+}
+
+std::optional<Error> NodePoller::lastError() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->last_error;
 }
 
 }  // namespace disttask::executor

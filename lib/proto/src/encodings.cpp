@@ -1,6 +1,7 @@
 // The JSON texts of the contract's columns: error, summary, extra_params, modify_params.
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
+#include "disttask/proto/node.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
@@ -168,6 +169,23 @@ std::string toJson(const ModifyParams& params) {
   return Json(Json::Object{
                   {"prev_state", std::string(toString(params.prev_state))}, {"modifications", Json(std::move(list))}}
   ).dump();
+}
+
+std::string encodeReasons(const Error& store_error) {
+  constexpr std::size_t kMaxMessageBytes = 1024;
+  Json::Object store{
+      {"code", std::string(toString(store_error.code()))},
+      {"message", toValidUtf8(store_error.message(), kMaxMessageBytes)}};
+  return Json(Json::Object{{"store", Json(std::move(store))}}).dump();
+}
+
+std::string describeReasons(std::string_view reasons) {
+  const auto json = parseLeniently(reasons);
+  const auto* store = json.find("store");
+  const auto* code = store != nullptr ? store->find("code") : nullptr;
+  const auto* message = store != nullptr ? store->find("message") : nullptr;
+  if (code == nullptr || !code->isString() || message == nullptr || !message->isString()) return std::string(reasons);
+  return code->asString() + ": " + message->asString();
 }
 
 }  // namespace disttask::proto

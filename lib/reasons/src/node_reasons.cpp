@@ -59,6 +59,9 @@ Others othersOn(const Facts& facts, const proto::ExecId& exec_id) {
 
 /// Why they wait on a node that works.
 Reason whyInQueueOf(const Facts& facts, const proto::Node& node, const std::string& what, std::int64_t subtasks) {
+  if (!node.reasons.empty()) {
+    return {Code::kStoreTrouble, what + ", which the store refuses: " + proto::describeReasons(node.reasons), subtasks};
+  }
   const auto others = othersOn(facts, node.exec_id);
   if (node.slots - others.slots < facts.task.slots) {
     return {

@@ -96,6 +96,8 @@ std::string_view toString(Code code) noexcept {
       return "node_gone";
     case Code::kNodeUnfit:
       return "node_unfit";
+    case Code::kStoreTrouble:
+      return "store_trouble";
     case Code::kSlotsShort:
       return "slots_short";
     case Code::kOwnSubtasks:

@@ -1,5 +1,5 @@
-// From the death (SIGKILL) or standstill (SIGSTOP) of an owner until another daemon holds the role and has acted: a
-// task that was submitted meanwhile has a plan.
+// From the death (SIGKILL), standstill (SIGSTOP) or stop (SIGTERM) of an owner until another daemon holds the role;
+// after the first two it has acted as well: a task that was submitted meanwhile has a plan.
 #include "figures.hpp"
 
 #include <fmt/format.h>
@@ -41,6 +41,29 @@ double timeFailover(const Places& places, BenchStore& store, int round, int end_
   return seconds;
 }
 
+/// From SIGTERM until another one has the role.
+double timeHandOver(const Places& places, BenchStore& store, int round) {
+  NodeSetup setup;
+  setup.scheduler = true;
+  setup.lease_s = kLease;
+  setup.id = fmt::format("hand-{}-a", round);
+  NodeDaemon first(places, store, setup);
+  const auto holder = [&] { return store.store().schedulerTable().getOwner({}); };
+  awaitUntil(std::chrono::seconds(60), "an owner", [&] { return holder().exec_id == first.id(); });
+  setup.id = fmt::format("hand-{}-b", round);
+  NodeDaemon second(places, store, setup);
+  pause(std::chrono::milliseconds(2000 + 300 * (round % 5)));
+  const auto began = monotonicNs();
+  first.signal(SIGTERM);
+  awaitUntil(std::chrono::seconds(60), "the next owner", [&] {
+    const auto owner = holder();
+    return owner.exec_id == second.id() && owner.life != proto::Life();
+  });
+  const auto seconds = static_cast<double>(monotonicNs() - began) / 1e9;
+  second.stop();
+  return seconds;
+}
+
 }  // namespace
 
 void measureFailover(const Places& places, const Wanted& wanted, FigureList& list) {
@@ -53,6 +76,9 @@ void measureFailover(const Places& places, const Wanted& wanted, FigureList& lis
     killed.push_back(timeFailover(places, store, ++round, SIGKILL));
     frozen.push_back(timeFailover(places, store, ++round, SIGSTOP));
   }
+  std::vector<double> handed_over;
+  for (int i = 0; i < (wanted.quick ? 2 : 10); ++i) handed_over.push_back(timeHandOver(places, store, i));
+  list.add({"handover_s", "s", "<=", 1, handed_over, {}});
   list.add({"failover_s", "s", "<=", kLease + 2, killed, {}});
   list.add({"failover_frozen_s", "s", "<=", kLease + 2, frozen, {}});
 }

@@ -98,6 +98,12 @@ TEST_CASE("Files that are missing, outside, unreadable, compressed or changed ar
       f.failure(1, f.meta(dir + "/none.csv", "t")) ==
       "file '" + dir + "/none.csv' cannot be read on this node: No such file or directory"
   );
+  std::filesystem::create_symlink("loop.csv", dir + "/loop.csv");
+  CHECK_THAT(
+      f.failure(1, f.meta(dir + "/loop.csv", "t")),
+      Catch::StartsWith("file '" + dir + "/loop.csv' cannot be read on this node: ") &&
+          Catch::Contains("symbolic links")
+  );
   // A node without the file gives the plan to another one.
   CHECK_THROWS_AS(f.plan(1, f.meta(dir + "/none.csv", "t"), 1), sdk::HandBack);
   const std::string outside = f.dir.write("out.csv", "id\n").string();

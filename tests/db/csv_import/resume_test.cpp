@@ -36,7 +36,7 @@ TEST_CASE("A failed task says how much remains, and a task that resumes it impor
       Catch::StartsWith("line 101, byte ") &&
           Catch::Contains(
               "(" + count + " records in 2 chunks are imported, " + std::to_string(300 - std::stoi(count)) +
-              " records in 2 chunks remain; a task with \"resume_of\": 10 continues)"
+              " records in 2 chunks remain; a task with \"resume_of\": 10 continues with the same file)"
           )
   );
   f.type.revert(f.host->host(), {10, 1, "key", "csv_import", meta});

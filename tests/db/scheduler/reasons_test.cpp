@@ -154,6 +154,17 @@ TEST_CASE("Pending subtasks say what is with their node", "[db][scheduler][reaso
     CHECK(waiting.find(id, Code::kOwnSubtasks).subtasks == 2);
     CHECK(waiting.find(id, Code::kRunning).text == "1 subtask runs");
   }
+  SECTION("the store refuses what it sends") {
+    auto node = *waiting.nodes().getNode(SchedulerFixture::call(), "b");
+    node.reasons = proto::encodeReasons({ErrorCode::kStoreNoPrivilege, "UPDATE command denied"});
+    REQUIRE(waiting.nodes().renew(SchedulerFixture::call(), node));
+    const auto reason = waiting.find(id, Code::kStoreTrouble);
+    CHECK(reason.subtasks == 2);
+    CHECK_THAT(reason.text, Contains("which the store refuses: store_no_privilege: UPDATE command denied"));
+    node.reasons.clear();
+    REQUIRE(waiting.nodes().renew(SchedulerFixture::call(), node));
+    waiting.find(id, Code::kAboutToStart);
+  }
   SECTION("it is gone") {
     waiting.set("b", "life=0");
     CHECK(waiting.find(id, Code::kNodeGone).subtasks == 2);

@@ -320,6 +320,8 @@ TEST_CASE(
   leases.live_runs = GENERATE(0, 1);
   const auto begin = leases.world.clock.now();
   REQUIRE(leases.runUntil([&] { return leases.at_risk == 1; }));
+  REQUIRE(lease->lastError());
+  CHECK(lease->lastError()->code() == ErrorCode::kStoreUnavailable);
   CHECK(leases.world.clock.now() - begin >= 18s);
   CHECK(leases.world.clock.now() - begin <= 22s);
   CHECK_FALSE(lease->mayStart());
@@ -329,6 +331,7 @@ TEST_CASE(
   // A later matched renewal revives the lease.
   leases.nodes.away = false;
   CHECK(leases.runUntil([&] { return lease->mayStart(); }));
+  CHECK_FALSE(lease->lastError());
   CHECK(leases.at_risk == 1);
 }
 

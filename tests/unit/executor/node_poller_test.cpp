@@ -119,8 +119,11 @@ TEST_CASE("While the store is away polls back off, and nobody is told anything",
   CHECK(polling.passPause() == 2000ms);
   CHECK(polling.told == 0);
   CHECK(polling.world.log.records("poll of this node failed").size() >= 1);
+  REQUIRE(polling.poller.lastError());
+  CHECK(polling.poller.lastError()->code() == ErrorCode::kStoreUnavailable);
   polling.table.away = false;
   CHECK(polling.passPause() == 2000ms);
+  CHECK_FALSE(polling.poller.lastError());
   CHECK(polling.told == 1);
   CHECK(polling.passPause() == 300ms);
 }

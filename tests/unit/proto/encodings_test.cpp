@@ -1,5 +1,6 @@
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
+#include "disttask/proto/node.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
@@ -121,4 +122,12 @@ TEST_CASE(
     CAPTURE(text);
     CHECK_FALSE(parseModifyParams(text, unknown));
   }
+}
+
+TEST_CASE("What the store refuses a node is kept in its row, and read as code and message", "[proto][node]") {
+  const auto text = encodeReasons({ErrorCode::kStoreReadOnly, "running with --read-only\xff"});
+  CHECK(text == "{\"store\":{\"code\":\"store_read_only\",\"message\":\"running with --read-only\xEF\xBF\xBD\"}}");
+  CHECK(describeReasons(text) == "store_read_only: running with --read-only\xEF\xBF\xBD");
+  CHECK(encodeReasons({ErrorCode::kStoreReadOnly, std::string(5000, 'x')}).size() < 1100);
+  CHECK(describeReasons("by another version") == "by another version");
 }

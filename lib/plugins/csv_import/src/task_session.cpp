@@ -52,7 +52,7 @@ std::string remainingText(const TaskSession& session, std::int64_t task) noexcep
       text += ", " + std::to_string(note->totals->records - done.total.records) + " records in " +
               std::to_string(note->totals->chunks - done.count) + " chunks remain";
     }
-    return text + "; a task with \"resume_of\": " + std::to_string(task) + " continues";
+    return text + "; a task with \"resume_of\": " + std::to_string(task) + " continues with the same file";
   } catch (...) {  // only an addition to another error
     return {};
   }

@@ -53,6 +53,8 @@ struct LeaseHooks {
   /// Up to which modification this node's tasks run with what was asked (Manager::appliedModifications): each renewal
   /// writes it.
   std::function<std::int64_t()> modifications = {};
+  /// Why work waits on this node, JSON or empty (design rule 1): each renewal writes it.
+  std::function<std::string()> reasons = {};
 };
 
 /// The life of this node (design rules 1-5): identity, registration, renewal, and how far it may be counted on. Time is
@@ -98,6 +100,8 @@ class NodeLease final : public Lease {
   /// Returns when the last confirmed renewal (or registration) was sent; nothing while this node has no life. Who
   /// observes other nodes counts only while this moves (design rule 3).
   [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
+  /// Returns why the last renewal failed; nothing when it went through.
+  [[nodiscard]] std::optional<Error> lastError() const;
   /// Returns this node's row as last registered; life 0 while it has none.
   [[nodiscard]] proto::Node node() const;
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace disttask::executor {
 
@@ -56,6 +57,8 @@ class NodePoller {
   [[nodiscard]] std::uint64_t progress() const noexcept;
   /// Returns what the last answered poll showed of an operator's wish.
   [[nodiscard]] proto::WantedState wanted() const noexcept;
+  /// Returns why the last poll failed; nothing when it was answered. Any thread.
+  [[nodiscard]] std::optional<Error> lastError() const;
 
  private:
   struct Impl;

@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/base/error.hpp"
 #include "disttask/proto/ids.hpp"
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct Node {
   WantedState wanted = WantedState::kNormal;
   std::int64_t wanted_until = 0;   ///< seconds since the epoch by the store: then runs are given back; 0 = no limit
   std::string wanted_message;      ///< why, in the operator's words
-  std::string reasons;             ///< JSON, why work waits here
+  std::string reasons;             ///< JSON, why work waits here: see encodeReasons; empty = it does not
   std::string version;             ///< of the program
   std::int64_t epoch = 0;          ///< counts registrations; for display only
   std::int64_t registered_at = 0;  ///< seconds since the epoch by the store, for display
@@ -40,5 +41,11 @@ struct Node {
   std::int32_t slots = 0;          ///< cpu_count of dist_framework_meta
   bool has_meta_row = false;       ///< dist_framework_meta has a row of this exec id
 };
+
+/// Returns the column `reasons` of a node whose last calls failed with this: {"store":{"code","message"}}, the message
+/// cut to 1 KiB.
+[[nodiscard]] std::string encodeReasons(const Error& store_error);
+/// Returns what encodeReasons wrote as "code: message"; a text of another shape as it is.
+[[nodiscard]] std::string describeReasons(std::string_view reasons);
 
 }  // namespace disttask::proto

@@ -41,6 +41,7 @@ enum class Code : std::uint8_t {
   kPlanning,      ///< "planning": more subtasks are to come
   kNodeGone,      ///< "node_gone": pending on a node that is not alive
   kNodeUnfit,     ///< "node_unfit": pending on a node that may not run them
+  kStoreTrouble,  ///< "store_trouble": pending on a node that the store refuses
   kSlotsShort,    ///< "slots_short": others hold the node's slots
   kOwnSubtasks,   ///< "behind_own": as many of the task run on the node as may
   kAboutToStart,  ///< "about_to_start": nothing is in the way
