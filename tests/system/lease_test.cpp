@@ -34,15 +34,16 @@ TEST_CASE("A run that ignores its cancel ends the daemon with 75 before the leas
   cluster.installSchema();
   auto node = cluster.startReady(harmfulNode("12s"));
   startOne(cluster, R"({"hang_at": 1})");
+  const auto going = runtime::systemClock().now();
   server.stop();
   const auto gone = runtime::systemClock().now();
   const auto end = node.process->wait(20s);
-  const auto took = runtime::systemClock().now() - gone;
+  const auto ended = runtime::systemClock().now();
   INFO(node.process->errors());
   REQUIRE(end);
   CHECK(end->exit_code == 75);
-  CHECK(took < 12s);  // the last renewal was confirmed before the server was gone
-  CHECK(took > 2s);   // not before two thirds of the lease
+  CHECK(ended - gone < 12s);  // the last renewal was confirmed before the server was gone
+  CHECK(ended - going > 2s);  // not before two thirds of the lease
   CHECK_THAT(
       node.process->errors(),
       Catch::Contains("two thirds of the lease have passed") && Catch::Contains("the process must end")
@@ -90,7 +91,7 @@ TEST_CASE("A run that waits for the answer to its checkpoint obeys its cancel at
   startOne(cluster, R"({"sleep_ms": 2000})");
   server.freeze();
   REQUIRE(node.process->waitForText("runs are cancelled"));
-  CHECK(node.process->waitForText("subtask run canceled", 1s));
+  CHECK(node.process->waitForText("subtask run canceled"));  // a process that had to end says it no more
   CHECK_FALSE(eventually(4s, [&] { return !node.process->isRunning(); }));
   server.thaw();
   const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
