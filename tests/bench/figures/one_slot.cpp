@@ -27,6 +27,13 @@ void measureOneSlot(const Places& places, const Wanted& wanted, FigureList& list
     const auto starts = timeStartUpdates(store, task, kLoadNode, kStarts);
     store.resetRuns(task);
     store.settle();
+    // What no daemon can be faster than: an end and the next start in one write.
+    const auto bare = runFloorWriter(store, task, kLoadNode, 1, std::chrono::seconds(1));
+    FigureList::note(fmt::format(
+        "  one bare write of an end and a start: {:.0f} us", bare.seconds * 1e6 / static_cast<double>(bare.num_writes)
+    ));
+    store.resetRuns(task);
+    store.settle();
     const auto run = runDaemon(places, store, log, {task}, 1, kRows, std::chrono::seconds(4));
     roundtrips.push_back(run.perRun("Questions"));
     commits.push_back(std::max(run.perRun("Handler_commit"), run.perRun("Innodb_data_fsyncs")));
