@@ -270,6 +270,7 @@ void Daemon::Impl::build(const std::string& address) {
           settings.node.id,
           [this] { return lastRenewal(); },
           [this](const std::vector<proto::ExecId>& nodes) { nudges->wakeNodes(nodes); },
+          [this](const std::vector<proto::ExecId>& nodes) { nudges->wakeSchedulers(nodes); },
       },
       toSchedulerSettings(settings)
   );
@@ -359,9 +360,17 @@ int Daemon::Impl::stop() {
 
 void Daemon::Impl::takeNudge(std::string_view text) {
   if (!working.load()) return;
-  const auto wakes = Nudges::read(text, lease->node().nudge_token);
-  if (wakes == Nudges::Wakes::kAll) manager->nudge();  // which asks for a poll, for all
-  if (wakes != Nudges::Wakes::kNothing) scheduler->nudge();
+  switch (Nudges::read(text, lease->node().nudge_token, scheduler->isOwner())) {
+    case Nudges::Wakes::kNothing:
+      return;
+    case Nudges::Wakes::kOwner:
+      return scheduler->nudge();
+    case Nudges::Wakes::kLook:
+      return poller->look();  // whose answer the scheduler role gets, too
+    case Nudges::Wakes::kAll:
+      manager->nudge();  // which asks for a poll, for all
+      return scheduler->nudge();
+  }
 }
 
 std::optional<Error> Daemon::Impl::storeError() const {

@@ -15,9 +15,10 @@ Nudges::Nudges(
 )
     : nodes_(nodes), scheduler_(scheduler), clock_(clock), pool_(pool) {}
 
-Nudges::Wakes Nudges::read(std::string_view text, std::int64_t token) {
+Nudges::Wakes Nudges::read(std::string_view text, std::int64_t token, bool is_owner) {
   if (text == textOf(token)) return Wakes::kAll;
-  return text == ownerTextOf(token) ? Wakes::kScheduler : Wakes::kNothing;
+  if (text != ownerTextOf(token)) return Wakes::kNothing;
+  return is_owner ? Wakes::kOwner : Wakes::kLook;
 }
 
 std::string Nudges::textOf(std::int64_t token) {
@@ -33,6 +34,14 @@ void Nudges::wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept {
     (void)pool_.run([this, nodes] { sendToNodes(nodes); });
   } catch (const std::exception&) {
     return;  // a hint that is not sent is no failure
+  }
+}
+
+void Nudges::wakeSchedulers(const std::vector<proto::ExecId>& nodes) noexcept {
+  try {
+    (void)pool_.run([this, nodes] { sendToNodes(nodes, ownerTextOf); });
+  } catch (const std::exception&) {
+    return;
   }
 }
 
@@ -68,7 +77,7 @@ void Nudges::wakeOwner() noexcept {
   }
 }
 
-void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes) {
+void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes, std::string (*text)(std::int64_t)) {
   try {
     bool stale = false;
     {
@@ -94,7 +103,7 @@ void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes)
           targets.emplace_back(node.address, node.nudge_token);
       }
     }
-    for (const auto& [address, token] : targets) runtime::sendDatagram(address, textOf(token));
+    for (const auto& [address, token] : targets) runtime::sendDatagram(address, text(token));
   } catch (const Exception&) {
     return;  // the store is away: then there is nothing to hurry to either
   }

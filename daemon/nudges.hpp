@@ -17,15 +17,17 @@ namespace disttask::app {
 
 /// Sends and takes the hints of design rule 21: one datagram with the token of the target's present life. "nudge:TOKEN"
 /// wakes all parts of a node, "owner:TOKEN" only its scheduler role: nodes whose queues run dry send many of these, and
-/// the executor of the node that has the role need not look at all its tasks for each.
-/// A hint that is lost costs a poll interval, so failures are not even logged. Addresses are read from the store on the
-/// pool and kept for two seconds. Any thread.
+/// the executor of the node that has the role need not look at all its tasks for each; the owner sends them to
+/// followers when it has renewed its lease. A hint that is lost costs a poll interval, so failures are not even logged.
+/// Addresses are read from the store on the pool and kept for two seconds. Any thread.
 class Nudges {
  public:
   Nudges(storage::NodeTable& nodes, storage::SchedulerTable& scheduler, runtime::Clock& clock, runtime::Pool& pool);
 
   /// Wakes these nodes soon. Returns at once.
   void wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept;
+  /// Lets the scheduler roles of these nodes look at who holds the role. Returns at once.
+  void wakeSchedulers(const std::vector<proto::ExecId>& nodes) noexcept;
   /// Wakes all live nodes soon: new subtasks are spread over them. Returns at once.
   void wakeAllNodes() noexcept;
   /// The same before it returns, after at most two seconds: for a stop, when jobs may not run any more.
@@ -33,17 +35,18 @@ class Nudges {
   /// Wakes the owner of the scheduler role soon. Returns at once.
   void wakeOwner() noexcept;
 
-  /// What a datagram asks for.
-  enum class Wakes { kNothing, kScheduler, kAll };
+  /// What a datagram lets a node do: nothing; a round of its scheduler role as the owner; a look at who holds the role;
+  /// or a poll for all its parts and that round.
+  enum class Wakes { kNothing, kOwner, kLook, kAll };
   /// Reads a datagram that came to a node whose present token is `token`; one with another token wakes nothing.
-  [[nodiscard]] static Wakes read(std::string_view text, std::int64_t token);
+  [[nodiscard]] static Wakes read(std::string_view text, std::int64_t token, bool is_owner);
   /// Return the datagram that wakes all of the node with this token, or its scheduler role.
   [[nodiscard]] static std::string textOf(std::int64_t token);
   [[nodiscard]] static std::string ownerTextOf(std::int64_t token);
 
  private:
-  /// Nothing: to all.
-  void sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes);
+  /// Nothing: to all. `text` makes the datagram for a token.
+  void sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes, std::string (*text)(std::int64_t) = textOf);
   void sendToOwner();
 
   storage::NodeTable& nodes_;

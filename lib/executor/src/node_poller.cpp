@@ -118,6 +118,10 @@ void NodePoller::nudge() {
   impl_->periodic.nudge();
 }
 
+void NodePoller::look() {
+  impl_->periodic.nudge();
+}
+
 void NodePoller::stop() {
   impl_->stopping.cancel(runtime::CancelCause::kShutdown);
   impl_->periodic.stop();

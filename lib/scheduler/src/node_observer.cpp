@@ -14,7 +14,10 @@ constexpr std::chrono::seconds kGrace{1};
 void NodeObserver::confirmWrite(runtime::TimePoint at) {
   if (last_write_ && at <= *last_write_) return;
   // Also a gap that has ended by now made what was seen before it worthless.
-  if (last_write_ && at - *last_write_ > max_gap_) observations_.clear();
+  if (!last_write_ || at - *last_write_ > max_gap_) {
+    observations_.clear();
+    counts_from_ = at;
+  }
   last_write_ = at;
 }
 
@@ -25,6 +28,7 @@ std::vector<LeaseReading> NodeObserver::observe(
     observations_.clear();
     return {};
   }
+  if (ended < counts_from_) return {};
   std::map<proto::ExecId, Observation> now;
   std::vector<LeaseReading> expired;
   for (const auto& reading : seen) {

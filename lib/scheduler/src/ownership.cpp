@@ -24,11 +24,9 @@ bool Ownership::isOwner() const noexcept {
 }
 
 std::optional<proto::Life> Ownership::update(
-    const runtime::Call& call,
-    std::optional<runtime::TimePoint> last_renewal,
-    const std::optional<OwnerReading>& reading
+    const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal, const std::vector<OwnerReading>& readings
 ) {
-  if (life_ == proto::Life()) return follow(call, last_renewal, reading);
+  if (life_ == proto::Life()) return follow(call, last_renewal, readings);
   // A quarter earlier, since rounds come when they come: the pause between two renewals stays below maxGap.
   const bool due = !last_confirmed_ || clock_.now() - *last_confirmed_ >= settings_.renew_interval * 3 / 4;
   // A store that just refused a renewal is not asked again for each task of a round.
@@ -70,23 +68,35 @@ OwnerReading Ownership::read(const runtime::Call& call) {
 }
 
 std::optional<proto::Life> Ownership::follow(
-    const runtime::Call& call,
-    std::optional<runtime::TimePoint> last_renewal,
-    const std::optional<OwnerReading>& reading
+    const runtime::Call& call, std::optional<runtime::TimePoint> last_renewal, const std::vector<OwnerReading>& readings
 ) {
   // Each reading counts once: an old one says nothing about how long the holder has been silent since.
-  const auto [owner, began, ended] = reading && reading->began > last_reading_ ? *reading : read(call);
-  last_reading_ = began;
+  const bool has_news = !readings.empty() && readings.back().began > last_reading_;
+  const auto last = has_news ? readings.back() : read(call);
+  const auto& owner = last.owner;
   if (owner.life == proto::Life()) return take(call, owner, "nobody had it");
   // A node that lives under this id is this process and no other (design rule 5), so the life in the row is that of a
   // process which has ended.
   if (owner.exec_id == exec_id_ && last_renewal) return take(call, owner, "a former process of this node had it");
   if (last_renewal) observer_.confirmWrite(*last_renewal);
-  const auto expired = observer_.observe({{owner.exec_id, owner.life, owner.renewals, settings_.lease}}, began, ended);
-  is_holder_silent_ = observer_.silenceOf(owner.exec_id, began) > maxGap(settings_.lease);
+  if (has_news) {
+    // An earlier one may have been the first to show the renewal since which the holder is silent.
+    for (auto each = readings.begin(); each != readings.end() - 1; ++each) {
+      if (each->began > last_reading_) (void)isOver(*each);
+    }
+  }
+  const bool is_over = isOver(last);
+  last_reading_ = last.began;
+  is_holder_silent_ = observer_.silenceOf(owner.exec_id, last.began) > maxGap(settings_.lease);
   holder_expiry_ = observer_.expiryOf(owner.exec_id, settings_.lease);
-  if (expired.empty()) return std::nullopt;
-  return take(call, owner, "its holder did not renew it");
+  return is_over ? take(call, owner, "its holder did not renew it") : std::nullopt;
+}
+
+bool Ownership::isOver(const OwnerReading& reading) {
+  const auto& owner = reading.owner;
+  return !observer_
+              .observe({{owner.exec_id, owner.life, owner.renewals, settings_.lease}}, reading.began, reading.ended)
+              .empty();
 }
 
 std::optional<proto::Life> Ownership::take(

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <optional>
+#include <vector>
 
 namespace disttask::scheduler {
 
@@ -24,12 +25,13 @@ class Ownership {
       storage::SchedulerTable& table, runtime::Clock& clock, const SchedulerSettings& settings, proto::ExecId exec_id
   );
 
-  /// Renews the role when it is time, or looks at its holder and takes it when it is free: by `reading`, or by a read
-  /// of its own when there is none that it has not seen yet. Returns the life under which this node may act now.
+  /// Renews the role when it is time, or looks at its holder and takes it when it is free: by `readings`, oldest first,
+  /// or by a read of its own when there is none that it has not seen yet. Returns the life under which this node may
+  /// act now.
   std::optional<proto::Life> update(
       const runtime::Call& call,
       std::optional<runtime::TimePoint> last_renewal,
-      const std::optional<OwnerReading>& reading = std::nullopt
+      const std::vector<OwnerReading>& readings = {}
   );
   /// True if the holder may go on: its own lease clock, counted from before the last confirmed renewal was sent, is
   /// below two thirds. Any thread.
@@ -52,8 +54,10 @@ class Ownership {
   std::optional<proto::Life> follow(
       const runtime::Call& call,
       std::optional<runtime::TimePoint> last_renewal,
-      const std::optional<OwnerReading>& reading
+      const std::vector<OwnerReading>& readings
   );
+  /// Looks at one reading; true: it shows that the lease of the holder is over.
+  bool isOver(const OwnerReading& reading);
   OwnerReading read(const runtime::Call& call);
   std::optional<proto::Life> take(const runtime::Call& call, const storage::Owner& observed, std::string_view why);
 

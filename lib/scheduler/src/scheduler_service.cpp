@@ -33,6 +33,11 @@ constexpr std::chrono::seconds kReleaseLimit{5};
 /// The longest pause between two looks of a follower at the owner: what is given up while its hint gets lost must not
 /// lie there for long.
 constexpr std::chrono::seconds kLongestFollowPause{3};
+/// Polls of a node between two of its rounds are fewer than this by far.
+constexpr std::size_t kMaxReadings = 16;
+/// How many followers are told of a renewal: any of them may take the role, and all at once would ask the store at
+/// once.
+constexpr std::size_t kMaxTold = 8;
 
 /// Rounds must come often enough, also with a short lease, that no pause between renewals breaks the observations.
 SchedulerSettings fitted(SchedulerSettings settings) {
@@ -45,6 +50,7 @@ SchedulerSettings fitted(SchedulerSettings settings) {
 /// Fills what a caller may leave out.
 SchedulerDeps withDefaults(SchedulerDeps deps) {
   if (!deps.nudge) deps.nudge = [](const auto&) {};
+  if (!deps.tell_renewal) deps.tell_renewal = [](const auto&) {};
   if (!deps.last_renewal) deps.last_renewal = [] { return std::nullopt; };
   return deps;
 }
@@ -87,7 +93,8 @@ class SchedulerService::Impl {
   void takePoll(const storage::NodePoll& seen) {
     {
       const std::lock_guard lock(reading_mutex_);
-      reading_ = OwnerReading{seen.owner, seen.began, seen.ended};
+      if (readings_.size() == kMaxReadings) readings_.erase(readings_.begin());
+      readings_.push_back({seen.owner, seen.began, seen.ended});
     }
     if (settings_.enabled && seen.owner.life == proto::Life() && !isOwner()) periodic_.nudge();
   }
@@ -122,15 +129,25 @@ class SchedulerService::Impl {
     return {stopping_.token(), runtime::Deadline(deps_.clock, settings_.call_limit)};
   }
 
-  [[nodiscard]] std::optional<OwnerReading> lastReading() const {
-    const std::lock_guard lock(reading_mutex_);
-    return reading_;
+  /// Renews the role, or looks at who holds it.
+  std::optional<proto::Life> updateOwnership() {
+    std::vector<OwnerReading> readings;
+    {
+      const std::lock_guard lock(reading_mutex_);
+      readings.swap(readings_);
+    }
+    const auto before = ownership_.lastConfirmed();
+    const auto owner = ownership_.update(call(), deps_.last_renewal(), readings);
+    if (owner && ownership_.lastConfirmed() != before && !others_.empty()) {
+      deps_.tell_renewal({others_.begin(), others_.begin() + std::min(others_.size(), kMaxTold)});
+    }
+    return owner;
   }
 
   /// One look at the owner, and if it is this node, one turn of its work.
   runtime::Duration actOrFollow() {
     const bool is_early = is_early_.exchange(false);
-    const auto owner = ownership_.update(call(), deps_.last_renewal(), lastReading());
+    const auto owner = updateOwnership();
     if (!owner) return follow(is_early);
     confirmWrites();
     const auto placement = liveness_.look(call(), true);
@@ -186,7 +203,7 @@ class SchedulerService::Impl {
     std::int32_t places = 0;
     auto reservation = reserve(round, all);
     for (const auto& task : all) {
-      if (!ownership_.update(call(), deps_.last_renewal())) return;
+      if (!updateOwnership()) return;
       stopping_.token().throwIfCancelled();
       try {
         DISTTASK_FAILPOINT("scheduler.task");
@@ -253,7 +270,8 @@ class SchedulerService::Impl {
   runtime::CancelSource stopping_;
   std::atomic<bool> is_early_{false};
   mutable std::mutex reading_mutex_;
-  std::optional<OwnerReading> reading_;  ///< of the node's last poll; guarded by reading_mutex_
+  std::vector<OwnerReading>
+      readings_;  ///< of the node's polls since the last round, in order; guarded by reading_mutex_
   mutable std::mutex figures_mutex_;
   BalanceFigures figures_;  ///< guarded by figures_mutex_
   Ownership ownership_;

@@ -15,7 +15,8 @@ namespace {
 
 /// A scheduler whose time, rounds and polls the test leads.
 struct Watcher {
-  explicit Watcher(TestStore& store_in) : store(store_in) {}
+  explicit Watcher(TestStore& store_in, std::function<void(const std::vector<proto::ExecId>&)> tell_renewal = nullptr)
+      : store(store_in), told(std::move(tell_renewal)) {}
   void poll() {
     auto seen = store->pollTable().poll({}, "a");
     seen.began = seen.ended = clock.now();
@@ -38,6 +39,7 @@ struct Watcher {
   }
 
   TestStore& store;
+  std::function<void(const std::vector<proto::ExecId>&)> told;
   test::FakeClock clock;
   test::FakeTimers timers{clock};
   runtime::ThreadPool pool{"ctl", 1, 0, {}};
@@ -49,7 +51,8 @@ struct Watcher {
        pool,
        "a",
        [this] { return std::optional(clock.now()); },
-       nullptr},
+       nullptr,
+       told},
       {}};
 };
 
@@ -81,6 +84,46 @@ TEST_CASE("A follower looks again just when a silent holder's lease and a second
   const auto took = watcher.untilOwner(60s);
   CHECK(took >= 30700ms);
   CHECK(took <= 30800ms);
+}
+
+TEST_CASE("A follower counts the silence of a holder from the first poll that showed its last renewal", "[db][poll]") {
+  TestStore store;
+  const auto life = takeRole(store);
+  Watcher watcher(store);
+  watcher.poll();
+  watcher.service.runRoundForTest();
+  watcher.clock.advance(100ms);
+  REQUIRE(store->schedulerTable().renewOwnership({}, life));
+  watcher.poll();
+  watcher.clock.advance(1900ms);
+  watcher.poll();
+  watcher.clock.advance(1s);  // its round comes three seconds after the first sight
+  const auto took = watcher.untilOwner(60s);
+  CHECK(took >= 28100ms);
+  CHECK(took <= 28200ms);
+}
+
+TEST_CASE("The holder of the role tells up to eight followers of each renewal, and nobody when it did not renew") {
+  TestStore store;
+  for (int i = 0; i < 10; ++i) {
+    proto::Node node;
+    node.exec_id = "node-" + std::to_string(i);
+    node.life = proto::Life(i + 1);
+    node.role = "disttask";
+    REQUIRE(store->nodeTable().registerNode({}, node, std::nullopt));
+  }
+  std::vector<std::vector<proto::ExecId>> told;
+  Watcher watcher(store, [&](const auto& nodes) { told.push_back(nodes); });
+  watcher.service.runRoundForTest();
+  REQUIRE(watcher.service.isOwner());
+  watcher.service.runRoundForTest();
+  CHECK(told.empty());
+  watcher.clock.advance(7s);
+  watcher.service.runRoundForTest();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].size() == 8);
+  watcher.service.runRoundForTest();
+  CHECK(told.size() == 1);
 }
 
 TEST_CASE("An old poll shown again does not make a holder look silent", "[db][poll]") {

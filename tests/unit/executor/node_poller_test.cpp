@@ -95,6 +95,17 @@ TEST_CASE("A nudge cuts the pause and makes the next ones short", "[executor][po
   CHECK(polling.passPause() == 600ms);
 }
 
+TEST_CASE("A look polls at once and leaves the pause between polls as it is", "[executor][poll]") {
+  Polling polling;
+  polling.start();
+  for (int i = 0; i < 5; ++i) polling.passPause();
+  polling.poller.look();
+  REQUIRE(polling.reach(7));  // the clock stood still
+  polling.world.clock.advance(20ms);
+  CHECK(polling.passPause() == 1980ms);
+  CHECK(polling.passPause() == 2000ms);
+}
+
 TEST_CASE("Many nudges make one early poll per 20 ms", "[executor][poll]") {
   Polling polling;
   polling.start();

@@ -65,6 +65,21 @@ TEST_CASE("A renewal, or a new life, begins the count anew", "[scheduler][observ
   CHECK(watch.secondsUntilExpired(60) == 31);
 }
 
+TEST_CASE("A read from before the end of a gap in our own writes counts for nothing, also when it is entered later") {
+  test::FakeClock clock;
+  NodeObserver observer(10s);
+  const std::vector<LeaseReading> node{{"node", proto::Life(7), 3, 30s}};
+  observer.confirmWrite(clock.now());
+  clock.advance(15s);
+  const auto in_gap = clock.now();
+  clock.advance(1s);
+  observer.confirmWrite(clock.now());
+  CHECK(observer.observe(node, in_gap, in_gap).empty());
+  CHECK(observer.expiryOf("node", 30s) == std::nullopt);
+  CHECK(observer.observe(node, clock.now(), clock.now()).empty());
+  CHECK(observer.expiryOf("node", 30s) == clock.now() + 31s);
+}
+
 TEST_CASE("A life of 0 is nobody", "[scheduler][observer]") {
   Watch watch;
   watch.life = proto::Life();

@@ -48,6 +48,9 @@ class NodePoller {
   void start();
   /// There may be news: polls at once. A hint; nothing before start.
   void nudge();
+  /// Polls at once and leaves the pause between polls as it is: the answer is wanted, but it promises no work. Like
+  /// nudge in all else.
+  void look();
   /// Cancels the round that runs, waits for it, and begins no more. Idempotent, legal before start.
   void stop();
   /// Returns how many rounds have ended.

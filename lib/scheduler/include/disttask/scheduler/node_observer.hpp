@@ -27,7 +27,8 @@ class NodeObserver {
   /// Notes that a write of this process was confirmed; earlier times than the last are ignored.
   void confirmWrite(runtime::TimePoint at);
   /// Enters what a read showed that began and ended at these times, and returns the expired lives. A life that is not
-  /// among `seen` is forgotten.
+  /// among `seen` is forgotten. Reads are entered in their order; one that ended before the end of a gap counts for
+  /// nothing, also when it is entered later.
   [[nodiscard]] std::vector<LeaseReading> observe(
       const std::vector<LeaseReading>& seen, runtime::TimePoint began, runtime::TimePoint ended
   );
@@ -47,6 +48,7 @@ class NodeObserver {
   };
   const runtime::Duration max_gap_;
   std::optional<runtime::TimePoint> last_write_;
+  runtime::TimePoint counts_from_{};  ///< the first confirmed write, or the end of the last gap
   std::map<proto::ExecId, Observation> observations_;
 };
 

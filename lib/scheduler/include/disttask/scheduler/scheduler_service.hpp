@@ -28,6 +28,9 @@ struct SchedulerDeps {
   /// Wakes these nodes early: new rows or plans are theirs. Only a hint; called from a round; must be quick and must
   /// not throw.
   std::function<void(const std::vector<proto::ExecId>&)> nudge;
+  /// Lets these followers look at the role now: its lease was renewed, and the sooner that is seen, the sooner the role
+  /// is taken if this renewal was the last. Like nudge in all else.
+  std::function<void(const std::vector<proto::ExecId>&)> tell_renewal{};
 };
 
 /// How evenly the owner finds the work spread.
