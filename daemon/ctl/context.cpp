@@ -4,8 +4,10 @@
 
 #include "../environment.hpp"
 #include "../store_settings.hpp"
+#include "output/text.hpp"
 
-#include <ostream>
+#include <ctime>
+#include <iostream>
 
 namespace disttask::ctl {
 namespace {
@@ -21,11 +23,30 @@ std::string configHome() {
 }  // namespace
 
 Context::Context(CommonOptions options, std::ostream& out, std::ostream& err)
-    : options_(std::move(options)), out_(out), err_(err), facts_(app::hostFacts()) {}
+    : options_(std::move(options)),
+      out_(out),
+      err_(err),
+      terminal_(detectTerminal(options_)),
+      facts_(app::hostFacts()) {}
 Context::~Context() = default;
 
 void Context::printJson(const Json& json) {
-  out_ << json.dump(2) << '\n';
+  out_ << json.dump(options_.output == Output::kJsonl ? 0 : 2) << '\n';
+}
+
+std::string Context::timeText(std::int64_t seconds) const {
+  return terminal_.relative_times ? formatRelative(seconds, std::time(nullptr)) : formatIsoTime(seconds);
+}
+
+void Context::confirm(const std::string& question) {
+  if (options_.yes) return;
+  if (!terminal_.can_ask) {
+    throw Exception(ErrorCode::kPrecondition, question + " Nobody can be asked here: give --yes to do it");
+  }
+  err_ << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != "y" && answer != "Y" && answer != "yes") throw Exception(ErrorCode::kPrecondition, "nothing was done");
 }
 
 runtime::Call Context::call() const {

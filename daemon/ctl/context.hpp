@@ -1,13 +1,16 @@
 #pragma once
-#include "args.hpp"
 #include "disttask/base/json.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/settings/loader.hpp"
 #include "disttask/storage/mysql/store.hpp"
 
-#include <iosfwd>
+#include "args/common.hpp"
+#include "output/terminal.hpp"
+
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 
 namespace disttask::ctl {
@@ -22,11 +25,19 @@ class Context {
 
   /// Data goes here.
   [[nodiscard]] std::ostream& out() noexcept { return out_; }
-  /// Talk goes here.
-  [[nodiscard]] std::ostream& err() noexcept { return err_; }
-  [[nodiscard]] bool isJson() const noexcept { return options_.output == Output::kJson; }
-  /// Writes one JSON document to out.
+  /// Talk goes here; nowhere with --quiet.
+  [[nodiscard]] std::ostream& err() noexcept { return options_.quiet ? nowhere_ : err_; }
+  [[nodiscard]] Output output() const noexcept { return options_.output; }
+  [[nodiscard]] bool isQuiet() const noexcept { return options_.quiet; }
+  [[nodiscard]] const Terminal& terminal() const noexcept { return terminal_; }
+  [[nodiscard]] const CommonOptions& options() const noexcept { return options_; }
+  /// Writes one JSON document to out: on one line with -o jsonl.
   void printJson(const Json& json);
+  /// Writes a moment (seconds since the epoch) for people as they want times; empty for 0.
+  [[nodiscard]] std::string timeText(std::int64_t seconds) const;
+  /// Asks before something is destroyed, unless --yes was given: `question` is such as "Cancel task 'k'?". Throws
+  /// kPrecondition when the answer is no, or when nobody can answer.
+  void confirm(const std::string& question);
 
   /// Returns the store that the options, the environment or a file name. Throws kInvalidConfig or kInvalidArgument when
   /// none does.
@@ -51,6 +62,8 @@ class Context {
   const CommonOptions options_;
   std::ostream& out_;
   std::ostream& err_;
+  std::ostream nowhere_{nullptr};
+  const Terminal terminal_;
   const settings::HostFacts facts_;
   std::optional<settings::Settings> daemon_settings_;
   std::unique_ptr<storage::mysql::Store> store_;

@@ -3,7 +3,6 @@
 #include "context.hpp"
 
 #include "../exit_codes.hpp"
-#include "commands/commands.hpp"
 
 #include <ostream>
 
@@ -40,7 +39,7 @@ int exitCodeOf(ErrorCode code) {
 int run(const Arguments& arguments, std::ostream& out, std::ostream& err) {
   try {
     Context context(arguments.common, out, err);
-    return std::visit([&context](const auto& command) { return execute(context, command); }, arguments.command);
+    return arguments.command.run(context);
   } catch (const std::exception&) {
     const auto error = currentError();
     err << "disttaskctl: " << error.message() << '\n';

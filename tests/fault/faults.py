@@ -310,7 +310,7 @@ class Faults:
         if task is None:
             return False
         self.load.spoil(int(task[0]), "it was cancelled")
-        return self._ctl("task", "cancel", task[1]) == 0
+        return self._ctl("task", "cancel", task[1], "--yes") == 0
 
     def _task_paused(self, _, fault):
         task = self._task(fault, "'pending','running'")

@@ -77,7 +77,7 @@ TEST_CASE("A drain with a deadline gives back what still runs then") {
   INFO(drain.err << a.process->errors());
   REQUIRE(drain.exit_code == 0);
   REQUIRE(eventually([&] { return countOn(cluster, "b", "running") == "1"; }));
-  CHECK(cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "30s"}).exit_code == 6);
+  CHECK(cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "30s"}).exit_code == 6);
 }
 
 TEST_CASE("node forget deletes a node that is gone and has no rows, and refuses any other") {
@@ -86,17 +86,17 @@ TEST_CASE("node forget deletes a node that is gone and has no rows, and refuses 
   auto a = cluster.startReady({.id = "a", .slots = 1});
   submit(cluster, "k", R"({"subtasks": 2, "sleep_ms": 60000})");
   REQUIRE(eventually([&] { return countOn(cluster, "a", "running") == "1"; }));
-  CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 5);
-  CHECK(cluster.ctl({"node", "forget", "nobody"}).exit_code == 3);
+  CHECK(cluster.ctl({"node", "forget", "a", "--yes"}).exit_code == 5);
+  CHECK(cluster.ctl({"node", "forget", "nobody", "--yes"}).exit_code == 3);
   CHECK(cluster.ctl({"node", "drain", "nobody"}).exit_code == 3);
   CHECK(a.stop() == 0);
-  const auto refused = cluster.ctl({"node", "forget", "a"});
+  const auto refused = cluster.ctl({"node", "forget", "a", "--yes"});
   CHECK(refused.exit_code == 5);
   CHECK_THAT(refused.err, Catch::Contains("remain"));
   cluster.execute("delete from tidb_background_subtask");
-  CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 0);
+  CHECK(cluster.ctl({"node", "forget", "a", "--yes"}).exit_code == 0);
   CHECK(cluster.scalar("select count(*) from disttask_node") == "0");
-  CHECK(cluster.ctl({"node", "forget", "a"}).exit_code == 3);
+  CHECK(cluster.ctl({"node", "forget", "a", "--yes"}).exit_code == 3);
 }
 
 TEST_CASE("A node that joins has work of a running task soon, and its share") {
@@ -118,7 +118,7 @@ TEST_CASE("A node that joins has work of a running task soon, and its share") {
     const auto difference = waits("a") - waits("b");
     return waits("b") > 20 && difference >= -4 && difference <= 4;
   }));
-  CHECK(cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "30s"}).exit_code == 6);
+  CHECK(cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "30s"}).exit_code == 6);
 }
 
 TEST_CASE("task modify --wait returns when each live node has the change, dead ones are left out") {

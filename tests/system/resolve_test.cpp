@@ -33,15 +33,15 @@ TEST_CASE("A task whose subtask fails waits for task resolve, and task events te
   // It fails again, whatever one tries.
   const auto retried = cluster.ctl({"task", "resolve", "r", "--retry"});
   CHECK(retried.exit_code == 0);
-  CHECK_THAT(retried.err, Catch::Contains("1 subtasks run again"));
+  CHECK_THAT(retried.err, Catch::Contains("1 subtask runs again"));
   REQUIRE(eventually([&] { return countOf("await-resolution") == "2"; }));
 
-  const auto skipped = cluster.ctl({"task", "resolve", "r", "--skip", "-o", "json"});
+  const auto skipped = cluster.ctl({"task", "resolve", "r", "--skip", "--yes", "-o", "json"});
   CHECK(skipped.json().find("subtasks")->asInt() == 1);
   const auto waited = cluster.ctl({"task", "wait", "r"});
   INFO(waited.err << node.process->errors());
   CHECK(waited.exit_code == 0);
-  CHECK(cluster.ctl({"task", "resolve", "r", "--fail"}).exit_code == 5);
+  CHECK(cluster.ctl({"task", "resolve", "r", "--fail", "--yes"}).exit_code == 5);
 
   const auto events = cluster.ctl({"task", "events", "r", "-o", "json"}).json();
   std::string all;
@@ -56,7 +56,7 @@ TEST_CASE("A task whose subtask fails waits for task resolve, and task events te
   CHECK(failed.find("reason")->asString() == "this subtask was told to fail");
   CHECK(failed.find("to")->asString() == "awaiting-resolution");
   CHECK_THAT(
-      cluster.ctl({"task", "events", "r"}).out, Catch::Contains("1 subtasks -> succeed") && Catch::Contains("submitter")
+      cluster.ctl({"task", "events", "r"}).out, Catch::Contains("1 subtask -> succeed") && Catch::Contains("submitter")
   );
   const auto subtasks = cluster.ctl({"task", "subtasks", "r", "-o", "json"}).json();
   CHECK_THAT(subtasks.asArray().at(1).find("error")->asString(), Catch::StartsWith("skipped by "));

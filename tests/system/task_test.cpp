@@ -143,10 +143,10 @@ TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was can
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
   }));
-  const auto cancelled = cluster.ctl({"task", "cancel", "k", "--wait", "--timeout", "60s"});
+  const auto cancelled = cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "60s"});
   INFO(cancelled.err << node.process->errors());
   CHECK(cancelled.exit_code == 6);
-  CHECK(cluster.ctl({"task", "cancel", "k"}).exit_code == 5);
+  CHECK(cluster.ctl({"task", "cancel", "k", "--yes"}).exit_code == 5);
   CHECK(cluster.ctl({"task", "show", "nobody"}).exit_code == 3);
   CHECK(node.stop() == 0);
 }
@@ -179,6 +179,6 @@ TEST_CASE("disttaskctl plugin check says what a plugin offers, or why it is refu
   const TempDir folder;
   const auto bad = runProgram({DISTTASKCTL, "plugin", "check", folder.write("bad.so", "no plugin").string()});
   CHECK(bad.exit_code == 5);
-  CHECK_THAT(bad.err, Catch::StartsWith("refused: "));
+  CHECK_THAT(bad.err, Catch::StartsWith("disttaskctl: refused: "));
   CHECK(runProgram({DISTTASKCTL, "plugin", "check", "/nowhere.so"}).exit_code == 3);
 }

@@ -4,6 +4,8 @@
 #include "disttask/storage/poll_table.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../args/node.hpp"
+#include "../output/listing.hpp"
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,9 +29,7 @@ void ask(Context& context, const std::string& node, const storage::NodeWish& wis
 }
 
 int answer(Context& context, const std::string& node, WantedState wanted, bool is_empty) {
-  if (context.isJson()) {
-    context.printJson(Json::Object{{"node", node}, {"wanted", toString(wanted)}, {"empty", is_empty}});
-  }
+  printChange(context, node, Json::Object{{"node", node}, {"wanted", toString(wanted)}, {"empty", is_empty}});
   return app::kExitClean;
 }
 
@@ -93,6 +93,7 @@ int execute(Context& context, const NodeForget& options) {
   auto& nodes = context.store().nodeTable();
   const auto node = nodes.getNode(context.call(), options.node);
   if (!node) throwUnknown(options.node);
+  context.confirm(fmt::format("Forget node '{}' for good?", options.node));
   // The life that was read, so that a process which registers meanwhile stays.
   if (!nodes.forget(context.call(), options.node, node->life)) {
     throw Exception(
@@ -100,7 +101,7 @@ int execute(Context& context, const NodeForget& options) {
     );
   }
   context.err() << fmt::format("node '{}' is forgotten\n", options.node);
-  if (context.isJson()) context.printJson(Json::Object{{"node", options.node}, {"forgotten", true}});
+  printChange(context, options.node, Json::Object{{"node", options.node}, {"forgotten", true}});
   return app::kExitClean;
 }
 

@@ -2,12 +2,13 @@
 #include "disttask/storage/poll_table.hpp"
 
 #include "../../exit_codes.hpp"
-#include "../output/table.hpp"
+#include "../args/node.hpp"
+#include "../args/plugin.hpp"
+#include "../output/listing.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
 
 #include <map>
-#include <ostream>
 #include <set>
 
 namespace disttask::ctl {
@@ -64,42 +65,40 @@ int execute(Context& context, const NodeLs&) {
   const auto is_owner = [&owner](const proto::Node& node) {
     return owner.life != proto::Life() && owner.exec_id == node.exec_id;
   };
-  if (context.isJson()) {
-    Json::Array list;
-    for (const auto& node : nodes) list.push_back(describe(node, is_owner(node), wantedOf(context, node)));
-    context.printJson(list);
-    return app::kExitClean;
-  }
-  Table table(
-      {{"NODE"},
-       {"STATE"},
-       {"WANTED"},
-       {"ROLE"},
-       {"SCOPE"},
-       {"SLOTS", Align::kRight},
-       {"TYPES"},
-       {"HOST"},
-       {"PID", Align::kRight},
-       {"VERSION"},
-       {"REGISTERED"}}
-  );
+  std::vector<Item> items;
   for (const auto& node : nodes) {
     const auto wanted = wantedOf(context, node);
-    table.add(
+    items.push_back(
         {node.exec_id,
-         std::string(stateOf(node)),
-         node.wanted_message.empty() ? wanted : wanted + ": " + node.wanted_message,
-         is_owner(node) ? "owner" : "",
-         node.role,
-         std::to_string(node.slots),
-         typesText(node),
-         node.host,
-         std::to_string(node.pid),
-         node.version,
-         formatTime(node.registered_at)}
+         describe(node, is_owner(node), wanted),
+         {node.exec_id,
+          stateCell(stateOf(node)),
+          Cell(node.wanted_message.empty() ? wanted : wanted + ": " + node.wanted_message, styleOfState(wanted)),
+          is_owner(node) ? "owner" : "",
+          node.role,
+          std::to_string(node.slots),
+          typesText(node),
+          node.host,
+          std::to_string(node.pid),
+          node.version,
+          context.timeText(node.registered_at)}}
     );
   }
-  table.print(context.out());
+  printList(
+      context,
+      {{"NODE"},
+       {"STATE"},
+       {"WANTED", Align::kLeft, 1},
+       {"ROLE"},
+       {"SCOPE", Align::kLeft, 2},
+       {"SLOTS", Align::kRight},
+       {"TYPES", Align::kLeft, 3},
+       {"HOST", Align::kLeft, 4},
+       {"PID", Align::kRight, 6},
+       {"VERSION", Align::kLeft, 7},
+       {"REGISTERED", Align::kLeft, 5}},
+      items
+  );
   return app::kExitClean;
 }
 
@@ -110,22 +109,17 @@ int execute(Context& context, const PluginLs&) {
     if (node.life == proto::Life()) continue;
     for (const auto& [type, version] : node.types) offers[type][version].insert(node.exec_id);
   }
-  if (context.isJson()) {
-    Json::Array list;
-    for (const auto& [type, versions] : offers) {
-      for (const auto& [version, nodes] : versions) {
-        list.push_back(Json::Object{
-            {"type", type}, {"version", version}, {"nodes", Json::Array(nodes.begin(), nodes.end())}});
-      }
-    }
-    context.printJson(list);
-    return app::kExitClean;
-  }
-  Table table({{"TYPE"}, {"VERSION"}, {"NODES"}});
+  std::vector<Item> items;
   for (const auto& [type, versions] : offers) {
-    for (const auto& [version, nodes] : versions) table.add({type, version, fmt::format("{}", fmt::join(nodes, ", "))});
+    for (const auto& [version, nodes] : versions) {
+      items.push_back(
+          {type,
+           Json::Object{{"type", type}, {"version", version}, {"nodes", Json::Array(nodes.begin(), nodes.end())}},
+           {type, version, fmt::format("{}", fmt::join(nodes, ", "))}}
+      );
+    }
   }
-  table.print(context.out());
+  printList(context, {{"TYPE"}, {"VERSION"}, {"NODES", Align::kLeft, 1}}, items);
   return app::kExitClean;
 }
 

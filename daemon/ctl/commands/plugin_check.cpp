@@ -3,10 +3,10 @@
 #include "commands.hpp"
 
 #include "../../exit_codes.hpp"
-#include "../output/table.hpp"
+#include "../args/plugin.hpp"
+#include "../output/listing.hpp"
 
 #include <filesystem>
-#include <ostream>
 #include <system_error>
 
 namespace disttask::ctl {
@@ -17,29 +17,29 @@ int execute(Context& context, const PluginCheck& options) {
     throw Exception(ErrorCode::kNotFound, options.file + ": there is no such file");
   // A name alone would be looked up in the folder of plugins; here it is a file.
   const auto check = plugin::checkPlugin(std::filesystem::absolute(options.file).string());
-  if (context.isJson()) {
-    Json::Array types;
-    for (const auto& type : check.types) types.push_back(Json::Object{{"type", type.name}, {"version", type.version}});
-    context.printJson(Json::Object{
-        {"file", options.file},
-        {"path", check.path},
-        {"accepted", check.problem.empty()},
-        {"problem", check.problem},
-        {"name", check.name},
-        {"version", check.version},
-        {"build", check.build},
-        {"types", std::move(types)},
-    });
-  } else if (check.problem.empty()) {
+  Json::Array types;
+  for (const auto& type : check.types) types.push_back(Json::Object{{"type", type.name}, {"version", type.version}});
+  const Json json = Json::Object{
+      {"file", options.file},
+      {"path", check.path},
+      {"accepted", check.problem.empty()},
+      {"problem", check.problem},
+      {"name", check.name},
+      {"version", check.version},
+      {"build", check.build},
+      {"types", std::move(types)},
+  };
+  printOne(context, check.name, json, [&] {
+    if (!check.problem.empty()) return;
     Facts facts;
     facts.add("plugin", check.name + " " + check.version);
     facts.add("file", check.path);
     facts.add("build", check.build);
     for (const auto& type : check.types) facts.add("type", type.name + " " + type.version);
-    facts.print(context.out());
-  } else {
-    context.err() << "refused: " << check.problem << '\n';
-  }
+    facts.print(context.out(), context.terminal());
+  });
+  if (!check.problem.empty() && context.output() == Output::kTable)
+    throw Exception(ErrorCode::kPrecondition, "refused: " + check.problem);
   return check.problem.empty() ? app::kExitClean : app::kCtlRefused;
 }
 

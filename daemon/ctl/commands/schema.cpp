@@ -1,7 +1,8 @@
-#include "commands.hpp"
+#include "../args/schema.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../../store_settings.hpp"
+#include "../output/listing.hpp"
 
 #include <ostream>
 
@@ -16,12 +17,11 @@ const settings::ConnectionSettings& findConnection(Context& context, const std::
 }
 
 void report(Context& context, const std::vector<std::string>& done, const std::string& what) {
-  if (context.isJson()) {
-    context.printJson(Json::Object{{"changed", !done.empty()}, {"done", Json::Array(done.begin(), done.end())}});
-    return;
-  }
-  for (const auto& sentence : done) context.err() << sentence << '\n';
-  context.out() << what << (done.empty() ? ": nothing to do, all of it was there" : ": installed") << '\n';
+  const Json json = Json::Object{{"changed", !done.empty()}, {"done", Json::Array(done.begin(), done.end())}};
+  printOne(context, what, json, [&] {
+    for (const auto& sentence : done) context.err() << sentence << '\n';
+    context.out() << what << (done.empty() ? ": nothing to do, all of it was there" : ": installed") << '\n';
+  });
 }
 
 }  // namespace
@@ -43,20 +43,19 @@ int execute(Context& context, const SchemaInstall& options) {
 
 int execute(Context& context, const SchemaStatus&) {
   const auto status = context.store().schema().status(context.call());
-  if (context.isJson()) {
-    context.printJson(Json::Object{
-        {"schema", context.schemaName()},
-        {"complete", status.isComplete()},
-        {"version_found", std::int64_t{status.version_found}},
-        {"version_expected", std::int64_t{status.version_expected}},
-        {"problems", Json::Array(status.problems.begin(), status.problems.end())},
-    });
-  } else {
+  const Json json = Json::Object{
+      {"schema", context.schemaName()},
+      {"complete", status.isComplete()},
+      {"version_found", std::int64_t{status.version_found}},
+      {"version_expected", std::int64_t{status.version_expected}},
+      {"problems", Json::Array(status.problems.begin(), status.problems.end())},
+  };
+  printOne(context, context.schemaName(), json, [&] {
     context.out() << "schema " << context.schemaName() << ": version " << status.version_found
                   << ", this program needs " << status.version_expected
                   << (status.isComplete() ? "; complete\n" : "; not complete\n");
     for (const auto& problem : status.problems) context.out() << "  " << problem << '\n';
-  }
+  });
   return status.isComplete() ? app::kExitClean : app::kExitSchema;
 }
 

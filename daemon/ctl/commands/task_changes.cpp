@@ -2,6 +2,9 @@
 #include "meta_option.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../args/task.hpp"
+#include "../output/listing.hpp"
+#include "../output/text.hpp"
 #include <fmt/format.h>
 
 #include <ostream>
@@ -18,7 +21,7 @@ int answer(Context& context, proto::TaskId id, bool asked, const char* doing, co
   } else {
     context.err() << fmt::format("task id:{} is {} already\n", id.value(), already);
   }
-  if (context.isJson()) context.printJson(Json::Object{{"id", id.value()}, {"asked", asked}});
+  printChange(context, fmt::format("id:{}", id.value()), Json::Object{{"id", id.value()}, {"asked", asked}});
   return app::kExitClean;
 }
 
@@ -50,6 +53,31 @@ int execute(Context& context, const TaskModify& options) {
     return app::kCtlTimeLimit;
   }
   context.err() << fmt::format("task id:{} is modified on all live nodes\n", id.value());
+  return app::kExitClean;
+}
+
+int execute(Context& context, const TaskResolve& options) {
+  const auto id = context.findTask(options.name).id;
+  if (options.resolution == storage::Resolution::kSkip)
+    context.confirm(fmt::format("Let the failed subtasks of task '{}' count as succeeded?", options.name));
+  if (options.resolution == storage::Resolution::kFail) context.confirm(fmt::format("Revert task '{}'?", options.name));
+  const auto subtasks = context.store().clientTable().resolveTask(context.call(), id, options.resolution);
+  context.nudgeOwner();
+  const auto number = formatNumber(subtasks, "subtask");
+  switch (options.resolution) {
+    case storage::Resolution::kRetry:
+      context.err(
+      ) << fmt::format("task id:{} goes on: {} {} again\n", id.value(), number, subtasks == 1 ? "runs" : "run");
+      break;
+    case storage::Resolution::kSkip:
+      context.err(
+      ) << fmt::format("task id:{} goes on: {} {} skipped\n", id.value(), number, subtasks == 1 ? "was" : "were");
+      break;
+    case storage::Resolution::kFail:
+      context.err() << fmt::format("task id:{} is being reverted\n", id.value());
+      break;
+  }
+  printChange(context, fmt::format("id:{}", id.value()), Json::Object{{"id", id.value()}, {"subtasks", subtasks}});
   return app::kExitClean;
 }
 

@@ -2,11 +2,12 @@
 #include "disttask/base/error.hpp"
 
 #include "../../exit_codes.hpp"
-#include "../output/table.hpp"
+#include "../args/node.hpp"
+#include "../args/task.hpp"
+#include "../output/listing.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
 
-#include <ostream>
 #include <vector>
 
 namespace disttask::ctl {
@@ -17,15 +18,8 @@ std::string changeText(const storage::EventRecord& event) {
   auto text = event.from.empty() ? "" : event.from + " ";
   if (!event.to.empty()) text += "-> " + event.to;
   if (event.subtask_id != 0) return fmt::format("subtask id:{} {}", event.subtask_id, text);
-  if (event.count != 0) return fmt::format("{} subtasks {}", formatCount(event.count), text);
+  if (event.count != 0) return formatNumber(event.count, "subtask") + " " + text;
   return text;
-}
-
-/// Reasons may be long; a list shows where one begins.
-std::string firstLine(const std::string& text) {
-  auto line = text.substr(0, text.find('\n'));
-  if (line.size() > 100) line = line.substr(0, 97) + "...";
-  return line;
 }
 
 Json toJson(const storage::EventRecord& event) {
@@ -45,27 +39,33 @@ Json toJson(const storage::EventRecord& event) {
 }
 
 int show(Context& context, const std::vector<storage::EventRecord>& events) {
-  if (context.isJson()) {
-    Json::Array list;
-    for (const auto& event : events) list.push_back(toJson(event));
-    context.printJson(list);
-    return app::kExitClean;
-  }
-  Table table({{"#", Align::kRight}, {"AT"}, {"EVENT"}, {"CHANGE"}, {"BY"}, {"WHO"}, {"WHY"}});
+  std::vector<Item> items;
   for (const auto& event : events) {
-    table.add(
-        {std::to_string(event.seq),
-         formatTime(event.at_ms / 1000),
-         event.event,
-         changeText(event),
-         event.actor_kind,
-         event.actor,
-         firstLine(event.reason)}
+    items.push_back(
+        {event.event,
+         toJson(event),
+         {std::to_string(event.seq),
+          context.timeText(event.at_ms / 1000),
+          event.event,
+          changeText(event),
+          event.actor_kind,
+          event.actor,
+          firstLine(event.reason)}}
     );
   }
-  table.print(context.out());
+  printList(
+      context,
+      {{"#", Align::kRight},
+       {"AT"},
+       {"EVENT"},
+       {"CHANGE", Align::kLeft, 1},
+       {"BY", Align::kLeft, 4},
+       {"WHO", Align::kLeft, 3},
+       {"WHY", Align::kLeft, 2}},
+      items
+  );
   if (!events.empty() && events.front().seq > 1) {
-    context.err() << fmt::format("{} earlier events are not shown\n", events.front().seq - 1);
+    context.err() << formatNumber(events.front().seq - 1, "earlier event") << " not shown\n";
   }
   return app::kExitClean;
 }
@@ -83,25 +83,6 @@ int execute(Context& context, const NodeEvents& options) {
     throw Exception(ErrorCode::kNotFound, "nothing is known of a node '" + options.node + "'; see disttaskctl node ls");
   }
   return show(context, events);
-}
-
-int execute(Context& context, const TaskResolve& options) {
-  const auto id = context.findTask(options.name).id;
-  const auto subtasks = context.store().clientTable().resolveTask(context.call(), id, options.resolution);
-  context.nudgeOwner();
-  switch (options.resolution) {
-    case storage::Resolution::kRetry:
-      context.err() << fmt::format("task id:{} goes on: {} subtasks run again\n", id.value(), subtasks);
-      break;
-    case storage::Resolution::kSkip:
-      context.err() << fmt::format("task id:{} goes on: {} subtasks were skipped\n", id.value(), subtasks);
-      break;
-    case storage::Resolution::kFail:
-      context.err() << fmt::format("task id:{} is being reverted\n", id.value());
-      break;
-  }
-  if (context.isJson()) context.printJson(Json::Object{{"id", id.value()}, {"subtasks", subtasks}});
-  return app::kExitClean;
 }
 
 }  // namespace disttask::ctl

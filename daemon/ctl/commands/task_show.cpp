@@ -1,6 +1,7 @@
 #include "commands.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../args/task.hpp"
 #include "../output/table.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
@@ -118,28 +119,26 @@ std::string stateText(const proto::Task& task) {
   return text;
 }
 
-}  // namespace
-
 void showTask(Context& context, const proto::Task& task) {
   const auto view = look(context, task);
   Facts facts;
   facts.add("task", fmt::format("id:{}  {}", task.id.value(), task.key));
   facts.add("type", task.type);
-  facts.add("state", stateText(task));
+  facts.add("state", stateText(task), styleOfState(proto::toString(task.state)));
   facts.add("scope", task.target_scope);
   facts.add("slots", std::to_string(task.slots));
   facts.add("parallel", parallelText(task.extra));
   facts.add("priority", std::to_string(task.priority));
   if (task.max_nodes > 0) facts.add("max nodes", std::to_string(task.max_nodes));
-  facts.add("created", formatTime(task.create_time));
-  facts.add("started", formatTime(task.start_time));
-  facts.add("ended", formatTime(task.end_time));
+  facts.add("created", context.timeText(task.create_time));
+  facts.add("started", context.timeText(task.start_time));
+  facts.add("ended", context.timeText(task.end_time));
   if (task.end_time >= task.start_time && task.start_time > 0)
     facts.add("took", formatSpan(std::chrono::seconds(task.end_time - task.start_time)));
   facts.add("error", task.error);
   facts.add("remains", remainsText(task, view));
   for (const auto& result : view.results) facts.add("result", resultText(result));
-  facts.print(context.out());
+  facts.print(context.out(), context.terminal());
   if (view.steps.empty()) return;
   context.out() << '\n';
   Table table(
@@ -151,7 +150,7 @@ void showTask(Context& context, const proto::Task& task) {
        {"FAILED", Align::kRight},
        {"CANCELED", Align::kRight},
        {"ROWS", Align::kRight},
-       {"WHO"}}
+       {"WHO", Align::kLeft, 1}}
   );
   for (const auto& [step, nodes, rows_succeeded] : view.steps) {
     const auto& counts = step.counts;
@@ -167,7 +166,7 @@ void showTask(Context& context, const proto::Task& task) {
          nodesText(nodes)}
     );
   }
-  table.print(context.out());
+  table.print(context.out(), context.terminal());
 }
 
 Json describeTask(Context& context, const proto::Task& task) {
@@ -207,13 +206,25 @@ Json describeTask(Context& context, const proto::Task& task) {
   };
 }
 
-int execute(Context& context, const TaskShow& options) {
-  const auto task = context.findTask(options.name);
-  if (context.isJson()) {
-    context.printJson(describeTask(context, task));
-  } else {
-    showTask(context, task);
+}  // namespace
+
+void printTask(Context& context, const proto::Task& task) {
+  switch (context.output()) {
+    case Output::kTable:
+      showTask(context, task);
+      break;
+    case Output::kJson:
+    case Output::kJsonl:
+      context.printJson(describeTask(context, task));
+      break;
+    case Output::kName:
+      context.out() << printable(task.key) << '\n';
+      break;
   }
+}
+
+int execute(Context& context, const TaskShow& options) {
+  printTask(context, context.findTask(options.name));
   return app::kExitClean;
 }
 

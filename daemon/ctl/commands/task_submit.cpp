@@ -3,6 +3,8 @@
 #include "meta_option.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../args/task.hpp"
+#include "../output/listing.hpp"
 #include <fmt/format.h>
 
 #include <ctime>
@@ -59,12 +61,9 @@ int execute(Context& context, const TaskSubmit& options) {
   }
   if (!result.existed) context.nudgeOwner();
   if (!options.wait.wait) {
-    if (context.isJson()) {
-      context.printJson(Json::Object{{"id", id}, {"key", request.key}, {"existed", result.existed}});
-    } else {
-      context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "'\n";
-      context.out() << "id:" << id << '\n';
-    }
+    context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "'\n";
+    const Json json = Json::Object{{"id", id}, {"key", request.key}, {"existed", result.existed}};
+    printOne(context, request.key, json, [&] { context.out() << "id:" << id << '\n'; });
     return app::kExitClean;
   }
   context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "', id:" << id

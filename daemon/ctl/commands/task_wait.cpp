@@ -1,10 +1,10 @@
 #include "commands.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../args/task.hpp"
+#include "../output/listing.hpp"
 #include "../output/progress.hpp"
-#include "../output/text.hpp"
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,11 +15,6 @@ namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(300);
 constexpr auto kStoreAwayLimit = std::chrono::minutes(5);
-
-std::size_t terminalColumns() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
 
 Snapshot takeSnapshot(Context& context, const proto::Task& task) {
   Snapshot snapshot;
@@ -42,8 +37,8 @@ std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitO
   auto& clock = runtime::systemClock();
   runtime::Wakeup pause(clock);
   const auto limit = options.timeout ? runtime::Deadline(clock, *options.timeout) : runtime::Deadline();
-  const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  Progress progress(terminal, terminal ? terminalColumns() : 0);
+  const bool terminal = ::isatty(STDERR_FILENO) != 0 && !context.isQuiet();
+  Progress progress(terminal, terminal ? columnsOf(STDERR_FILENO) : 0);
   std::optional<runtime::TimePoint> away_since;
   while (true) {
     try {
@@ -92,11 +87,7 @@ int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options) 
     context.err() << "the time limit passed; the task goes on\n";
     return app::kCtlTimeLimit;
   }
-  if (context.isJson()) {
-    context.printJson(describeTask(context, *task));
-  } else {
-    showTask(context, *task);
-  }
+  printTask(context, *task);
   if (task->state == proto::TaskState::kSucceed) return app::kExitClean;
   return wasCancelled(*task) ? app::kCtlCancelled : app::kCtlFailed;
 }
@@ -107,6 +98,7 @@ int execute(Context& context, const TaskWait& options) {
 
 int execute(Context& context, const TaskCancel& options) {
   const auto task = context.findTask(options.name);
+  if (!proto::isDone(task.state)) context.confirm(fmt::format("Cancel task '{}' (id:{})?", task.key, task.id.value()));
   const bool asked = context.store().clientTable().cancelTask(context.call(), task.id);
   if (asked) {
     context.nudgeOwner();
@@ -123,7 +115,7 @@ int execute(Context& context, const TaskCancel& options) {
     context.err() << fmt::format("task id:{} is {} already\n", task.id.value(), proto::toString(state));
   }
   if (options.wait.wait) return waitForTask(context, task.id, options.wait);
-  if (context.isJson()) context.printJson(Json::Object{{"id", task.id.value()}, {"asked", asked}});
+  printChange(context, fmt::format("id:{}", task.id.value()), Json::Object{{"id", task.id.value()}, {"asked", asked}});
   return app::kExitClean;
 }
 

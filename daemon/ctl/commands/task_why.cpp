@@ -2,7 +2,8 @@
 #include "disttask/reasons/reasons.hpp"
 
 #include "../../exit_codes.hpp"
-#include "../output/table.hpp"
+#include "../args/task.hpp"
+#include "../output/listing.hpp"
 #include "../output/text.hpp"
 
 namespace disttask::ctl {
@@ -13,20 +14,25 @@ int execute(Context& context, const TaskWhy& options) {
   const reasons::Sources sources{store.nodeTable(), store.schedulerTable(), store.reasonTable()};
   const auto answer = options.subtask ? whySubtask(sources, context.call(), task, proto::SubtaskId(*options.subtask))
                                       : whyTask(sources, context.call(), task);
-  if (context.isJson()) {
+  if (context.output() == Output::kJson) {
     context.printJson(toJson(answer));
     return app::kExitClean;
   }
-  Table table({{"REASON"}, {"SUBTASKS", Align::kRight}, {"UNTIL"}, {"WHY"}});
-  for (const auto& reason : answer.reasons) {
-    table.add(
-        {std::string(reasons::toString(reason.code)),
-         reason.subtasks > 0 ? formatCount(reason.subtasks) : "",
-         formatTime(reason.until.value_or(0)),
-         reason.text}
+  std::vector<Item> items;
+  const auto json = toJson(answer);
+  for (std::size_t i = 0; i < answer.reasons.size(); ++i) {
+    const auto& reason = answer.reasons[i];
+    const auto code = std::string(reasons::toString(reason.code));
+    items.push_back(
+        {code,
+         json.find("reasons")->asArray()[i],
+         {code,
+          reason.subtasks > 0 ? formatCount(reason.subtasks) : "",
+          context.timeText(reason.until.value_or(0)),
+          reason.text}}
     );
   }
-  table.print(context.out());
+  printList(context, {{"REASON"}, {"SUBTASKS", Align::kRight}, {"UNTIL"}, {"WHY"}}, items);
   return app::kExitClean;
 }
 

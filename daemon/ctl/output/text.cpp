@@ -1,19 +1,36 @@
 #include "text.hpp"
 
-#include <fmt/format.h>
+#include "table.hpp"
 
-#include <array>
-#include <ctime>
+#include <fmt/format.h>
 
 namespace disttask::ctl {
 
-std::string formatTime(std::int64_t seconds) {
+std::string formatRelative(std::int64_t seconds, std::int64_t now) {
   if (seconds == 0) return "";
-  const auto time = static_cast<std::time_t>(seconds);
-  std::tm parts{};
-  if (localtime_r(&time, &parts) == nullptr) return "";
-  std::array<char, 64> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts)};
+  const auto ago = now - seconds;
+  const auto away = ago < 0 ? -ago : ago;
+  if (away == 0) return "now";
+  std::string span;
+  if (away < 60) {
+    span = fmt::format("{} s", away);
+  } else if (away < 3600) {
+    span = fmt::format("{} min", away / 60);
+  } else if (away < 2 * 86400) {
+    span = fmt::format("{} h", away / 3600);
+  } else {
+    span = fmt::format("{} d", away / 86400);
+  }
+  return ago > 0 ? span + " ago" : "in " + span;
+}
+
+std::string firstLine(const std::string& text) {
+  auto line = text.substr(0, text.find('\n'));
+  return shorten(printable(line), 100);
+}
+
+std::string formatNumber(std::int64_t number, const std::string& noun) {
+  return formatCount(number) + " " + noun + (number == 1 ? "" : "s");
 }
 
 std::string formatCount(std::int64_t number) {

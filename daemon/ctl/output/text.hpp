@@ -7,8 +7,12 @@
 
 namespace disttask::ctl {
 
-/// Writes a moment (seconds since the epoch) in local time, "2026-03-01 12:30:05"; empty for 0.
-[[nodiscard]] std::string formatTime(std::int64_t seconds);
+/// Writes a moment (seconds since the epoch) as seen from `now`: "3 min ago", "in 5 s", "now"; empty for 0.
+[[nodiscard]] std::string formatRelative(std::int64_t seconds, std::int64_t now);
+/// Returns the first line of a text, shortened to 100 characters: a list shows where a long one begins.
+[[nodiscard]] std::string firstLine(const std::string& text);
+/// Writes a number with its noun, "1 subtask" or "1,200 subtasks".
+[[nodiscard]] std::string formatNumber(std::int64_t number, const std::string& noun);
 /// Writes a number with thousands apart, "1,234,567".
 [[nodiscard]] std::string formatCount(std::int64_t number);
 /// Writes a number in few characters, "812", "43.1k", "1.2M".

@@ -1,5 +1,9 @@
 #include "args.hpp"
 
+#include "args/node.hpp"
+#include "args/plugin.hpp"
+#include "args/schema.hpp"
+#include "args/task.hpp"
 #include <catch2/catch.hpp>
 
 using namespace disttask::ctl;
@@ -11,7 +15,7 @@ template <typename T>
 T parseAs(const Words& words) {
   auto parsed = parseArguments(words);
   if (const auto* end = std::get_if<EarlyEnd>(&parsed)) FAIL(end->text);
-  return std::get<T>(std::get<Arguments>(parsed).command);
+  return std::any_cast<T>(std::get<Arguments>(parsed).command.options);
 }
 
 EarlyEnd endOf(const Words& words) {
@@ -60,8 +64,36 @@ TEST_CASE("Common options are taken before and after the command") {
     const auto arguments = std::get<Arguments>(parseArguments(words));
     CHECK(arguments.common.store == "mysql://u@h/");
     CHECK(arguments.common.output == Output::kJson);
-    CHECK(std::holds_alternative<NodeLs>(arguments.command));
+    CHECK(std::any_cast<NodeLs>(&arguments.command.options) != nullptr);
   }
+}
+
+TEST_CASE("Output, colours, times, consent and quiet are chosen for every command") {
+  const auto common = [](const Words& words) { return std::get<Arguments>(parseArguments(words)).common; };
+  const auto plain = common({"node", "ls"});
+  CHECK(plain.output == Output::kTable);
+  CHECK(plain.color == ColorChoice::kAuto);
+  CHECK(plain.time_format == TimeFormat::kAuto);
+  CHECK_FALSE(plain.yes);
+  CHECK_FALSE(plain.quiet);
+  CHECK(common({"node", "ls", "-o", "jsonl"}).output == Output::kJsonl);
+  CHECK(common({"node", "ls", "-o", "name"}).output == Output::kName);
+  CHECK(common({"node", "ls", "--color", "never"}).color == ColorChoice::kNever);
+  CHECK(common({"node", "ls", "--time-format", "iso"}).time_format == TimeFormat::kIso);
+  CHECK(common({"node", "forget", "n", "-y", "-q"}).yes);
+  CHECK(common({"-q", "node", "forget", "n"}).quiet);
+  CHECK(endOf({"node", "ls", "--time-format", "raw"}).exit_code == 2);
+}
+
+TEST_CASE("An option is not taken as the value of the one before it") {
+  CHECK_THAT(
+      endOf({"task", "submit", "--type", "t", "--key", "--wait"}).text,
+      Catch::Contains("--key") && Catch::Contains("'--wait' looks like an option")
+  );
+  CHECK(endOf({"node", "ls", "--store", "--config"}).exit_code == 2);
+  CHECK(endOf({"task", "submit", "--type", "t", "--parallel", "--wait"}).exit_code == 2);
+  CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t", "--key", "-x"}).key == "-x");
+  CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t", "--meta", "---\na: 1"}).meta == "---\na: 1");
 }
 
 TEST_CASE("Every command is reached by its noun and verb") {

@@ -28,6 +28,56 @@ TEST_CASE("Table keeps a cell on its line and fills missing ones") {
   CHECK(printed(table) == "A            B\none two tab\n");
 }
 
+TEST_CASE("Table on a narrow terminal shortens what can be spared, and leaves it out when that is not enough") {
+  Table table({{"NAME"}, {"STATE"}, {"HOST", Align::kLeft, 2}, {"ERROR", Align::kLeft, 1}});
+  table.add({"nightly", "running", "machine-12.example", "数据不对，第七行"});
+  Terminal narrow;
+  const auto at = [&](std::size_t columns) {
+    narrow.columns = columns;
+    std::ostringstream out;
+    table.print(out, narrow);
+    return out.str();
+  };
+  CHECK(
+      at(54) ==
+      "NAME     STATE    HOST                ERROR\n"
+      "nightly  running  machine-12.example  数据不对，第七行\n"
+  );
+  CHECK(at(46) == "NAME     STATE    HOST        ERROR\nnightly  running  machine-1…  数据不对，第七行\n");
+  CHECK(at(34) == "NAME     STATE    ERROR\nnightly  running  数据不对，第七行\n");
+  CHECK(at(27) == "NAME     STATE    ERROR\nnightly  running  数据不对…\n");
+  CHECK(at(20) == "NAME     STATE\nnightly  running\n");
+  CHECK(at(5) == "NAME     STATE\nnightly  running\n");
+}
+
+TEST_CASE("Table colours states without counting the escapes as columns") {
+  Table table({{"STATE"}, {"N", Align::kRight}});
+  table.add({stateCell("failed"), "1"});
+  table.add({stateCell("unheard-of"), "2"});
+  Terminal terminal;
+  terminal.has_color = true;
+  std::ostringstream out;
+  table.print(out, terminal);
+  CHECK(out.str() == "STATE       N\n\x1b[31mfailed\x1b[0m      1\nunheard-of  2\n");
+}
+
+TEST_CASE("Control characters never reach the terminal, combining ones take no column") {
+  CHECK(printable("a\x1b[31mb\x7f\xc2\x9bz\xff") == "a [31mb  z\xEF\xBF\xBD");
+  Table table({{"A"}, {"B"}});
+  table.add({"e\xCC\x81", "x"});
+  table.add({"ee", "y"});
+  CHECK(printed(table) == "A   B\ne\xCC\x81   x\nee  y\n");
+  CHECK(shorten("e\xCC\x81tude", 3) == "e\xCC\x81t…");
+}
+
+TEST_CASE("Lines are broken at spaces, long words anywhere") {
+  CHECK(wrapLine("one two three", 7) == std::vector<std::string>{"one two", "three"});
+  CHECK(wrapLine("abcdefgh ij", 4) == std::vector<std::string>{"abcd", "efgh", "ij"});
+  CHECK(wrapLine("数据不对", 5) == std::vector<std::string>{"数据", "不对"});
+  CHECK(wrapLine("", 5) == std::vector<std::string>{""});
+  CHECK(wrapLine("wide", 0) == std::vector<std::string>{"wide"});
+}
+
 TEST_CASE("Facts indent further lines and leave empty values out") {
   Facts facts;
   facts.add("state", "failed");
@@ -49,5 +99,13 @@ TEST_CASE("Numbers, spans and times are written for people") {
   CHECK(formatSpan(std::chrono::seconds(12000)) == "3 h 20 min");
   CHECK(disttask::formatIsoTime(1772364605) == "2026-03-01T11:30:05Z");
   CHECK(disttask::formatIsoTime(0).empty());
-  CHECK(formatTime(0).empty());
+  CHECK(formatRelative(0, 100).empty());
+  CHECK(formatRelative(100, 100) == "now");
+  CHECK(formatRelative(41, 100) == "59 s ago");
+  CHECK(formatRelative(100, 280) == "3 min ago");
+  CHECK(formatRelative(100, 100 + 47 * 3600) == "47 h ago");
+  CHECK(formatRelative(100, 100 + 49 * 3600) == "2 d ago");
+  CHECK(formatRelative(105, 100) == "in 5 s");
+  CHECK(formatNumber(1, "subtask") == "1 subtask");
+  CHECK(formatNumber(1200, "subtask") == "1,200 subtasks");
 }

@@ -1,0 +1,140 @@
+#include "task.hpp"
+
+#include "tree.hpp"
+
+namespace disttask::ctl {
+namespace {
+
+constexpr const char* kWaitHelp = "Wait until the task has ended; the exit code says how";
+constexpr const char* kTimeoutHelp = "Stop waiting after this long, such as 30s or 2h; the task goes on";
+
+void addSubmit(ArgumentTree& tree, CLI::App* task) {
+  auto [submit, options] = tree.verb<TaskSubmit>(task, "submit", "Submit a task");
+  auto& parallel = options.parallel;
+  submit->add_option("--type", options.type, "Task type")->required();
+  submit->add_option(
+      "--key", options.key, "Name of the task, unique for ever; default: made from type, time and chance"
+  );
+  submit->add_flag(
+      "--if-absent", options.if_absent, "When the key was used before: give the old task instead of refusing"
+  );
+  submit->add_option("--meta", options.meta, "What the task type is told: JSON, or @FILE (@- = stdin)");
+  submit->add_option("--slots", options.slots, "CPU slots of one subtask (DXF: concurrency)")
+      ->check(CLI::Range(1, 4096));
+  submit->add_option_function<std::string>(
+      "--parallel",
+      [&parallel](const std::string& text) {
+        std::int32_t number = 0;
+        if (text != "auto" && (!CLI::detail::lexical_cast(text, number) || number < 1 || number > 4096)) {
+          throw CLI::ValidationError("--parallel", "'" + text + "', expected auto or a number from 1 to 4096");
+        }
+        parallel = number;
+      },
+      "Subtasks of this task at a time on one node: a number, or auto"
+  );
+  submit->add_option("--priority", options.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
+  submit->add_option("--max-nodes", options.max_nodes, "Use at most so many nodes; 0 = no limit")
+      ->check(CLI::Range(0, 100000));
+  submit->add_option("--scope", options.scope, "Run on nodes of this scope");
+  submit->add_flag(
+      "--manual-recovery",
+      options.manual_recovery,
+      "When a subtask fails: wait for 'task resolve' instead of reverting the task"
+  );
+  addWait(submit, options.wait, kWaitHelp, kTimeoutHelp);
+}
+
+void addChanges(ArgumentTree& tree, CLI::App* task) {
+  auto [cancel, cancel_options] = tree.verb<TaskCancel>(
+      task, "cancel", "Cancel a task: its subtasks end, what it did is reverted where its type can; asks first"
+  );
+  addTaskName(cancel, cancel_options.name);
+  addWait(cancel, cancel_options.wait, kWaitHelp, kTimeoutHelp);
+  auto [pause, pause_options] =
+      tree.verb<TaskPause>(task, "pause", "Pause a task: what runs may end, nothing new begins");
+  addTaskName(pause, pause_options.name);
+  auto [resume, resume_options] = tree.verb<TaskResume>(task, "resume", "Let a paused task go on");
+  addTaskName(resume, resume_options.name);
+  auto [modify, options] = tree.verb<TaskModify>(task, "modify", "Change a pending, running or paused task");
+  addTaskName(modify, options.name);
+  modify->add_option("--slots", options.slots, "CPU slots of one subtask")->check(CLI::Range(1, 4096));
+  modify->add_option("--max-nodes", options.max_nodes, "Use at most so many nodes")->check(CLI::Range(1, 100000));
+  modify->add_option("--priority", options.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
+  modify->add_option("--meta", options.meta, "What the task type is told from now on: JSON, or @FILE (@- = stdin)");
+  addWait(
+      modify,
+      options.wait,
+      "Wait until each live node runs the task with the change",
+      "Stop waiting after this long (default 30s); the change stays"
+  );
+}
+
+void addResolve(ArgumentTree& tree, CLI::App* task) {
+  auto [resolve, options] = tree.verb<TaskResolve>(
+      task, "resolve", "Decide about a task whose subtasks failed and that waits for it; --skip and --fail ask first"
+  );
+  addTaskName(resolve, options.name);
+  auto* how = resolve->add_option_group("how");
+  auto& resolution = options.resolution;
+  const auto add = [&](const char* flag, const char* help, storage::Resolution choice) {
+    how->add_flag_callback(
+        flag, [&resolution, choice] { resolution = choice; }, help
+    );
+  };
+  add("--retry", "Run the failed subtasks again", storage::Resolution::kRetry);
+  add("--skip", "Let the failed subtasks count as succeeded; they have no result", storage::Resolution::kSkip);
+  add("--fail", "Revert the task", storage::Resolution::kFail);
+  how->require_option(1);
+}
+
+void addLs(ArgumentTree& tree, CLI::App* task) {
+  auto [ls, options] = tree.verb<TaskLs>(task, "ls", "List tasks");
+  auto& states = options.states;
+  ls->add_option_function<std::vector<std::string>>(
+      "--state",
+      [&states](const std::vector<std::string>& texts) {
+        for (const auto& text : texts) {
+          const auto state = proto::parseTaskState(text);
+          if (!state) throw CLI::ValidationError("--state", "'" + text + "' is no state of a task");
+          states.push_back(*state);
+        }
+      },
+      "Only tasks in this state; may be given several times"
+  );
+  ls->add_option("--type", options.type, "Only tasks of this type");
+  ls->add_flag("-a,--all", options.all, "Tasks that have gone to history, too");
+  ls->add_option("--limit", options.limit, "At most so many")->check(CLI::Range(1, 100000));
+}
+
+void addViews(ArgumentTree& tree, CLI::App* task) {
+  auto [show, show_options] = tree.verb<TaskShow>(task, "show", "Show one task: steps, nodes, result or error");
+  addTaskName(show, show_options.name);
+  auto [events, events_options] =
+      tree.verb<TaskEvents>(task, "events", "List what became of a task: when, what, by whom and why");
+  addTaskName(events, events_options.name);
+  events->add_option("--limit", events_options.limit, "The last so many")->check(CLI::Range(1, 100000));
+  auto [why, why_options] =
+      tree.verb<TaskWhy>(task, "why", "Say why a task, or some of its subtasks, does not run now");
+  addTaskName(why, why_options.name);
+  why->add_option("--subtask", why_options.subtask, "Only this one, by its id, as task subtasks shows it");
+  auto [subtasks, options] = tree.verb<TaskSubtasks>(task, "subtasks", "List the subtasks of a task, and who ran them");
+  addTaskName(subtasks, options.name);
+  subtasks->add_option("--step", options.step, "Only this step");
+  subtasks->add_option("--limit", options.limit, "At most so many")->check(CLI::Range(1, 1000000));
+  auto [wait, wait_options] = tree.verb<TaskWait>(task, "wait", "Wait until a task has ended; the exit code says how");
+  addTaskName(wait, wait_options.name);
+  addWait(wait, wait_options.wait, "", kTimeoutHelp);
+}
+
+}  // namespace
+
+void addTaskCommands(ArgumentTree& tree) {
+  auto* task = tree.noun("task", "Tasks and their subtasks");
+  addSubmit(tree, task);
+  addLs(tree, task);
+  addViews(tree, task);
+  addChanges(tree, task);
+  addResolve(tree, task);
+}
+
+}  // namespace disttask::ctl

@@ -1,0 +1,85 @@
+#pragma once
+#include "common.hpp"
+#include "disttask/proto/task_state.hpp"
+#include "disttask/storage/client_table.hpp"
+
+#include <vector>
+
+namespace disttask::ctl {
+
+struct TaskSubmit {
+  std::string type;
+  std::string key;  ///< empty = one is made
+  bool if_absent = false;
+  std::string meta = "{}";  ///< JSON, or @FILE
+  std::int32_t slots = 1;
+  std::optional<std::int32_t> parallel;  ///< 0 = auto
+  std::int32_t priority = 512;
+  std::int32_t max_nodes = 0;
+  std::string scope = "disttask";
+  bool manual_recovery = false;
+  WaitOptions wait;
+};
+struct TaskLs {
+  std::vector<proto::TaskState> states;
+  std::string type;
+  bool all = false;
+  std::int32_t limit = 100;
+};
+struct TaskShow {
+  std::string name;
+};
+struct TaskWhy {
+  std::string name;
+  std::optional<std::int64_t> subtask;  ///< its id: of this one only
+};
+struct TaskWait {
+  std::string name;
+  WaitOptions wait;
+};
+struct TaskCancel {
+  std::string name;
+  WaitOptions wait;
+};
+struct TaskPause {
+  std::string name;
+};
+struct TaskResume {
+  std::string name;
+};
+struct TaskModify {
+  std::string name;
+  std::optional<std::int32_t> slots;
+  std::optional<std::int32_t> max_nodes;
+  std::optional<std::int32_t> priority;
+  std::optional<std::string> meta;  ///< JSON, or @FILE
+  WaitOptions wait;
+};
+struct TaskResolve {
+  std::string name;
+  storage::Resolution resolution = storage::Resolution::kRetry;
+};
+struct TaskEvents {
+  std::string name;
+  std::int32_t limit = 500;
+};
+struct TaskSubtasks {
+  std::string name;
+  std::optional<std::int32_t> step;
+  std::int32_t limit = 1000;
+};
+
+int execute(Context& context, const TaskSubmit& options);
+int execute(Context& context, const TaskLs& options);
+int execute(Context& context, const TaskShow& options);
+int execute(Context& context, const TaskWhy& options);
+int execute(Context& context, const TaskWait& options);
+int execute(Context& context, const TaskCancel& options);
+int execute(Context& context, const TaskPause& options);
+int execute(Context& context, const TaskResume& options);
+int execute(Context& context, const TaskModify& options);
+int execute(Context& context, const TaskResolve& options);
+int execute(Context& context, const TaskEvents& options);
+int execute(Context& context, const TaskSubtasks& options);
+
+}  // namespace disttask::ctl
