@@ -14,6 +14,8 @@ void addAll(ArgumentTree& tree) {
   addNodeCommands(tree);
   addPluginCommands(tree);
   addSchemaCommands(tree);
+  addDoctorCommands(tree);
+  addHistoryCommands(tree);
   tree.finish();
 }
 

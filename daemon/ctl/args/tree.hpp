@@ -65,5 +65,7 @@ void addSchemaCommands(ArgumentTree& tree);
 void addTaskCommands(ArgumentTree& tree);
 void addNodeCommands(ArgumentTree& tree);
 void addPluginCommands(ArgumentTree& tree);
+void addDoctorCommands(ArgumentTree& tree);
+void addHistoryCommands(ArgumentTree& tree);
 
 }  // namespace disttask::ctl

@@ -113,7 +113,7 @@ class ExampleStep final : public sdk::Step {
       for (;;) ::pause();  // what a plugin must never do: it does not return when it is cancelled
     }
     if (trouble == "retry" && run.checkpoint().empty()) {
-      run.putCheckpoint("{}");
+      run.putCheckpoint(R"({"slept_ms":0})");  // not {}, which is what a row without a checkpoint has
       throw sdk::RetryLater("this subtask was told to fail once");
     }
   }

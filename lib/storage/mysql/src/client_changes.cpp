@@ -140,7 +140,7 @@ std::optional<std::string> MySqlClientTable::ask(
       if (may_be_ours && (!change || isModifying(pause.call(), id, *change))) return std::nullopt;
       return from;
     } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
+      if (!isWorthAnotherTryOfPerson(e.error())) throw;
       last = e.error();
       is_in_doubt = true;
     }
@@ -217,7 +217,7 @@ void MySqlClientTable::waitForModification(const Call& call, TaskId id) {
         missing = "these nodes have not applied it: " + missing;
       }
     } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error()) && e.error().code() != ErrorCode::kTimedOut) throw;
+      if (!isWorthAnotherTryOfPerson(e.error()) && e.error().code() != ErrorCode::kTimedOut) throw;
     }
     const auto left = limited.deadline.left();
     if (left <= runtime::Duration::zero()) {

@@ -147,7 +147,7 @@ std::int64_t MySqlClientTable::resolveTask(const Call& call, TaskId id, Resoluti
       if (is_in_doubt && known && proto::ledFrom(targetOf(event)).contains(*known)) return changed;
       refuseState(id, state, "resolved", event);
     } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
+      if (!isWorthAnotherTryOfPerson(e.error())) throw;
       is_in_doubt = true;
       pause.wait(e.error());
     }

@@ -135,7 +135,7 @@ SubmitResult MySqlClientTable::submitTask(const Call& call, const TaskRequest& r
       if (const auto owner = findOwnerOfKey(pause.call(), request.key, token)) return {owner->id, !owner->ours};
       // The owner of the key went between the two looks: try again.
     } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
+      if (!isWorthAnotherTryOfPerson(e.error())) throw;
       last = e.error();
     }
     pause.wait(last);

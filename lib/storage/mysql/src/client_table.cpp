@@ -85,11 +85,13 @@ std::vector<proto::Task> MySqlClientTable::listTasks(const Call& call, const Tas
   values.emplace_back(std::int64_t{filter.limit});
   return context_.read(call, "list of tasks", [&](Connection& connection) {
     std::vector<proto::Task> tasks;
-    appendNew(
-        tasks,
-        connection.queryDynamic("list of tasks", sql::listTasksText(false, filter.states.size()), values),
-        readTask
-    );
+    if (!filter.without_live) {
+      appendNew(
+          tasks,
+          connection.queryDynamic("list of tasks", sql::listTasksText(false, filter.states.size()), values),
+          readTask
+      );
+    }
     if (filter.with_history) {
       appendNew(
           tasks,

@@ -45,6 +45,10 @@ bool isWorthAnotherTry(const Error& error) noexcept {
          error.reaction() == Reaction::kReconnect;
 }
 
+bool isWorthAnotherTryOfPerson(const Error& error) noexcept {
+  return error.code() != ErrorCode::kStoreNoPrivilege && isWorthAnotherTry(error);
+}
+
 bool refusesContent(const Error& error, std::size_t bytes) noexcept {
   // What one value may measure before a refusal without a number of its own (1105) is put down to its size.
   constexpr std::size_t kLargeValue = 1 << 20;

@@ -21,6 +21,8 @@ enum class Verdict : std::uint8_t {
 
 /// True for failures after which the same may be tried again: conflicts, no connection, too many, killed, read-only.
 [[nodiscard]] bool isWorthAnotherTry(const Error& error) noexcept;
+/// The same for a person who waits for the answer: a right that is missing comes with no wait of theirs.
+[[nodiscard]] bool isWorthAnotherTryOfPerson(const Error& error) noexcept;
 
 /// True when the store refuses the values of a write and would refuse them always; `bytes` is how large they are.
 [[nodiscard]] bool refusesContent(const Error& error, std::size_t bytes) noexcept;

@@ -13,6 +13,7 @@
 #include <bit>
 #include <chrono>
 #include <map>
+#include <optional>
 
 namespace disttask::storage::mysql {
 
@@ -115,8 +116,9 @@ class MysqlHistoryTable final : public HistoryTable {
     });
   }
 
-  std::int64_t forgetSubtasks(const Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit)
-      override {
+  std::int64_t forgetSubtasks(
+      const Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
+  ) override {
     std::vector<std::int64_t> ids;
     context_.read(call, "history.old_subtasks", [&](Connection& connection) {
       ids.clear();
@@ -127,12 +129,14 @@ class MysqlHistoryTable final : public HistoryTable {
     std::sort(ids.begin(), ids.end());
     const auto binds = bindsOf(ids);
     return context_.inTransaction(call, "history.forget_subtasks", [&](Connection& connection) {
-      fenceOwner(connection, owner);
+      if (owner) fenceOwner(connection, *owner);
       return connection.updateDynamic("history.forget_subtasks", sql::forgetSubtasksText(binds.size()), binds);
     });
   }
 
-  std::int64_t forgetEvents(const Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit) override {
+  std::int64_t forgetEvents(
+      const Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
+  ) override {
     // The oldest of each task come first, so one number per task names them.
     std::map<std::int64_t, std::int64_t> last;
     context_.read(call, "history.old_events", [&](Connection& connection) {
@@ -142,7 +146,7 @@ class MysqlHistoryTable final : public HistoryTable {
     });
     if (last.empty()) return 0;
     return context_.inTransaction(call, "history.forget_events", [&](Connection& connection) {
-      fenceOwner(connection, owner);
+      if (owner) fenceOwner(connection, *owner);
       std::int64_t deleted = 0;
       for (const auto& [task, seq] : last) deleted += connection.update(sql::kDropEvents, {task, "", seq});
       return deleted;

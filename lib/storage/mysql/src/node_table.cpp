@@ -178,7 +178,7 @@ class MysqlNodeTable final : public NodeTable {
         if (!readLife(pause.call(), exec_id)) return false;
         pause.wait(std::nullopt);
       } catch (const Exception& e) {
-        if (!isWorthAnotherTry(e.error())) throw;
+        if (!isWorthAnotherTryOfPerson(e.error())) throw;
         pause.wait(e.error());
       }
     }

@@ -8,6 +8,7 @@ namespace disttask::storage::mysql {
 Store::Store(StoreSettings settings, runtime::Clock& clock)
     : context_(std::make_unique<StoreContext>(std::move(settings), clock)),
       schema_(std::make_unique<Schema>(*context_)),
+      health_(std::make_unique<Health>(*context_)),
       nodes_(makeNodeTable(*context_)),
       tasks_(makeTaskTable(*context_)),
       clients_(makeClientTable(*context_)),
@@ -45,6 +46,9 @@ ReasonTable& Store::reasonTable() noexcept {
 }
 Schema& Store::schema() noexcept {
   return *schema_;
+}
+Health& Store::health() noexcept {
+  return *health_;
 }
 
 std::string Store::storeId(const Call& call) {

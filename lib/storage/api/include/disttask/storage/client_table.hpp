@@ -33,6 +33,7 @@ struct TaskFilter {
   std::vector<TaskState> states;  ///< empty = all
   std::string type;               ///< empty = all
   bool with_history = false;
+  bool without_live = false;  ///< with `with_history`: history only
   std::int32_t limit = 100;
 };
 

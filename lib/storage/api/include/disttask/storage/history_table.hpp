@@ -3,6 +3,7 @@
 #include "disttask/runtime/clock.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace disttask::storage {
@@ -35,13 +36,15 @@ class HistoryTable {
   /// gone.
   virtual bool moveTask(const runtime::Call& call, proto::Life owner, proto::TaskId id) = 0;
   /// Deletes subtasks that have been in history for longer than `keep`, oldest first; returns how many. Rows of tasks
-  /// stay for ever: they are what refuses a key that was used before.
+  /// stay for ever: they are what refuses a key that was used before. Without an owner nothing is fenced: a person's
+  /// own deletion, which is harmless beside the owner's.
   virtual std::int64_t forgetSubtasks(
-      const runtime::Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit
+      const runtime::Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
   ) = 0;
-  /// Deletes events of tasks that have been in history for longer than `keep`, oldest first; returns how many.
+  /// Deletes events of tasks that have been in history for longer than `keep`, oldest first; returns how many. Without
+  /// an owner as above.
   virtual std::int64_t forgetEvents(
-      const runtime::Call& call, proto::Life owner, runtime::Duration keep, std::int32_t limit
+      const runtime::Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
   ) = 0;
 };
 

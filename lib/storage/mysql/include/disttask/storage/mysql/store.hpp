@@ -3,6 +3,7 @@
 #include "disttask/sqlclient/connection.hpp"
 #include "disttask/storage/client_table.hpp"
 #include "disttask/storage/history_table.hpp"
+#include "disttask/storage/mysql/health.hpp"
 #include "disttask/storage/mysql/schema.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/plan_table.hpp"
@@ -48,6 +49,7 @@ class Store {
   [[nodiscard]] PollTable& pollTable() noexcept;
   [[nodiscard]] ReasonTable& reasonTable() noexcept;
   [[nodiscard]] Schema& schema() noexcept;
+  [[nodiscard]] Health& health() noexcept;
 
   /// Returns the random id that the schema got when it was installed; read once. Throws kStoreSchema when there is
   /// none.
@@ -58,6 +60,7 @@ class Store {
  private:
   std::unique_ptr<StoreContext> context_;  // first: the others use it
   std::unique_ptr<Schema> schema_;
+  std::unique_ptr<Health> health_;
   std::unique_ptr<NodeTable> nodes_;
   std::unique_ptr<TaskTable> tasks_;
   std::unique_ptr<ClientTable> clients_;

@@ -1,0 +1,123 @@
+#include "../args/doctor.hpp"
+
+#include "commands.hpp"
+#include "disttask/runtime/clock.hpp"
+
+#include "../doctor/findings.hpp"
+#include "../output/listing.hpp"
+
+#include <map>
+
+namespace disttask::ctl {
+namespace {
+
+/// At most so many of each kind are looked at.
+constexpr std::int32_t kMaxLooked = 1000;
+
+/// Live nodes that have the same life and the same count of renewals as before.
+std::vector<proto::ExecId> findSilent(const std::vector<proto::Node>& before, const std::vector<proto::Node>& now) {
+  std::map<proto::ExecId, std::pair<proto::Life, std::int64_t>> seen;
+  for (const auto& node : before) seen.emplace(node.exec_id, std::pair(node.life, node.renewals));
+  std::vector<proto::ExecId> silent;
+  for (const auto& node : now) {
+    const auto at = seen.find(node.exec_id);
+    if (node.life != proto::Life() && at != seen.end() && at->second == std::pair(node.life, node.renewals))
+      silent.push_back(node.exec_id);
+  }
+  return silent;
+}
+
+void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
+  auto& store = context.store();
+  facts.owner = store.reasonTable().getRoleHolder(context.call());
+  facts.nodes = store.nodeTable().getAllNodes(context.call());
+  if (options.observe) {
+    const auto before = facts.nodes;
+    runtime::Wakeup pause(runtime::systemClock());
+    pause.waitFor({}, *options.observe);
+    facts.nodes = store.nodeTable().getAllNodes(context.call());
+    facts.silent = findSilent(before, facts.nodes);
+    facts.owner = store.reasonTable().getRoleHolder(context.call());
+  }
+  facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
+}
+
+/// A store that cannot be asked is a finding like others.
+Finding unreachable(const Error& error) {
+  const bool login = error.code() == ErrorCode::kStoreNoPrivilege;
+  return {
+      Severity::kError,
+      login ? "store_no_privilege" : "store_unreachable",
+      "",
+      error.message(),
+      login ? "see user, password and rights of the account; disttaskctl grants print shows what it needs"
+            : "see whether the server runs and is reached from here"};
+}
+
+void print(Context& context, const std::vector<Finding>& findings, const DoctorFacts& facts) {
+  auto& out = context.out();
+  if (facts.server) {
+    out << "store    " << facts.server->server
+        << (facts.server->cipher.empty() ? ", not encrypted" : ", encrypted by " + facts.server->cipher) << '\n';
+  }
+  if (facts.owner && facts.owner->life != proto::Life()) out << "owner    " << facts.owner->exec_id << '\n';
+  if (facts.owner) {
+    std::size_t live = 0;
+    for (const auto& node : facts.nodes) live += node.life != proto::Life() ? 1 : 0;
+    out << "nodes    " << live << " live of " << facts.nodes.size() << '\n';
+  }
+  for (const auto& finding : findings) {
+    const auto style = finding.severity == Severity::kError     ? Style::kBad
+                       : finding.severity == Severity::kWarning ? Style::kWarning
+                                                                : Style::kDim;
+    const std::string severity(toString(finding.severity));
+    out << '\n' << (context.terminal().has_color ? styled(severity, style) : severity) << "  " << finding.code;
+    if (!finding.subject.empty()) out << "  " << finding.subject;
+    out << "\n  " << finding.text << "\n  remedy: " << finding.remedy << '\n';
+  }
+  const int code = exitCodeOf(findings);
+  out << (findings.empty() ? "" : "\n") << (code == 0 ? "healthy" : code == 1 ? "degraded" : "down") << '\n';
+}
+
+}  // namespace
+
+int execute(Context& context, const Doctor& options) {
+  DoctorFacts facts;
+  facts.role = std::string(toString(options.role));
+  std::optional<Finding> broken;
+  try {
+    auto& store = context.store();
+    const auto schema = context.schemaName();
+    facts.schema = store.schema().status(context.call());
+    // Sessions of the tables need the database.
+    if (facts.schema->version_found > 0) {
+      facts.server = store.health().lookAtServer(context.call());
+      facts.missing_rights = store.health().findMissingRights(context.call(), rightsOf(options.role, schema));
+    }
+    if (facts.schema->isComplete()) lookAtTables(context, options, facts);
+  } catch (const Exception& e) {
+    const auto code = e.error().code();
+    // Wrong use and wrong settings are no findings about a cluster.
+    if (code == ErrorCode::kInvalidArgument || code == ErrorCode::kInvalidConfig || code == ErrorCode::kNotFound) throw;
+    if (code == ErrorCode::kStoreNoPrivilege && !facts.missing_rights.empty()) {
+      // Said already, table by table.
+    } else {
+      broken = unreachable(e.error());
+    }
+  }
+  auto findings = diagnose(facts);
+  if (broken) findings.insert(findings.begin(), *broken);
+  const int code = exitCodeOf(findings);
+  Json::Array list;
+  for (const auto& finding : findings) list.push_back(toJson(finding));
+  const std::string health = code == 0 ? "healthy" : code == 1 ? "degraded" : "down";
+  const Json json = Json::Object{
+      {"health", health},
+      {"server", facts.server ? facts.server->server : ""},
+      {"findings", std::move(list)},
+  };
+  printOne(context, health, json, [&] { print(context, findings, facts); });
+  return code;
+}
+
+}  // namespace disttask::ctl

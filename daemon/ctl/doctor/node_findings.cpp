@@ -1,0 +1,184 @@
+#include "parts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace disttask::ctl {
+namespace {
+
+using proto::Life;
+using proto::WantedState;
+
+bool isLive(const proto::Node& node) {
+  return node.life != Life();
+}
+
+/// A silent holder is followed after its lease and a second, by a look each two seconds or so.
+constexpr std::int64_t kTakeOverMs = 5000;
+
+void diagnoseOwner(const DoctorFacts& facts, std::vector<Finding>& findings) {
+  if (!facts.owner) return;
+  const auto& owner = *facts.owner;
+  if (owner.life == Life()) {
+    findings.push_back(
+        {Severity::kError,
+         "no_owner",
+         "",
+         "no node holds the scheduler role: nothing is planned or handed out",
+         "start disttaskd on a node; where one runs, its log says why it does not take the role"}
+    );
+    return;
+  }
+  if (owner.since_renewal_ms && *owner.since_renewal_ms > owner.lease_ms + kTakeOverMs) {
+    findings.push_back(
+        {Severity::kError,
+         "owner_silent",
+         owner.exec_id,
+         fmt::format(
+             "node '{}' holds the scheduler role and has been silent for {} s: no node is left to follow it",
+             owner.exec_id,
+             *owner.since_renewal_ms / 1000
+         ),
+         "start disttaskd on a node; what node ls shows as live may be dead as well"}
+    );
+  }
+}
+
+void diagnoseNode(const proto::Node& node, std::vector<Finding>& findings) {
+  if (!isLive(node)) {
+    findings.push_back(
+        {Severity::kNote,
+         "node_gone",
+         node.exec_id,
+         fmt::format("node '{}' was stopped or evicted", node.exec_id),
+         fmt::format("start it again, or, when it is gone for good: disttaskctl node forget {}", node.exec_id)}
+    );
+    return;
+  }
+  if (!node.has_meta_row || node.slots < 1) {
+    findings.push_back(
+        {Severity::kWarning,
+         "node_without_slots",
+         node.exec_id,
+         fmt::format("live node '{}' has no row with slots in dist_framework_meta: it gets no work", node.exec_id),
+         "it writes its row again within seconds while it can write to the store; see its log"}
+    );
+  }
+  if (!node.reasons.empty()) {
+    findings.push_back(
+        {Severity::kWarning,
+         "node_trouble",
+         node.exec_id,
+         fmt::format("the store refuses node '{}': {}", node.exec_id, proto::describeReasons(node.reasons)),
+         "mend what the server says there; the node tries again by itself"}
+    );
+  }
+  if (node.wanted != WantedState::kNormal) {
+    findings.push_back(
+        {Severity::kNote,
+         "node_taken_out",
+         node.exec_id,
+         fmt::format(
+             "node '{}' is {}{}",
+             node.exec_id,
+             toString(node.wanted),
+             node.wanted_message.empty() ? "" : ": " + node.wanted_message
+         ),
+         fmt::format("when it may work again: disttaskctl node uncordon {}", node.exec_id)}
+    );
+  }
+}
+
+}  // namespace
+
+void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
+  diagnoseOwner(facts, findings);
+  if (!facts.owner) return;  // the tables were not looked at
+  const auto num_live = std::count_if(facts.nodes.begin(), facts.nodes.end(), isLive);
+  if (num_live == 0) {
+    findings.push_back(
+        {Severity::kError, "no_live_node", "", "no node is live: nothing runs", "start disttaskd on a node"}
+    );
+  } else if (std::none_of(facts.nodes.begin(), facts.nodes.end(), [](const auto& node) {
+               return isLive(node) && node.wanted == WantedState::kNormal;
+             })) {
+    findings.push_back(
+        {Severity::kWarning,
+         "all_taken_out",
+         "",
+         "every live node is cordoned or draining: nothing new begins",
+         "disttaskctl node uncordon NODE"}
+    );
+  }
+  for (const auto& node : facts.nodes) diagnoseNode(node, findings);
+  for (const auto& exec_id : facts.silent) {
+    findings.push_back(
+        {Severity::kWarning,
+         "node_silent",
+         exec_id,
+         fmt::format("node '{}' has not renewed its lease while it was watched", exec_id),
+         "see whether its process runs and reaches the store; the owner evicts it when its lease is over"}
+    );
+  }
+}
+
+void diagnoseTypes(const DoctorFacts& facts, std::vector<Finding>& findings) {
+  std::map<std::string, std::map<std::string, std::string>> types;  // type → version → nodes
+  std::map<std::string, std::string> programs;
+  std::map<std::string, std::set<std::string>> scopes;  // scope → types that some node of it offers
+  const auto add = [](std::string& list, const std::string& exec_id) { list += (list.empty() ? "" : ", ") + exec_id; };
+  for (const auto& node : facts.nodes) {
+    if (!isLive(node)) continue;
+    add(programs[node.version], node.exec_id);
+    for (const auto& [type, version] : node.types) {
+      add(types[type][version], node.exec_id);
+      scopes[node.role].insert(type);
+    }
+  }
+  const auto describe = [](const std::map<std::string, std::string>& versions) {
+    std::string text;
+    for (const auto& [version, nodes] : versions) {
+      text += fmt::format("{}{} on {}", text.empty() ? "" : "; ", version.empty() ? "(none)" : version, nodes);
+    }
+    return text;
+  };
+  for (const auto& [type, versions] : types) {
+    if (versions.size() < 2) continue;
+    findings.push_back(
+        {Severity::kWarning,
+         "plugin_versions_differ",
+         type,
+         fmt::format("task type '{}' has several versions: {}", type, describe(versions)),
+         "install the same plugin on each node and restart disttaskd there"}
+    );
+  }
+  if (programs.size() > 1) {
+    findings.push_back(
+        {Severity::kWarning,
+         "programs_differ",
+         "",
+         fmt::format("disttaskd has several versions: {}", describe(programs)),
+         "finish the upgrade; two versions side by side are meant for a rolling restart only"}
+    );
+  }
+  for (const auto& node : facts.nodes) {
+    if (!isLive(node)) continue;
+    for (const auto& type : scopes[node.role]) {
+      if (node.types.contains(type)) continue;
+      findings.push_back(
+          {Severity::kNote,
+           "type_missing_on_node",
+           node.exec_id,
+           fmt::format(
+               "node '{}' does not offer task type '{}', others in scope '{}' do", node.exec_id, type, node.role
+           ),
+           "meant so, or install the plugin there and restart disttaskd"}
+      );
+    }
+  }
+}
+
+}  // namespace disttask::ctl
