@@ -147,7 +147,7 @@ void diagnosePlan(const PlanHealth& plan, std::vector<Finding>& findings) {
          "left_plan",
          subject,
          name + " is left: its task is not live",
-         "harmless; delete from disttask_plan by its task_id"}
+         "harmless; a DBA may remove it from disttask_plan"}
     );
   } else if (plan.failed) {
     const bool is_hook = plan.kind != PlanKind::kStep;

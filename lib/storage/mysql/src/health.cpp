@@ -6,16 +6,18 @@
 
 #include "statements/health.hpp"
 
-#include <chrono>
+#include <ctime>
 #include <sstream>
 
 namespace disttask::storage::mysql {
 
 namespace {
 
+/// The clock of this host's people, which the store's is compared with; nothing is timed by it.
 std::int64_t hostMillis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
 std::int64_t number(Connection& connection, const sqlclient::Sql& sql, const sqlclient::Values& values) {
@@ -26,13 +28,6 @@ std::int64_t number(Connection& connection, const sqlclient::Sql& sql, const sql
 bool isLocal(const sqlclient::Endpoint& endpoint) {
   return !endpoint.socket.empty() || endpoint.host == "localhost" || endpoint.host == "::1" ||
          endpoint.host.rfind("127.", 0) == 0;
-}
-
-/// A statement that needs the right and would change nothing.
-std::string probeText(const std::string& right, const std::string& table) {
-  if (right == "insert") return "explain insert into " + table + " select * from " + table + " where 1=0";
-  if (right == "delete") return "explain delete from " + table + " where 1=0";
-  return "explain select 1 from " + table + " where 1=0";
 }
 
 std::vector<std::string> split(std::string_view rights) {
@@ -47,12 +42,7 @@ std::vector<std::string> split(std::string_view rights) {
 
 /// Any column will do for an update that changes nothing.
 std::string firstColumn(Connection& connection, const std::string& schema, const std::string& table) {
-  auto rows = connection.queryDynamic(
-      "health.first_column",
-      "select column_name from information_schema.columns where table_schema=? and table_name=? order by "
-      "ordinal_position limit 1",
-      {schema, table}
-  );
+  auto rows = connection.query(sql::kFirstColumn, {schema, table});
   return rows.next() ? quoteName(rows.getString(1)) : "id";
 }
 
@@ -133,13 +123,8 @@ std::vector<MissingRight> Health::findMissingRights(const runtime::Call& call, c
       const auto table = quoteName(name);
       for (const auto& right : split(rights)) {
         try {
-          auto probe = probeText(right, table);
-          if (right == "update") {
-            const auto column = firstColumn(connection, schema, std::string(name));
-            probe = "explain update " + table;
-            probe.append(" set ").append(column).append("=").append(column).append(" where 1=0");
-          }
-          connection.execute(probe);
+          const auto column = right == "update" ? firstColumn(connection, schema, std::string(name)) : "";
+          connection.execute(sql::rightProbeText(right, table, column));
         } catch (const Exception& e) {
           // A table that is missing is told of by the look at the schema.
           if (e.error().code() == ErrorCode::kStoreSchema) continue;

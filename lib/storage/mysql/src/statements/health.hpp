@@ -57,5 +57,16 @@ inline constexpr Sql kRunsOfNode{"health.runs_of_node",
 inline constexpr Sql kPlansOfNode{"health.plans_of_node",
   "select count(*) from disttask_plan p force index (ix_planner) where p.planner=? and p.complete=0 and p.failed=0"};
 
+/// Binds: schema, table.
+inline constexpr Sql kFirstColumn{"health.first_column",
+  "select column_name from information_schema.columns where table_schema=? and table_name=? order by ordinal_position limit 1"};
+/// A statement that needs the right (select, insert, update of `column`, delete) and is only explained. Names are quoted.
+inline std::string rightProbeText(std::string_view right, const std::string& table, const std::string& column) {
+  if (right == "insert") return "explain insert into " + table + " select * from " + table + " where 1=0";
+  if (right == "update") return "explain update " + table + " set " + column + "=" + column + " where 1=0";
+  if (right == "delete") return "explain delete from " + table + " where 1=0";
+  return "explain select 1 from " + table + " where 1=0";
+}
+
 }  // namespace disttask::storage::mysql::sql
 // clang-format on
