@@ -5,9 +5,9 @@ namespace disttask::ctl {
 
 struct PluginRun {
   std::string file;
-  std::string type;          ///< empty = the only one that the plugin has
-  std::string meta = "{}";   ///< JSON, or @FILE
-  std::int32_t slots = 4;    ///< of the node
+  std::string type;           ///< empty = the only one that the plugin has
+  std::string meta = "{}";    ///< JSON, or @FILE
+  std::int32_t slots = 4;     ///< of the node
   std::int32_t parallel = 0;  ///< subtasks at a time; 0 = as the type wants
   std::optional<std::chrono::milliseconds> cancel_after;
   std::optional<std::chrono::milliseconds> kill_after;

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <map>
+#include <optional>
 #include <set>
 
 using namespace disttask;
@@ -51,12 +52,13 @@ class FakeHistory final : public storage::HistoryTable {
     moved.push_back(id.value());
     return true;
   }
-  std::int64_t forgetSubtasks(const runtime::Call&, Life, runtime::Duration, std::int32_t limit) override {
+  std::int64_t forgetSubtasks(const runtime::Call&, std::optional<Life>, runtime::Duration, std::int32_t limit)
+      override {
     const auto count = std::min<std::int64_t>(old, limit);
     old -= count;
     return count;
   }
-  std::int64_t forgetEvents(const runtime::Call&, Life, runtime::Duration, std::int32_t limit) override {
+  std::int64_t forgetEvents(const runtime::Call&, std::optional<Life>, runtime::Duration, std::int32_t limit) override {
     const auto count = std::min<std::int64_t>(old_events, limit);
     old_events -= count;
     return count;
