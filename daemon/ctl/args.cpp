@@ -16,6 +16,7 @@ void addAll(ArgumentTree& tree) {
   addSchemaCommands(tree);
   addDoctorCommands(tree);
   addHistoryCommands(tree);
+  addTrialCommands(tree);
   tree.finish();
 }
 

@@ -30,6 +30,12 @@ chmod 755 "$plugin"
 ! grep -qi 'fmt\|boost\|spdlog\|yaml' "$work/hello/CMakeCache.txt" || { echo "a plugin alone asks for the library's dependencies"; exit 1; }
 "$prefix/bin/disttaskctl" plugin check "$plugin"
 
+# What plugin new writes builds against the installed SDK, and its tests pass without a store.
+"$prefix/bin/disttaskctl" plugin new add_up --dir "$work/add_up" 2>/dev/null
+cmake -S "$work/add_up" -B "$work/add_up/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/add_up.log" 2>&1 || { cat "$work/add_up.log"; exit 1; }
+cmake --build "$work/add_up/build" >"$work/add_up.log" 2>&1 || { cat "$work/add_up.log"; exit 1; }
+ctest --test-dir "$work/add_up/build" --output-on-failure >"$work/add_up.log" 2>&1 || { cat "$work/add_up.log"; exit 1; }
+
 # A program that embeds the library finds it, and what it needs, by the same package.
 mkdir "$work/embedded"
 cp "$source/docs/examples/embedded/embedded.cpp" "$work/embedded/"

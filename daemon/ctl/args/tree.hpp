@@ -67,5 +67,6 @@ void addNodeCommands(ArgumentTree& tree);
 void addPluginCommands(ArgumentTree& tree);
 void addDoctorCommands(ArgumentTree& tree);
 void addHistoryCommands(ArgumentTree& tree);
+void addTrialCommands(ArgumentTree& tree);
 
 }  // namespace disttask::ctl

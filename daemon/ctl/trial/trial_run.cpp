@@ -53,6 +53,9 @@ class Trial {
   }
 
   proto::Task run(const std::function<bool()>& is_cancelled) {
+    // Whoever wrote the rows need not know which type the plugin has.
+    rows_.change([&](MemoryRows::Data& data) { data.tasks[kTrialTask].type = type_->name(); });
+    kept_.save();
     reactor_.start();
     manager_.start();
     while (!isDone(task().state)) {
