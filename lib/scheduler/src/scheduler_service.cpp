@@ -161,9 +161,9 @@ class SchedulerService::Impl {
   }
 
   /// What a follower does besides watching the owner: a look at the nodes now and then, so that those who died with a
-  /// dead owner are not waited for twice; more often when the owner is silent. The pause is shorter than a renewal's,
-  /// so no renewal is overlooked. Looks at all nodes do not come as often as those at the owner: all followers make
-  /// them.
+  /// dead owner are not waited for twice; more often when the owner is silent. The pause is shorter than that
+  /// between this node's own renewals by far: two of them between two rounds would look like a gap. Looks at all nodes
+  /// do not come as often as those at the owner: all followers make them.
   runtime::Duration follow(bool is_early) {
     const bool is_silent = ownership_.isHolderSilent();
     confirmWrites();
@@ -172,7 +172,7 @@ class SchedulerService::Impl {
       liveness_.look(call(), false);
       last_look_ = now;
     }
-    if (!is_silent) return std::min<runtime::Duration>(settings_.lease / 4, kLongestFollowPause);
+    if (!is_silent) return std::min<runtime::Duration>(settings_.lease / 6, kLongestFollowPause);
     // The look that may take the role comes just when it may.
     const auto until_expired = ownership_.holderExpiry().value_or(now) - now;
     const runtime::Duration pause = settings_.lease / 30;

@@ -15,8 +15,22 @@ namespace {
 
 /// A scheduler whose time, rounds and polls the test leads.
 struct Watcher {
+  static scheduler::SchedulerSettings withLease(runtime::Duration lease) {
+    scheduler::SchedulerSettings settings;
+    settings.lease = lease;
+    return settings;
+  }
   explicit Watcher(TestStore& store_in, std::function<void(const std::vector<proto::ExecId>&)> tell_renewal = nullptr)
       : store(store_in), told(std::move(tell_renewal)) {}
+  /// One whose node renews its own lease each quarter of it, first after `phase`.
+  Watcher(TestStore& store_in, runtime::Duration lease, runtime::Duration phase)
+      : store(store_in), settings(withLease(lease)) {
+    const auto begin = clock.now();
+    last_renewal = [this, begin, every = lease / 4, phase] {
+      const auto passed = clock.now() - begin;
+      return passed < phase ? begin : begin + phase + (passed - phase) / every * every;
+    };
+  }
   void poll() {
     auto seen = store->pollTable().poll({}, "a");
     seen.began = seen.ended = clock.now();
@@ -32,7 +46,7 @@ struct Watcher {
         poll();
         next_poll += 2s;
       }
-      if (clock.now() >= next_round) next_round = clock.now() + service.runRoundForTest();
+      if (clock.now() >= next_round) next_round = clock.now() + service.runRoundForTest() + round_takes;
       if (service.isOwner()) return clock.now() - begin;
     }
     return limit;
@@ -41,6 +55,9 @@ struct Watcher {
   TestStore& store;
   std::function<void(const std::vector<proto::ExecId>&)> told;
   test::FakeClock clock;
+  std::function<runtime::TimePoint()> last_renewal = [this] { return clock.now(); };
+  scheduler::SchedulerSettings settings;
+  runtime::Duration round_takes{};  ///< added to each pause between rounds
   test::FakeTimers timers{clock};
   runtime::ThreadPool pool{"ctl", 1, 0, {}};
   scheduler::SchedulerService service{
@@ -50,10 +67,10 @@ struct Watcher {
        timers,
        pool,
        "a",
-       [this] { return std::optional(clock.now()); },
+       [this] { return std::optional(last_renewal()); },
        nullptr,
        told},
-      {}};
+      settings};
 };
 
 proto::Life takeRole(TestStore& store) {
@@ -84,6 +101,19 @@ TEST_CASE("A follower looks again just when a silent holder's lease and a second
   const auto took = watcher.untilOwner(60s);
   CHECK(took >= 30700ms);
   CHECK(took <= 30800ms);
+}
+
+TEST_CASE("A follower takes no two of its own renewals between two of its rounds for a gap", "[db][poll]") {
+  TestStore store;
+  for (auto phase = 0ms; phase < 1500ms; phase += 100ms) {
+    CAPTURE(phase.count());
+    takeRole(store);
+    Watcher watcher(store, 6s, phase);
+    watcher.round_takes = 100ms;
+    const auto took = watcher.untilOwner(20s);
+    CHECK(took >= 7s);
+    CHECK(took <= 7200ms);
+  }
 }
 
 TEST_CASE("A follower counts the silence of a holder from the first poll that showed its last renewal", "[db][poll]") {

@@ -81,6 +81,11 @@ TEST_CASE("A pending subtask says what is with its node", "[db][scheduler][reaso
     CHECK(waiting.only().code == Code::kOwnSubtasks);
     CHECK_THAT(waiting.only().text, Contains("2 subtasks of its own are ahead of it there"));
   }
+  SECTION("one is ahead of it") {
+    waiting.addSubtask(waiting.id, 1, 1, "b", "running", 6);
+    waiting.addSubtask(waiting.id, 1, 2, "b", "pending");
+    CHECK_THAT(waiting.only().text, Contains("1 subtask of its own is ahead of it there"));
+  }
 }
 
 TEST_CASE(
@@ -135,6 +140,28 @@ TEST_CASE("A subtask of a task that does not work says what its task waits for",
   if (state != "paused") return;
   waiting.store().execute("update tidb_global_task set state='running'" + waiting.inTask(waiting.id));
   CHECK(waiting.only().code == Code::kResuming);
+  REQUIRE(waiting.scheduler().releaseOwnership(SchedulerFixture::call(), waiting.life));
+  CHECK(waiting.why().front().code == Code::kNoOwner);  // nobody lets it go on
+  waiting.find(Code::kResuming);
+}
+
+TEST_CASE("A subtask whose task only the owner can lead on says that nobody does", "[db][scheduler][reasons]") {
+  const std::string state = GENERATE("pausing", "resuming", "modifying", "cancelling", "reverting");
+  OneSubtask waiting("pending");
+  waiting.store().execute("update tidb_global_task set state='" + state + "'" + waiting.inTask(waiting.id));
+  REQUIRE(waiting.scheduler().releaseOwnership(SchedulerFixture::call(), waiting.life));
+  CAPTURE(state);
+  REQUIRE(waiting.why().size() == 2);
+  CHECK(waiting.why().front().code == Code::kNoOwner);
+  CHECK_THAT(waiting.why().back().text, Catch::StartsWith("its task: "));
+}
+
+TEST_CASE("A subtask that did not end before its task says that the task has ended", "[db][scheduler][reasons]") {
+  const std::string state = GENERATE("pending", "running", "paused");
+  OneSubtask waiting(state);
+  waiting.store().execute("update tidb_global_task set state='failed'" + waiting.inTask(waiting.id));
+  CHECK(waiting.only().code == Code::kEnded);
+  CHECK(waiting.only().text == "its task has ended: failed");
 }
 
 TEST_CASE("A subtask that runs says where, and what is with a node that died with it", "[db][scheduler][reasons]") {
