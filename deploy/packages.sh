@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The one list of Debian 12 packages, by purpose, and the one way to install them.
-#   packages.sh list    [build|run|test|fault|lint|mysql|demo …]   prints them
-#   packages.sh install [build|run|test|fault|lint|mysql|demo …]   installs those that are missing (as root, or through sudo)
-# Without a purpose: all but mysql, which only that lane of the tests needs.
+#   packages.sh list    [build|run|test|fault|lint|mysql|bench|demo …]   prints them
+#   packages.sh install [build|run|test|fault|lint|mysql|bench|demo …]   installs those that are missing (as root, or through sudo)
+# Without a purpose: all but mysql and bench, which only that lane of the tests, and one benchmark, need.
 set -euo pipefail
 
 build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
@@ -12,6 +12,7 @@ test=(catch2 libbenchmark-dev mariadb-server mariadb-client python3 systemd open
 fault=(faketime mariadb-server mariadb-client python3)
 lint=(clang-format clang-tidy shellcheck yamllint)
 mysql=(debootstrap mariadb-client openssl python3)
+bench=(mariadb-server mariadb-client python3 percona-toolkit)
 demo=(mariadb-server mariadb-client ieee-data procps)
 
 usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -28,8 +29,9 @@ for purpose in "$@"; do
     fault) wanted+=("${fault[@]}") ;;
     lint) wanted+=("${lint[@]}") ;;
     mysql) wanted+=("${mysql[@]}") ;;
+    bench) wanted+=("${bench[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, fault, lint, mysql or demo" >&2; usage ;;
+    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, fault, lint, mysql, bench or demo" >&2; usage ;;
   esac
 done
 

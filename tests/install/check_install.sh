@@ -15,7 +15,7 @@ expect() {
   [ -n "$found" ] || { echo "the installed tree has no $1"; (cd "$prefix" && find . -type f | sort | head -n 200); exit 1; }
 }
 for file in bin/disttaskd bin/disttaskctl include/disttask_plugin.h include/disttask_plugin.hpp include/disttask/executor/manager.hpp \
-  cmake/disttask/disttaskConfig.cmake disttask/plugins/csv_import.so disttask/examples/example.so disttaskd.service disttask.yaml libdisttask_executor.a; do
+  cmake/disttask/disttaskConfig.cmake disttask/plugins/csv_import.so disttask/plugins/sql_batch.so disttask/examples/example.so disttaskd.service disttask.yaml libdisttask_executor.a; do
   expect "$file"
 done
 # The example plugin ends its process when a task asks it to: no node loads it by default.

@@ -1,8 +1,8 @@
 #pragma once
 #include "csv_import_type.hpp"
 #include "disttask/base/json.hpp"
-#include "fake_host.hpp"
 
+#include "support/plugin_host.hpp"
 #include "support/temp_dir.hpp"
 #include "support/test_store.hpp"
 

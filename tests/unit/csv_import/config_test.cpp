@@ -42,9 +42,9 @@ TEST_CASE("A named connection is taken from the host's JSON") {
   CHECK(info.connect.tls.mode == sqlclient::TlsMode::kVerify);
   CHECK(info.ledger == "app.ledger");
   CHECK(info.store_id == "s1");
-  CHECK_NOTHROW(info.requireSchema("app"));
+  CHECK_NOTHROW(info.requireSchema("app", "target.schema"));
   CHECK_THROWS_WITH(
-      info.requireSchema("mysql"),
+      info.requireSchema("mysql", "target.schema"),
       "target.schema: connection 'main' does not allow schema 'mysql' (connections.main.schemas)"
   );
 }

@@ -32,7 +32,7 @@ class CsvImport final : public sdk::TaskType {
 
  private:
   PluginConfig config_;  // constant after configure
-  std::shared_ptr<Sessions> sessions_ = std::make_shared<Sessions>();
+  std::shared_ptr<Sessions> sessions_ = std::make_shared<Sessions>("csv-watch");
 };
 
 }  // namespace disttask::csv_import

@@ -1,5 +1,6 @@
 #include "ledger.hpp"
 
+#include "disttask/plugin_common/ledger_errors.hpp"
 #include "json_fields.hpp"
 #include "statements.hpp"
 
@@ -7,12 +8,6 @@
 
 namespace disttask::csv_import {
 namespace {
-
-std::string quotedTable(const std::string& table) {
-  const std::size_t dot = table.find('.');
-  if (dot == std::string::npos) return statements::quoted(table);
-  return statements::quoted(table.substr(0, dot), table.substr(dot + 1));
-}
 
 sqlclient::Value number(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
@@ -73,22 +68,13 @@ TaskNote TaskNote::parse(std::string_view text) {
 
 Ledger::Ledger(const std::string& table, std::string store_id, std::string connection_name)
     : name_(table),
-      table_(quotedTable(table)),
+      table_(plugin_common::quotedTable(table)),
       store_id_(std::move(store_id)),
       connection_name_(std::move(connection_name)) {}
 
 template <typename F>
 auto Ledger::guarded(F body) const {
-  try {
-    return body();
-  } catch (const Exception& exception) {
-    if (exception.error().storeNumber() != 1146 && exception.error().storeNumber() != 1054) throw;
-    throw Exception(
-        ErrorCode::kStoreSchema,
-        "connection '" + connection_name_ + "' has no ledger table " + name_ +
-            " of this version: run `disttaskctl schema install --connection " + connection_name_ + "` first"
-    );
-  }
+  return plugin_common::withLedger(name_, connection_name_, body);
 }
 
 sqlclient::Values Ledger::key(std::int64_t task, std::int32_t step, std::int32_t ordinal) const {

@@ -1,159 +1,27 @@
 #include "sessions.hpp"
 
-#include "json_fields.hpp"
 #include "statements.hpp"
-
-#include <algorithm>
-#include <utility>
 
 namespace disttask::csv_import {
 namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kIdleTransactionLimit{10};
-constexpr seconds kMaxIdle{5};  // shorter than any server ends a session for
-constexpr seconds kImportTimeout{60};
-constexpr seconds kVerifyTimeout{3600};
-constexpr seconds kEndTimeout{1};
-
-std::string optionalText(const Json& json, std::string_view key) {
-  const Json* found = json.find(key);
-  return found == nullptr || found->isNull() ? std::string() : textAt(*found, "connection." + std::string(key));
-}
-
-sqlclient::TlsSettings tlsFrom(const Json& json) {
-  sqlclient::TlsSettings tls;
-  const Json* found = json.find("tls");
-  if (found == nullptr || found->isNull()) return tls;
-  const std::string mode = optionalText(*found, "mode");
-  if (mode == "verify") {
-    tls.mode = sqlclient::TlsMode::kVerify;
-  } else if (!mode.empty() && mode != "off") {
-    fail("tls.mode '" + mode + "' is not known");
-  }
-  tls.ca = optionalText(*found, "ca");
-  tls.cert = optionalText(*found, "cert");
-  tls.key = optionalText(*found, "key");
-  return tls;
-}
-
-sqlclient::Endpoint endpointFrom(const Json& json) {
-  sqlclient::Endpoint endpoint;
-  endpoint.socket = optionalText(json, "socket");
-  endpoint.host = optionalText(json, "host");
-  if (const Json* port = json.find("port"); port != nullptr && !port->isNull()) {
-    endpoint.port = static_cast<std::uint16_t>(intAt(*port, "connection.port", 1, 65535));
-  }
-  if (endpoint.socket.empty() && endpoint.host.empty()) fail("neither host nor socket is given");
-  return endpoint;
-}
-
-sqlclient::ConnectSettings settingsFor(const ConnectionInfo& info, Purpose purpose) {
-  sqlclient::ConnectSettings settings = info.connect;
-  settings.found_rows = false;  // an ignored duplicate must count 0
-  settings.idle_transaction_limit = kIdleTransactionLimit;
-  settings.read_timeout = purpose == Purpose::kImport ? kImportTimeout : kVerifyTimeout;
-  settings.write_timeout = kImportTimeout;
-  settings.session = {statements::kNames, statements::kStrictMode, statements::kChecksOn, statements::kLockWait};
-  return settings;
+plugin_common::SessionKind makeKind(const std::string& name, seconds read_timeout) {
+  plugin_common::SessionKind kind;
+  kind.name = name;
+  kind.read_timeout = read_timeout;
+  kind.found_rows = false;  // an ignored duplicate must count 0
+  kind.session = {statements::kNames, statements::kStrictMode, statements::kChecksOn, statements::kLockWait};
+  return kind;
 }
 
 }  // namespace
 
-void ConnectionInfo::requireSchema(const std::string& schema) const {
-  if (schemas.empty() || std::find(schemas.begin(), schemas.end(), schema) != schemas.end()) return;
-  fail(
-      "target.schema: connection '" + name + "' does not allow schema '" + schema + "' (connections." + name +
-      ".schemas)"
-  );
-}
-
-ConnectionInfo parseConnection(const std::string& name, std::string_view text) {
-  try {
-    const Json json = parseObject(text, "the host's answer");
-    ConnectionInfo info;
-    info.name = name;
-    info.connect.endpoints = {endpointFrom(json)};
-    info.connect.user = optionalText(json, "user");
-    info.connect.password = [password = optionalText(json, "password")] { return password; };
-    info.connect.tls = tlsFrom(json);
-    if (const Json* schemas = json.find("schemas"); schemas != nullptr && schemas->isArray()) {
-      for (const Json& item : schemas->asArray()) info.schemas.push_back(textAt(item, "connection.schemas"));
-    }
-    info.ledger = optionalText(json, "ledger");
-    info.store_id = optionalText(json, "store_id");
-    if (info.ledger.empty()) fail("it names no ledger table (connections." + name + ".ledger)");
-    if (info.store_id.empty()) fail("the host gives no store id");
-    return info;
-  } catch (const Exception& exception) {
-    throw Exception(ErrorCode::kInvalidConfig, "connection '" + name + "': " + exception.error().message());
-  }
-}
-
-Sessions::Lease::Lease(
-    Sessions& owner, std::string name, Purpose purpose, std::unique_ptr<sqlclient::Connection> connection
-)
-    : owner_(&owner), name_(std::move(name)), purpose_(purpose), connection_(std::move(connection)) {}
-
-Sessions::Lease::~Lease() {
-  if (connection_) owner_->giveBack(name_, purpose_, std::move(connection_));
-}
-
-Sessions::Lease Sessions::take(const ConnectionInfo& info, Purpose purpose) {
-  std::vector<Idle> waste;  // closed after the lock is given up
-  std::unique_ptr<sqlclient::Connection> found;
-  {
-    const std::lock_guard lock(mutex_);
-    auto& idle = idle_[info.name];
-    const auto oldest = std::chrono::steady_clock::now() - kMaxIdle;
-    for (auto it = idle.begin(); it != idle.end();) {
-      if (it->since >= oldest) {
-        ++it;
-        continue;
-      }
-      waste.push_back(std::move(*it));
-      it = idle.erase(it);
-    }
-    const auto fits = std::find_if(idle.begin(), idle.end(), [&](const Idle& one) { return one.purpose == purpose; });
-    if (fits != idle.end()) {
-      found = std::move(fits->connection);
-      idle.erase(fits);
-    } else if (!idle.empty()) {
-      waste.push_back(std::move(idle.back()));  // a new one takes its place
-      idle.pop_back();
-    }
-  }
-  waste.clear();
-  if (found && !found->ping()) found.reset();
-  if (!found) found = sqlclient::Connection::open(settingsFor(info, purpose));
-  return {*this, info.name, purpose, std::move(found)};
-}
-
-void Sessions::giveBack(
-    const std::string& name, Purpose purpose, std::unique_ptr<sqlclient::Connection> connection
-) noexcept {
-  if (connection->isBroken()) return;
-  const std::lock_guard lock(mutex_);
-  idle_[name].push_back({purpose, std::move(connection), std::chrono::steady_clock::now()});
-}
-
-void Sessions::endOnServer(const ConnectionInfo& info, std::int64_t connection_id) noexcept {
-  try {
-    auto settings = info.connect;
-    settings.connect_timeout = settings.read_timeout = settings.write_timeout = kEndTimeout;
-    sqlclient::Connection::open(settings)->execute(statements::killSession(connection_id));
-  } catch (...) {  // it may have ended by itself, or the server is out of reach
-  }
-}
-
-void Sessions::closeIdle(const std::string& name) {
-  std::vector<Idle> waste;
-  const std::lock_guard lock(mutex_);
-  const auto found = idle_.find(name);
-  if (found == idle_.end()) return;
-  waste = std::move(found->second);
-  idle_.erase(found);
+const plugin_common::SessionKind& sessionKind(Purpose purpose) {
+  static const plugin_common::SessionKind kImport = makeKind("csv_import", seconds(60));
+  static const plugin_common::SessionKind kVerify = makeKind("csv_verify", seconds(3600));
+  return purpose == Purpose::kImport ? kImport : kVerify;
 }
 
 }  // namespace disttask::csv_import

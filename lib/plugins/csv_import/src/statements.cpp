@@ -17,20 +17,6 @@ std::string canonical(const Column& column) {
 
 }  // namespace
 
-std::string quoted(const std::string& name) {
-  std::string text = "`";
-  for (const char c : name) text.append(c == '`' ? 2 : 1, c);
-  return text + "`";
-}
-
-std::string quoted(const std::string& schema, const std::string& table) {
-  return quoted(schema) + "." + quoted(table);
-}
-
-std::string killSession(std::int64_t connection_id) {
-  return "kill " + std::to_string(connection_id);
-}
-
 std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows) {
   std::string text = mode == OnDuplicate::kReplace ? "replace into " : "insert into ";
   text += quoted(target.schema, target.table);

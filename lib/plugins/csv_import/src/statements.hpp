@@ -1,5 +1,6 @@
 #pragma once
 #include "chunk_meta.hpp"
+#include "disttask/plugin_common/names.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "import_options.hpp"
 
@@ -14,9 +15,6 @@ struct TargetTable;
 /// Every SQL text of this plugin.
 namespace disttask::csv_import::statements {
 
-inline constexpr sqlclient::Sql kFindTable{
-    "csv_import.find_table",
-    "select coalesce(engine, ''), table_type from information_schema.tables where table_schema = ? and table_name = ?"};
 inline constexpr sqlclient::Sql kListColumns{
     "csv_import.list_columns",
     "select column_name, data_type, column_type, is_nullable, if(column_default is null, 0, 1), extra, "
@@ -47,8 +45,6 @@ inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout =
 // Whether loads are possible (local_infile), and harmless (wsrep_on: Galera may commit within one).
 inline constexpr sqlclient::Sql kLoadVariables{
     "csv_import.load_variables", "show variables where variable_name in ('local_infile', 'wsrep_on')"};
-inline constexpr sqlclient::Sql kLockTable{"csv_import.lock_table", "select get_lock(?, 1)"};
-inline constexpr sqlclient::Sql kUnlockTable{"csv_import.unlock_table", "select release_lock(?)"};
 inline constexpr sqlclient::Sql kNumIndexes{
     "csv_import.num_indexes",
     "select count(*) from information_schema.statistics where table_schema = ? and table_name = ?"};
@@ -56,13 +52,8 @@ inline constexpr sqlclient::Sql kNumTriggers{
     "csv_import.num_triggers",
     "select count(*) from information_schema.triggers where event_object_schema = ? and event_object_table = ?"};
 
-/// Returns `name` as SQL quotes it.
-[[nodiscard]] std::string quoted(const std::string& name);
-/// Returns `schema`.`table`.
-[[nodiscard]] std::string quoted(const std::string& schema, const std::string& table);
+using plugin_common::quoted;
 
-/// Ends another session of the same user.
-[[nodiscard]] std::string killSession(std::int64_t connection_id);
 /// An insert of `num_rows` rows, all values bound.
 [[nodiscard]] std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows);
 /// A load of rows as appendRow writes them. Bytes go in as they are: binary, which is also the quickest to read.

@@ -1,9 +1,9 @@
 #pragma once
+#include "disttask/plugin_common/named_lock.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "target_table.hpp"
 
 #include <functional>
-#include <string>
 
 namespace disttask::csv_import {
 
@@ -14,17 +14,9 @@ class TableGate {
  public:
   /// `check` is called while it waits, about once a second, and may throw to cancel.
   TableGate(sqlclient::Connection& connection, const TargetTable& target, const std::function<void()>& check);
-  TableGate(const TableGate&) = delete;
-  TableGate& operator=(const TableGate&) = delete;
-  /// Lets the next one in.
-  ~TableGate();
 
  private:
-  bool lock();
-
-  sqlclient::Connection& connection_;
-  const std::string name_;
-  bool locked_ = false;
+  plugin_common::NamedLock lock_;
 };
 
 }  // namespace disttask::csv_import

@@ -1,5 +1,6 @@
 #include "target_table.hpp"
 
+#include "disttask/plugin_common/table_facts.hpp"
 #include "json_fields.hpp"
 #include "statements.hpp"
 
@@ -40,21 +41,6 @@ void setIntegerRange(Column& column, unsigned bits, bool is_unsigned) {
   const std::uint64_t half = std::uint64_t{1} << (bits - 1);
   column.least = is_unsigned ? 0 : static_cast<std::int64_t>(~(half - 1));
   column.most = is_unsigned ? (half - 1) * 2 + 1 : half - 1;
-}
-
-void requireTransactions(sqlclient::Connection& connection, const std::string& schema, const std::string& table) {
-  auto rows = connection.query(statements::kFindTable, {schema, table});
-  const std::string name = schema + "." + table;
-  if (!rows.next()) fail("target: there is no table " + name);
-  if (rows.getString(2) != "BASE TABLE")
-    fail("target: " + name + " is a " + lower(rows.getString(2)) + ", not a table");
-  const std::string engine = rows.getString(1);
-  if (lower(engine) != "innodb") {
-    fail(
-        "target: table " + name + " has the storage engine " + engine +
-        ", which cannot take a chunk in one transaction; InnoDB can"
-    );
-  }
 }
 
 std::vector<Column> readColumns(
@@ -138,7 +124,7 @@ TargetTable describeTarget(
     const std::string& table,
     const std::vector<std::string>& wanted
 ) {
-  requireTransactions(connection, schema, table);
+  plugin_common::requireTransactionalTable(connection, "target", schema, table);
   std::vector<Column> present = readColumns(connection, schema, table);
   std::vector<bool> used(present.size());
   TargetTable target{schema, table, {}, {}, true, false};

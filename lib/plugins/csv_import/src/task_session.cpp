@@ -1,35 +1,10 @@
 #include "task_session.hpp"
 
 namespace disttask::csv_import {
-namespace {
-
-/// What a call that is just being answered gets to end by itself.
-constexpr std::chrono::milliseconds kGrace{250};
-
-ConnectionInfo allowedConnection(const sdk::Host& host, const ImportOptions& options) {
-  ConnectionInfo info = parseConnection(options.connection, host.connection(options.connection));
-  info.requireSchema(options.schema);
-  return info;
-}
-
-}  // namespace
 
 TaskSession::TaskSession(const sdk::Host& host, Sessions& sessions, const ImportOptions& options, Purpose purpose)
-    : host_(host),
-      place_(host.acquireConnection(options.connection)),
-      info_(allowedConnection(host, options)),
-      ledger_(info_.ledger, info_.store_id, info_.name),
-      watching_(sessions.watch().open([host] { return host.cancelled(); }, kGrace)),
-      lease_(sessions.take(info_, purpose)) {}
-
-TaskSession::~TaskSession() {
-  const bool given_up =
-      connection().isBroken() && host_.cancelled() && host_.cancelCause() != DISTTASK_CAUSE_LEASE_LOST;
-  const auto connection_id = connection().connectionId();
-  lease_.reset();
-  watching_.reset();
-  if (given_up) Sessions::endOnServer(info_, connection_id);
-}
+    : session_(host, sessions, options.connection, sessionKind(purpose), options.schema, "target.schema"),
+      ledger_(session_.info().ledger, session_.info().store_id, session_.info().name) {}
 
 TaskNote TaskSession::note(std::int64_t task) const {
   auto note = ledger_.readNote(connection(), task);

@@ -1,4 +1,4 @@
-#include "fake_host.hpp"
+#include "plugin_host.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -78,13 +78,21 @@ void FakeHost::release(const disttask_host* host, disttask_str) {
   of(host).changed_.notify_all();
 }
 
-FakeRun::FakeRun(const FakeHost& host) {
+FakeRun::FakeRun(const FakeHost& host, std::string kept) : checkpoint_(std::move(kept)) {
   abi_.struct_size = sizeof abi_;
   abi_.host = host.abi();
   abi_.impl = this;
   abi_.add_progress = [](const disttask_run* run, std::int64_t rows, std::int64_t bytes, std::int64_t) {
     static_cast<FakeRun*>(run->impl)->rows_ += rows;
     static_cast<FakeRun*>(run->impl)->bytes_ += bytes;
+  };
+  abi_.get_checkpoint = [](const disttask_run* run, disttask_sink checkpoint, disttask_sink) -> disttask_status {
+    write(checkpoint, static_cast<FakeRun*>(run->impl)->checkpoint_);
+    return DISTTASK_OK;
+  };
+  abi_.put_checkpoint = [](const disttask_run* run, disttask_str checkpoint, disttask_sink) -> disttask_status {
+    static_cast<FakeRun*>(run->impl)->checkpoint_ = text(checkpoint);
+    return DISTTASK_OK;
   };
   abi_.run_token = [](const disttask_run*) { return std::int64_t{1}; };
   abi_.valid_for_ms = [](const disttask_run*) { return std::int64_t{30'000}; };

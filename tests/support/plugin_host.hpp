@@ -12,8 +12,8 @@
 
 namespace disttask::test {
 
-/// The host side of the plugin ABI, as far as csv_import uses it: one named connection with places, cancel, counters.
-/// Any thread.
+/// The host side of the plugin ABI, as far as our task types use it: named connections with places in common, cancel,
+/// counters. Any thread.
 class FakeHost {
  public:
   /// `connections`: name → JSON, as the host would answer.
@@ -49,18 +49,20 @@ class FakeHost {
   std::vector<std::string> log_;
 };
 
-/// One run of a subtask: its counters.
+/// One run of a subtask: its counters and its checkpoint.
 class FakeRun {
  public:
-  explicit FakeRun(const FakeHost& host);
+  explicit FakeRun(const FakeHost& host, std::string checkpoint = "");
   [[nodiscard]] sdk::Run run() const { return sdk::Run(&abi_); }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   [[nodiscard]] std::int64_t bytes() const { return bytes_; }
+  [[nodiscard]] const std::string& checkpoint() const { return checkpoint_; }
 
  private:
   disttask_run abi_{};
   std::atomic<std::int64_t> rows_{0};
   std::atomic<std::int64_t> bytes_{0};
+  std::string checkpoint_;
 };
 
 /// One call of plan: the batch it makes, and results of the step before to read.

@@ -1,8 +1,8 @@
-#include "json_fields.hpp"
+#include "disttask/plugin_common/json_fields.hpp"
 
 #include "disttask/base/error.hpp"
 
-namespace disttask::csv_import {
+namespace disttask::plugin_common {
 
 void fail(const std::string& sentence) {
   throw Exception(ErrorCode::kInvalidArgument, sentence);
@@ -43,10 +43,25 @@ std::int64_t intAt(const Json& value, const std::string& where, std::int64_t lea
   return number;
 }
 
+std::string directoryAt(const Json& value, const std::string& where) {
+  std::string path = nonEmptyTextAt(value, where);
+  if (path[0] != '/') fail(where + ": expected an absolute path, found '" + path + "'");
+  return path;
+}
+
+std::vector<std::string> directoriesAt(const Json& value, const std::string& where) {
+  if (!value.isArray()) fail(where + ": expected a list of directories, found " + std::string(value.kindName()));
+  std::vector<std::string> paths;
+  for (const Json& item : value.asArray()) {
+    paths.push_back(directoryAt(item, where + "[" + std::to_string(paths.size()) + "]"));
+  }
+  return paths;
+}
+
 const Json& memberAt(const Json& object, std::string_view key, const std::string& what) {
   const Json* found = object.find(key);
   if (found == nullptr) fail(what + ": '" + std::string(key) + "' is missing");
   return *found;
 }
 
-}  // namespace disttask::csv_import
+}  // namespace disttask::plugin_common

@@ -1,0 +1,256 @@
+#include "planning.hpp"
+
+#include "archive.hpp"
+#include "batch_session.hpp"
+#include "disttask/plugin_common/json_fields.hpp"
+#include "segment_meta.hpp"
+#include "statement_plan.hpp"
+#include "table_checks.hpp"
+#include "throttle.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+namespace disttask::sql_batch {
+namespace {
+
+// Nodes begin with the first subtasks while the rest is still being cut; and a transaction of the store is not long.
+constexpr auto kBatchTime = std::chrono::seconds(2);
+constexpr std::size_t kMaxMarks = 64;
+
+/// Where planning has got to.
+struct PlanCursor {
+  KeyValues after;
+  std::int64_t segments = 0;
+  std::int64_t rows = 0;
+  std::vector<KeyRange> marks;  ///< of a dry run: ranges spread over what was walked
+  std::int64_t stride = 1;      ///< segments between two marks
+
+  [[nodiscard]] std::string dump() const {
+    Json json;
+    json["after"] = toJson(after);
+    json["segments"] = segments;
+    json["rows"] = rows;
+    json["stride"] = stride;
+    json["marks"] = Json(Json::Array{});
+    for (const KeyRange& mark : marks) {
+      Json item;
+      item["after"] = toJson(mark.after);
+      item["upto"] = toJson(mark.upto);
+      json["marks"].push(std::move(item));
+    }
+    return json.dump();
+  }
+
+  [[nodiscard]] static PlanCursor parse(std::string_view text) {
+    const std::string what = "cursor";
+    const Json json = plugin_common::parseObject(text, what);
+    PlanCursor cursor;
+    cursor.after = keyValuesAt(json, "after");
+    cursor.segments = plugin_common::memberAt(json, "segments", what).asInt();
+    cursor.rows = plugin_common::memberAt(json, "rows", what).asInt();
+    cursor.stride = plugin_common::memberAt(json, "stride", what).asInt();
+    for (const Json& item : plugin_common::memberAt(json, "marks", what).asArray()) {
+      cursor.marks.push_back({keyValuesAt(item, "after"), keyValuesAt(item, "upto")});
+    }
+    return cursor;
+  }
+
+  void mark(const KeyRange& range) {
+    if (segments % stride != 0) return;
+    marks.push_back(range);
+    if (marks.size() <= kMaxMarks) return;
+    std::vector<KeyRange> kept;
+    for (std::size_t i = 0; i < marks.size(); i += 2) kept.push_back(std::move(marks[i]));
+    marks = std::move(kept);
+    stride *= 2;
+  }
+};
+
+std::vector<std::string> namesOf(const BatchWork& work, const BatchStatement& statement) {
+  std::vector<std::string> names{work.table.table};
+  if (!statement.alias.empty()) names.push_back(statement.alias);
+  return names;
+}
+
+void refuseOwnKey(const TableKey& key, const BatchStatement& statement) {
+  for (const KeyColumn& column : key.columns) {
+    std::string name = column.name;
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (std::find(statement.assigned.begin(), statement.assigned.end(), name) == statement.assigned.end()) continue;
+    plugin_common::fail(
+        "statement: sets '" + column.name +
+        "', a column of the key by which the table is walked; a row could be met twice"
+    );
+  }
+}
+
+void forgetOlder(const sdk::Host& host, const BatchSession& session, std::int64_t days) {
+  try {
+    session.ledger().forgetOlder(session.connection(), days);
+  } catch (const Exception& exception) {
+    host.log(sdk::LogLevel::kWarn, "old ledger rows stay: " + exception.error().message());
+  }
+}
+
+/// The first range of the table.
+KeyRange firstRange(sqlclient::Connection& connection, const TaskNote& note) {
+  KeyRange range{{}, note.last};
+  if (auto end = nthKey(connection, note.key, range, note.work.subtask_rows)) range.upto = *std::move(end);
+  return range;
+}
+
+Json rangeReport(
+    sqlclient::Connection& connection, const TaskNote& note, const BatchStatement& statement, const KeyRange& range
+) {
+  const std::string text = statement.render(rangeCondition(note.key, range, statement.alias));
+  const StatementPlan plan = explainStatement(connection, text, namesOf(note.work, statement));
+  Json json;
+  json["after"] = range.after.empty() ? Json() : Json(display(note.key, range.after));
+  json["upto"] = display(note.key, range.upto);
+  json["statement"] = text;
+  json["read_by"] = plan.reader;
+  json["rows_estimated"] = plan.rows;
+  json["explain"] = Json(plan.lines);
+  return json;
+}
+
+std::string dryRunReport(sqlclient::Connection& connection, const TaskNote& note, const PlanCursor& at) {
+  const BatchStatement statement = parseStatement(note.work.statement, note.work.table);
+  Json json;
+  json["dry_run"] = true;
+  json["key"] = note.key.toJson();
+  json["rows"] = at.rows;
+  json["subtasks"] = at.segments;
+  json["ranges"] = Json(Json::Array{});
+  if (at.marks.empty()) return json.dump();
+  json["maximum"] = display(note.key, note.last);
+  json["ranges"].push(rangeReport(connection, note, statement, at.marks.front()));
+  const std::size_t middle = at.marks.size() / 2;
+  if (middle != 0 && middle + 1 < at.marks.size()) {
+    json["ranges"].push(rangeReport(connection, note, statement, at.marks[middle]));
+  }
+  if (at.marks.size() > 1) json["ranges"].push(rangeReport(connection, note, statement, at.marks.back()));
+  return json.dump();
+}
+
+class Planner {
+ public:
+  Planner(
+      sdk::Planning& planning,
+      const sdk::Task& task,
+      const BatchOptions& options,
+      const PluginConfig& config,
+      plugin_common::Sessions& sessions
+  )
+      : planning_(planning),
+        task_(task.id),
+        options_(options),
+        config_(config),
+        sessions_(sessions),
+        session_(planning, sessions, options.work.connection, options.work.table) {}
+
+  sdk::Cursor plan(std::string_view cursor) {
+    PlanCursor at;
+    TaskNote note;
+    if (cursor.empty()) {
+      note = begin();
+    } else {
+      at = PlanCursor::parse(cursor);
+      note = session_.note(task_);
+    }
+    const bool complete = note.last.empty() || walk(note, at);
+    if (!complete) return {at.dump(), false};
+    if (note.work.dry_run) {
+      planning_.addSubtask(dryRunReport(session_.connection(), note, at));
+    }
+    note.segments = at.segments;
+    note.rows = at.rows;
+    session_.ledger().putNote(session_.connection(), task_, note.dump());
+    return {at.dump(), true};
+  }
+
+ private:
+  TaskNote begin() {
+    auto& connection = session_.connection();
+    const BatchWork& work = options_.work;
+    const BatchStatement statement = parseStatement(work.statement, work.table);
+    if (statement.target != work.table) session_.info().requireSchema(statement.target.schema, "statement");
+    checkTables(connection, work, statement);
+    TaskNote note;
+    note.work = work;
+    note.key = describeKey(connection, work.table, work.key);
+    refuseOwnKey(note.key, statement);
+    checkArchive(planning_, sessions_, config_, note, session_);
+    Throttle::requireReplicas(planning_, sessions_, options_.throttle);
+    forgetOlder(planning_, session_, config_.ledger_days);
+    // A batch that is planned again goes by what the first one saw: work may have begun.
+    if (const auto before = session_.ledger().readNote(connection, task_)) return TaskNote::parse(*before);
+    note.last = lastKey(connection, note.key).value_or(KeyValues());
+    if (!note.last.empty()) checkPlan(note, statement);
+    session_.ledger().putNote(connection, task_, note.dump());
+    return note;
+  }
+
+  void checkPlan(const TaskNote& note, const BatchStatement& statement) {
+    const KeyRange range = firstRange(session_.connection(), note);
+    const StatementPlan plan = explainStatement(
+        session_.connection(),
+        statement.render(rangeCondition(note.key, range, statement.alias)),
+        namesOf(note.work, statement)
+    );
+    if (!note.work.allow_full_scan) requireBounded(plan, note.work.subtask_rows, note.key.index);
+  }
+
+  /// Cuts ranges until the batch is full; true: the planned maximum is reached.
+  bool walk(const TaskNote& note, PlanCursor& at) {
+    auto& connection = session_.connection();
+    const auto end = std::chrono::steady_clock::now() + kBatchTime;
+    while (at.after != note.last) {
+      planning_.throwIfCancelled();
+      if (std::chrono::steady_clock::now() >= end) return false;
+      SegmentMeta meta{{at.after, note.last}, note.work.subtask_rows};
+      if (auto upto = nthKey(connection, note.key, meta.range, note.work.subtask_rows); upto && *upto != note.last) {
+        meta.range.upto = *std::move(upto);
+      } else {
+        meta.rows = countRows(connection, note.key, meta.range);
+      }
+      if (note.work.dry_run) {
+        at.mark(meta.range);
+      } else {
+        const std::string text = meta.dump();
+        if (!planning_.hasRoom(text.size())) return false;
+        planning_.addSubtask(text);
+      }
+      ++at.segments;
+      at.rows += meta.rows;
+      at.after = meta.range.upto;
+    }
+    return true;
+  }
+
+  sdk::Planning& planning_;
+  const std::int64_t task_;
+  const BatchOptions& options_;
+  const PluginConfig& config_;
+  plugin_common::Sessions& sessions_;
+  BatchSession session_;
+};
+
+}  // namespace
+
+sdk::Cursor planBatch(
+    sdk::Planning& planning,
+    const sdk::Task& task,
+    const BatchOptions& options,
+    const PluginConfig& config,
+    plugin_common::Sessions& sessions,
+    std::string_view cursor
+) {
+  return Planner(planning, task, options, config, sessions).plan(cursor);
+}
+
+}  // namespace disttask::sql_batch

@@ -1,0 +1,30 @@
+#pragma once
+#include "key_range.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace disttask::sql_batch {
+
+/// What one subtask is: a key range that is worked off in chunks.
+struct SegmentMeta {
+  KeyRange range;
+  std::int64_t rows = 0;  ///< that were counted in it when it was planned
+  [[nodiscard]] std::string dump() const;
+  [[nodiscard]] static SegmentMeta parse(std::string_view text);
+};
+
+/// The result of a subtask.
+struct SegmentResult {
+  std::int64_t rows = 0;     ///< of the key range, walked
+  std::int64_t changed = 0;  ///< by the statement
+  std::int64_t chunks = 0;
+  bool last = false;                          ///< the subtask that ends at the planned maximum
+  std::string maximum;                        ///< of the last one: in words
+  std::map<std::string, std::int64_t> files;  ///< archive files and their valid length in bytes
+  [[nodiscard]] std::string dump() const;
+};
+
+}  // namespace disttask::sql_batch

@@ -1,0 +1,158 @@
+#include "segment_run.hpp"
+
+#include "chunk_runner.hpp"
+#include "disttask/base/random.hpp"
+#include "disttask/plugin_common/named_lock.hpp"
+
+#include <algorithm>
+
+namespace disttask::sql_batch {
+namespace {
+
+// What a run repeats by itself before it gives the subtask back to the framework's own, slower, retries.
+constexpr int kMaxConflicts = 12;
+constexpr int kHalveAfter = 2;
+constexpr int kMaxReconnects = 2;
+constexpr std::int64_t kConflictWaitMs = 50;
+constexpr std::int64_t kMaxConflictWaitMs = 2000;
+constexpr std::int64_t kReconnectWaitMs = 200;
+constexpr std::int64_t kThrottleWaitMs = 1000;
+constexpr double kKeepAliveMs = 2000;  // servers end sessions of ours that are idle for ten seconds
+constexpr auto kSayAgain = std::chrono::minutes(1);
+
+double millisecondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+SegmentRun::SegmentRun(BatchStep& step, sdk::Run& run, const sdk::Subtask& subtask)
+    : step_(step), run_(run), meta_(SegmentMeta::parse(subtask.meta)), ordinal_(subtask.ordinal) {}
+
+std::string SegmentRun::work() {
+  while (!progress_ || !progress_->done) {
+    waitForLeave();
+    std::int64_t wait = 0;
+    try {
+      chunk();
+      continue;
+    } catch (const Exception& exception) {
+      wait = waitAfter(exception);
+    }
+    // Also after a commit whose outcome is unknown: the ledger's row decides.
+    progress_.reset();
+    run_.sleep(1 + wait / 2 + static_cast<std::int64_t>(randomBelow(static_cast<std::uint64_t>(wait / 2 + 1))));
+  }
+  return result();
+}
+
+// Holds no session meanwhile: a window may be closed for a day.
+void SegmentRun::waitForLeave() {
+  std::string said;
+  std::chrono::steady_clock::time_point said_at;
+  for (;;) {
+    const auto reason = step_.throttle_.reasonToWait(run_, step_.options_.work.connection);
+    if (!reason) break;
+    const std::string kind = reason->substr(0, reason->find(':'));
+    if (kind != said || std::chrono::steady_clock::now() - said_at > kSayAgain) {
+      run_.log(sdk::LogLevel::kInfo, "waits: " + *reason);
+      Json shown;
+      shown["begun"] = true;
+      shown["throttled_by"] = *reason;
+      if (progress_) run_.putCheckpoint(shown.dump());
+      said = kind;
+      said_at = std::chrono::steady_clock::now();
+    }
+    run_.sleep(kThrottleWaitMs);
+  }
+  if (!said.empty()) run_.log(sdk::LogLevel::kInfo, "goes on; " + said + " allows it");
+}
+
+void SegmentRun::readProgress(BatchSession& session) {
+  const auto& ledger = session.ledger();
+  progress_ = ledger.read(session.connection(), step_.task_, ordinal_);
+  if (!progress_) {
+    // The checkpoint stands in the store, the row on the target: a row that was there and is gone may not begin anew.
+    if (!run_.checkpoint().empty()) {
+      throw Exception(
+          ErrorCode::kPrecondition,
+          "the ledger row of subtask " + std::to_string(ordinal_) +
+              " went away; which of its rows are done is not known any more"
+      );
+    }
+    ledger.begin(session.connection(), step_.task_, ordinal_);
+    progress_ = ledger.read(session.connection(), step_.task_, ordinal_);
+    if (!progress_) throw Exception(ErrorCode::kStoreConflict, "the ledger row of the subtask went away");
+  }
+  if (run_.checkpoint().empty()) run_.putCheckpoint("{\"begun\": true}");
+}
+
+void SegmentRun::chunk() {
+  const auto check = [this] { run_.throwIfCancelled(); };
+  BatchSession session(run_, *step_.sessions_, step_.options_.work.connection, step_.options_.work.table);
+  if (!note_) {
+    note_ = step_.prepare(session);
+    statement_ = parseStatement(note_->work.statement, note_->work.table);
+    archive_ = makeArchive(run_, *step_.sessions_, step_.config_, *note_, step_.task_, ordinal_, session);
+  }
+  if (!progress_) readProgress(session);
+  if (progress_->done) return;
+  std::optional<plugin_common::NamedLock> gate;
+  if (step_.one_at_a_time_) {
+    const std::string subject = session.ledger().storeId() + "/" + std::to_string(step_.task_);
+    gate.emplace(session.connection(), plugin_common::lockName("disttask_batch_", subject), 0, check);
+  }
+  const std::int64_t rows = step_.size_.rows();
+  const auto begin = std::chrono::steady_clock::now();
+  const ChunkJob job{note_->key, *statement_, session.ledger(), step_.task_, ordinal_, meta_.range, archive_.get()};
+  auto moved = runChunk(session.connection(), job, *progress_, rows, check);
+  if (!moved) {
+    progress_.reset();  // another run of this subtask is at work, or was
+    return;
+  }
+  const double ms = millisecondsSince(begin);
+  const std::int64_t walked = moved->walked - progress_->walked;
+  progress_ = std::move(moved);
+  conflicts_ = 0;
+  reconnects_ = 0;
+  // Only what is committed counts: counters cannot be taken back.
+  run_.addProgress(progress_->walked - reported_);
+  reported_ = progress_->walked;
+  step_.size_.took(walked, ms, step_.throttle_.options().chunk_time_ms);
+  step_.noteProgress(run_, session);
+  pause(session.connection(), ms);
+}
+
+// Within the gate: the pause is the whole task's.
+void SegmentRun::pause(sqlclient::Connection& connection, double chunk_ms) {
+  double left = chunk_ms * step_.throttle_.options().sleep_ratio;
+  while (left >= 1 && !progress_->done) {
+    const double slice = std::min(left, kKeepAliveMs);
+    run_.sleep(static_cast<std::int64_t>(slice));
+    left -= slice;
+    if (left >= 1 && !connection.ping()) return;
+  }
+}
+
+std::int64_t SegmentRun::waitAfter(const Exception& exception) {
+  const ErrorCode code = exception.error().code();
+  if ((code == ErrorCode::kStoreConflict || code == ErrorCode::kStoreKilled) && ++conflicts_ <= kMaxConflicts) {
+    if (conflicts_ >= kHalveAfter) step_.size_.halve();
+    return std::min(kConflictWaitMs << std::min(conflicts_, 6), kMaxConflictWaitMs);
+  }
+  if (code == ErrorCode::kStoreUnavailable && ++reconnects_ <= kMaxReconnects) return kReconnectWaitMs * reconnects_;
+  throw;
+}
+
+std::string SegmentRun::result() const {
+  SegmentResult result;
+  result.rows = progress_->walked;
+  result.changed = progress_->changed;
+  result.chunks = progress_->chunks;
+  result.last = note_ && meta_.range.upto == note_->last;
+  if (result.last) result.maximum = display(note_->key, note_->last);
+  result.files = progress_->files;
+  return result.dump();
+}
+
+}  // namespace disttask::sql_batch

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# sql_batch with one daemon against one big statement and against pt-archiver (percona-toolkit): an UPDATE and a DELETE of every row of the same table of
+# 1 million rows, in turn, in the same run, on a private MariaDB; meanwhile a bystander reads one row of another table by its key, 200 times a second.
+#   sql_batch.sh [--json FILE]      DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there
+#                                   DISTTASK_BENCH_ROWS is the number of rows, DISTTASK_BENCH_REPETITIONS how often (default 3)
+# Figures: sql_batch_vs_pt_archiver (rows/s of the DELETE over those of pt-archiver with --bulk-delete and --limit 1000), sql_batch_bystander_p99_ratio (p99 of
+# the bystander beside sql_batch's DELETE over that beside pt-archiver's), sql_batch_vs_one_statement and sql_batch_update_vs_one_statement (rows/s over those
+# of the statement in one piece), sql_batch_update_bystander_p99_ratio (beside the UPDATE, over that beside the statement). pt-archiver has no UPDATE.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+json=
+if [ "${1:-}" = --json ]; then
+  json=${2:?--json takes a file}
+  shift 2
+fi
+[ $# -eq 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+
+deploy/packages.sh install build test bench
+build=${DISTTASK_BUILD_DIR:-build}/bench
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
+cmake --build "$build" --target disttaskd disttaskctl sql_batch >&2
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-batch.XXXXXX")
+node=
+finish() {
+  [ -z "$node" ] || { kill "$node" 2>/dev/null && wait "$node" 2>/dev/null; } || true
+  deploy/private-mariadb.sh remove "$work/db" || true
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+deploy/private-mariadb.sh start "$work/db" --innodb-buffer-pool-size=2G --innodb-log-file-size=1G
+sql() { mariadb --no-defaults --socket="$work/db/s.sock" --user=root "$@"; }
+mkdir "$work/plugins"
+cp "$build/plugins/sql_batch.so" "$work/plugins/"
+sql -e "create database bench character set utf8mb4"
+cat >"$work/node.yaml" <<YAML
+node: {id: node-1, state_dir: $work/node-1, slots: 4}
+store: {socket: $work/db/s.sock, user: root}
+plugins: {dir: $work/plugins}
+connections:
+  bench: {socket: $work/db/s.sock, user: root, types: [sql_batch], schemas: [bench]}
+log: {level: warn}
+YAML
+ctl=$build/daemon/ctl/disttaskctl
+"$ctl" --config "$work/node.yaml" schema install >&2
+"$ctl" --config "$work/node.yaml" schema install --connection bench >&2
+"$build/daemon/disttaskd" --config "$work/node.yaml" >"$work/node.log" 2>&1 &
+node=$!
+{
+  echo "server: $(sql -N -e 'select version()'), CPUs: $(nproc), load: $(cut -d' ' -f1-3 /proc/loadavg)"
+  pt-archiver --version
+  cat "$work/node.yaml"
+} >&2
+
+status=0
+python3 tests/bench/sql_batch.py --ctl "$ctl" --config "$work/node.yaml" --socket "$work/db/s.sock" --rows "${DISTTASK_BENCH_ROWS:-1000000}" \
+  --repetitions "${DISTTASK_BENCH_REPETITIONS:-3}" >"$work/result.json" || status=$?
+if [ "$status" -ne 0 ]; then
+  tail -n 20 "$work/node.log" >&2
+  exit "$status"
+fi
+cat "$work/result.json"
+[ -z "$json" ] || cp "$work/result.json" "$json"

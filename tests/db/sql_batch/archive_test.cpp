@@ -1,0 +1,140 @@
+// Rows go to the archive first; a crash in between neither loses nor doubles one.
+#include "batch_fixture.hpp"
+#include "disttask/base/failpoint.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+using namespace disttask;
+using test::BatchFixture;
+using test::sumOf;
+
+namespace {
+
+struct Old : BatchFixture {
+  Old() {
+    execute(
+        "create table t (id int primary key, f float, at_time timestamp(3) null, body varchar(80), raw varbinary(20), "
+        "n int)"
+    );
+    for (int i = 1; i <= 600; ++i) {
+      const std::string number = std::to_string(i);
+      execute(
+          "insert into t values (" + number + ", " + number + " / 7, '2026-01-01' + interval " + number +
+          " second, concat('say \"', char(10), ' ü,', " + number + "), unhex('00ff2c22'), nullif(" + number +
+          " % 5, 0))"
+      );
+    }
+    execute("create table before_it like t");
+    execute("insert into before_it select * from t");
+  }
+  ~Old() { Failpoints::disarmAll(); }
+
+  [[nodiscard]] std::string archiveMeta(const std::string& archive) const {
+    return meta(
+        "delete from t where {range} and id % 2 = 0",
+        "t",
+        R"("chunk_rows": 50, "chunk_time": "0s", "archive": )" + archive
+    );
+  }
+  /// Ends every third run at a failpoint, until the subtask is done.
+  Json workWithCrashes(std::int64_t task, const std::string& task_meta, const std::string& where) {
+    const auto metas = plan(task, task_meta);
+    REQUIRE(metas.size() == 1);
+    int passes = 0;
+    Failpoints::arm(where, [&passes] {
+      if (++passes % 3 == 0) throw sdk::Failure("this run ends here");
+    });
+    for (int runs = 0;; ++runs) {
+      REQUIRE(runs < 20);
+      try {
+        return run(*step(task, task_meta), 1, metas[0]);
+      } catch (const sdk::Failure& failure) {
+        if (std::string(failure.what()).find("this run ends here") == std::string::npos) throw;
+      }
+    }
+  }
+  void checkMoved(const std::string& table) const {
+    CHECK(scalar("select concat(count(*), ' ', sum(id % 2)) from t") == "300 300");
+    CHECK(scalar("select count(*) from " + table) == "300");
+    // Every value as it was.
+    CHECK(
+        scalar(
+            "select count(*) from " + table +
+            " a join before_it b on a.id = b.id and a.f <=> b.f and a.at_time <=> b.at_time "
+            "and a.body <=> b.body and a.raw <=> b.raw and a.n <=> b.n where b.id % 2 = 0"
+        ) == "300"
+    );
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Rows of a delete are moved to a table of the same server in the same transaction") {
+  Old f;
+  f.execute("create table gone like t");
+  const auto where =
+      GENERATE(as<std::string>(), "sql_batch.chunk_taken", "sql_batch.before_commit", "sql_batch.after_commit");
+  const auto meta = f.archiveMeta(R"({"table": ")" + f.store.schema() + R"(.gone"})");
+  CHECK(f.workWithCrashes(1, meta, where).find("changed")->asInt() == 300);
+  f.checkMoved("gone");
+}
+
+TEST_CASE("Rows of a delete are moved to another server, and a crash after the copy does not double them") {
+  Old f;
+  f.execute("create table gone like t");
+  const auto where =
+      GENERATE(as<std::string>(), "sql_batch.archived", "sql_batch.before_commit", "sql_batch.after_commit");
+  const auto meta = f.archiveMeta(R"({"connection": "other", "table": ")" + f.store.schema() + R"(.gone"})");
+  CHECK(f.workWithCrashes(1, meta, where).find("changed")->asInt() == 300);
+  f.checkMoved("gone");
+}
+
+TEST_CASE("Rows of a delete go to a file, and what a crash left behind its valid length is cut off") {
+  Old f;
+  const auto where =
+      GENERATE(as<std::string>(), "sql_batch.archived", "sql_batch.before_commit", "sql_batch.after_commit");
+  const auto meta = f.archiveMeta(R"({"file": ")" + (f.dir / "archive/t").string() + R"("})");
+  const Json result = f.workWithCrashes(1, meta, where);
+  REQUIRE(result.find("files")->asObject().size() == 1);
+  const auto& [path, length] = *result.find("files")->asObject().begin();
+  CHECK(static_cast<std::int64_t>(std::filesystem::file_size(path)) == length.asInt());
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  CHECK_THAT(text, Catch::StartsWith("\"id\",\"f\",\"at_time\",\"body\",\"raw\",\"n\"\n\"2\",\"0.2857"));
+  CHECK_THAT(text, Catch::Contains("\"say \"\"\n ü,10\",\"" + std::string("\0\xff,", 3) + "\"\"\",\n"));
+  // One record for each row: 300, each holds one line break.
+  CHECK(std::count(text.begin(), text.end(), '\n') == 601);
+  CHECK(f.scalar("select concat(count(*), ' ', sum(id % 2)) from t") == "300 300");
+}
+
+TEST_CASE("An archive that cannot take the rows, or not surely once, is refused before a row is touched") {
+  Old f;
+  const std::string schema = f.store.schema();
+  const auto refusal = [&](const std::string& archive) { return f.failure(1, f.archiveMeta(archive)); };
+  const std::string other = R"({"connection": "other", "table": ")" + schema + ".gone\"}";
+  CHECK(refusal(other) == "archive.table: there is no table " + schema + ".gone");
+  f.execute("create table gone (id int, f float)");
+  CHECK(refusal(other) == "archive.table: " + schema + ".gone has no column 'at_time'");
+  f.execute("drop table gone");
+  f.execute("create table gone like t");
+  f.execute("alter table gone drop primary key");
+  CHECK(
+      refusal(other) ==
+      "archive.table: " + schema + ".gone needs a primary or unique key (id), so that no row is in it twice"
+  );
+  f.execute("alter table gone add primary key (id), add unique key u (n, raw)");
+  CHECK_THAT(refusal(other), Catch::Contains("has another unique key, 'u'"));
+  CHECK_THAT(
+      refusal(R"({"file": "/tmp/somewhere"})"),
+      Catch::Contains("is not below one of plugins.config.sql_batch.archive_dirs")
+  );
+  CHECK_THAT(
+      refusal(R"({"table": "mysql.gone"})"),
+      Catch::StartsWith("archive.table: connection 'main' does not allow schema 'mysql'")
+  );
+  CHECK(f.scalar("select count(*) from t") == "600");
+}

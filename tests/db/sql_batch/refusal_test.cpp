@@ -1,0 +1,74 @@
+#include "batch_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using test::BatchFixture;
+
+TEST_CASE("Tables and keys that cannot be worked on safely are refused") {
+  BatchFixture f;
+  f.makeNumbers(10);
+  const std::string t = f.store.schema() + ".t";
+  const auto refusal = [&](const std::string& more) {
+    return f.failure(1, f.meta("update t set n = n + 1 where {range}", "t", more));
+  };
+  CHECK(refusal(R"("key": "nix")") == "key: table " + t + " has no index 'nix'");
+  f.execute("alter table t add key plain (n), add unique key nullable (pad), modify pad varchar(100) null");
+  CHECK(refusal(R"("key": "plain")") == "key: index 'plain' of table " + t + " is not unique");
+  CHECK_THAT(refusal(R"("key": "nullable")"), Catch::Contains("column 'pad', which may be NULL"));
+  f.execute("create table no_key (n int)");
+  CHECK(
+      f.failure(1, f.meta("update no_key set n = 1 where {range}", "no_key")) ==
+      "key: table " + f.store.schema() + ".no_key has no primary key; name a unique index by 'key'"
+  );
+  f.execute("create view v as select * from t");
+  CHECK(
+      f.failure(1, f.meta("update v set n = 1 where {range}", "v")) ==
+      "table: " + f.store.schema() + ".v is a view, not a table"
+  );
+  f.execute("create table e (k enum('a','b') primary key, n int)");
+  CHECK_THAT(
+      f.failure(1, f.meta("update e set n = 1 where {range}", "e")),
+      Catch::Contains("of type enum, which cannot bound a chunk exactly")
+  );
+  CHECK(
+      f.failure(1, f.meta("update t set id = id + 1 where {range}", "t")) ==
+      "statement: sets 'id', a column of the key by which the table is walked; a row could be met twice"
+  );
+  CHECK(f.scalar("select sum(n) from t") == "0");
+}
+
+TEST_CASE("Triggers and cascades are refused unless they are meant") {
+  BatchFixture f;
+  f.makeNumbers(10);
+  f.execute("create table child (id int primary key, foreign key fk (id) references t (id) on delete cascade)");
+  CHECK_THAT(
+      f.failure(1, f.meta("delete from t where {range}", "t")),
+      Catch::Contains("would change rows there too; \"allow\": [\"cascades\"]")
+  );
+  CHECK(f.failure(2, f.meta("update t set n = 1 where {range}", "t")).empty());
+  CHECK(f.failure(3, f.meta("delete from t where {range} and id < 10", "t", R"("allow": ["cascades"])")).empty());
+  if (f.store.isTiDb()) return;  // has no triggers
+  f.execute("create trigger tr before update on t for each row set new.pad = 'x'");
+  CHECK_THAT(f.failure(4, f.meta("update t set n = 2 where {range}", "t")), Catch::Contains("has the trigger 'tr'"));
+  CHECK(f.failure(5, f.meta("update t set n = 2 where {range}", "t", R"("allow": ["triggers"])")).empty());
+}
+
+TEST_CASE("A statement whose chunks would read the whole table is refused") {
+  BatchFixture f;
+  f.makeNumbers(12'000);
+  f.execute("analyze table t");
+  // The join makes the server begin with the other table, and find rows of t one by one in no bounded range.
+  const auto refusal =
+      f.failure(1, f.meta("update t ignore index (primary) set n = 1 where {range}", "t", R"("subtask_rows": 500)"));
+  CHECK_THAT(refusal, Catch::StartsWith("statement: each chunk would read about "));
+  CHECK(f.failure(
+             2,
+             f.meta(
+                 "update t ignore index (primary) set n = 1 where {range}",
+                 "t",
+                 R"("subtask_rows": 5000, "allow": ["full_scan"])"
+             )
+  )
+            .empty());
+}

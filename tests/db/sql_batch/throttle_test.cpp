@@ -1,0 +1,109 @@
+#include "batch_fixture.hpp"
+#include "disttask/runtime/thread_group.hpp"
+
+#include "support/wait.hpp"
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using namespace std::chrono_literals;
+using test::BatchFixture;
+
+namespace {
+
+struct Throttled : BatchFixture {
+  void start(const std::string& more) {
+    makeNumbers(100);
+    const auto task_meta = update(more);
+    metas = plan(1, task_meta);
+    worker = step(1, task_meta);
+    threads.spawn("run", [this] {
+      try {
+        run(*worker, 1, metas.at(0));
+        ended.send("done");
+      } catch (const sdk::Cancelled&) {
+        ended.send("cancelled");
+      } catch (const std::exception& exception) {
+        ended.send(exception.what());
+      }
+    });
+  }
+  [[nodiscard]] std::string update(const std::string& more) const {
+    return meta("update t set n = n + 1 where {range}", "t", more);
+  }
+  [[nodiscard]] bool logged(const std::string& text) const {
+    for (const std::string& line : host->log()) {
+      if (line.find(text) != std::string::npos) return true;
+    }
+    return false;
+  }
+  /// A window of one minute that is closed now, by the server's clock.
+  [[nodiscard]] std::string closedWindow() const {
+    return scalar(
+        "select concat(date_format(now() + interval 6 hour, '%H:%i-'), date_format(now() + interval 7 hour, '%H:%i'))"
+    );
+  }
+
+  std::vector<std::string> metas;
+  std::unique_ptr<sdk::Step> worker;
+  test::TestSignal<std::string> ended;
+  runtime::ThreadGroup threads;
+};
+
+}  // namespace
+
+TEST_CASE("Above max_load no chunk begins, it says why, and goes on once the limit is raised") {
+  Throttled f;
+  f.start(R"("max_load": {"Threads_connected": 0})");
+  REQUIRE(test::eventually([&] { return f.logged("waits: max_load: Threads_connected is "); }));
+  CHECK(f.scalar("select sum(n) from t") == "0");
+  f.worker->taskMetaModified(f.host->host(), f.update(R"("max_load": {"Threads_connected": 1000000})"));
+  CHECK(f.ended.wait(20s) == "done");
+  CHECK(f.scalar("select sum(n) from t") == "100");
+}
+
+TEST_CASE("A run that is held up ends when it is cancelled") {
+  Throttled f;
+  f.start(R"("window": ")" + f.closedWindow() + "\"");
+  REQUIRE(test::eventually([&] { return f.logged("waits: window: the server's time of day is outside of "); }));
+  f.host->cancel();
+  CHECK(f.ended.wait(5s) == "cancelled");
+}
+
+TEST_CASE("Above critical_load the subtask fails, and says what is done") {
+  Throttled f;
+  f.start(R"("critical_load": {"Threads_connected": 0})");
+  const auto text = f.ended.wait(20s);
+  REQUIRE(text);
+  CHECK_THAT(
+      *text,
+      Catch::StartsWith("critical_load: Threads_connected is ") &&
+          Catch::Contains("(done: 0 of 1 subtasks, 0 of 100 rows")
+  );
+}
+
+TEST_CASE("A replica that is none is refused, an unknown status variable too") {
+  Throttled f;
+  f.makeNumbers(10);
+  if (!f.store.isTiDb()) {
+    CHECK(
+        f.failure(1, f.update(R"("max_lag": "2s", "replicas": ["other"])")) ==
+        "replicas: the server of connection 'other' is not a replica"
+    );
+  }
+  CHECK_THAT(
+      f.failure(2, f.update(R"("max_load": {"No_such": 1})")),
+      Catch::StartsWith("max_load: the server has no status variable No_such")
+  );
+}
+
+TEST_CASE("What was planned is not changed by a new meta, and it is said") {
+  Throttled f;
+  f.makeNumbers(10);
+  const auto task_meta = f.update("");
+  f.metas = f.plan(1, task_meta);
+  f.worker = f.step(1, task_meta);
+  f.worker->taskMetaModified(f.host->host(), f.meta("update t set n = n + 100 where {range}", "t"));
+  CHECK(f.logged("the task goes on with what was planned"));
+  f.run(*f.worker, 1, f.metas[0]);
+  CHECK(f.scalar("select sum(n) from t") == "10");
+}
