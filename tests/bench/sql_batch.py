@@ -17,7 +17,7 @@ class Sql:
     """One session of the client, kept open: a question costs one round trip, no process."""
 
     def __init__(self, socket):
-        self.command = [*CLIENT, f"--socket={socket}"]
+        self.command = [*CLIENT, f"--socket={socket}", "bench"]
         self.client = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def line(self, text):
