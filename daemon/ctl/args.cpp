@@ -7,24 +7,23 @@
 #include <sstream>
 
 namespace disttask::ctl {
-namespace {
 
-void addAll(ArgumentTree& tree) {
+void addAllCommands(ArgumentTree& tree) {
   addTaskCommands(tree);
+  addSubtaskCommands(tree);
   addNodeCommands(tree);
   addPluginCommands(tree);
   addSchemaCommands(tree);
   addDoctorCommands(tree);
   addHistoryCommands(tree);
   addTrialCommands(tree);
+  addDocumentCommands(tree);
   tree.finish();
 }
 
-}  // namespace
-
 std::variant<Arguments, EarlyEnd> parseArguments(const std::vector<std::string>& arguments) {
   ArgumentTree tree;
-  addAll(tree);
+  addAllCommands(tree);
   try {
     auto words = arguments;
     std::reverse(words.begin(), words.end());

@@ -29,6 +29,8 @@ plugin=$(find "$work/hello" -name '*.so' -print -quit)
 chmod 755 "$plugin"
 ! grep -qi 'fmt\|boost\|spdlog\|yaml' "$work/hello/CMakeCache.txt" || { echo "a plugin alone asks for the library's dependencies"; exit 1; }
 "$prefix/bin/disttaskctl" plugin check "$plugin"
+bash -n "$prefix/share/bash-completion/completions/disttaskctl"
+grep -q 'fBdisttaskctl task submit' "$prefix/share/man/man1/disttaskctl-task.1"
 
 # What plugin new writes builds against the installed SDK, and its tests pass without a store.
 "$prefix/bin/disttaskctl" plugin new add_up --dir "$work/add_up" 2>/dev/null

@@ -8,6 +8,30 @@ namespace {
 constexpr const char* kWaitHelp = "Wait until the task has ended; the exit code says how";
 constexpr const char* kTimeoutHelp = "Stop waiting after this long, such as 30s or 2h; the task goes on";
 
+void addTrial(CLI::App* submit, TaskSubmit& options) {
+  auto& validate = options.validate;
+  submit
+      ->add_option_function<std::string>(
+          "--validate",
+          [&validate](const std::string& text) {
+            validate = text == "off" ? Validate::kOff : text == "require" ? Validate::kRequire : Validate::kAuto;
+          },
+          "Let the plugin check the meta first; auto: where it is at hand, require: else refuse"
+      )
+      ->check(CLI::IsMember({"auto", "require", "off"}));
+  auto* file = submit->add_option("--plugin", options.plugin, "The plugin that checks the meta");
+  submit
+      ->add_option(
+          "--plugins-dir",
+          options.plugins_dir,
+          "Folder of plugins; default: that of --config, else where plugins are installed"
+      )
+      ->excludes(file);
+  submit->add_flag(
+      "--dry-run", options.dry_run, "Say what would come of it: subtasks and nodes, or what is missing; write nothing"
+  );
+}
+
 void addSubmit(ArgumentTree& tree, CLI::App* task) {
   auto [submit, options] = tree.verb<TaskSubmit>(task, "submit", "Submit a task");
   auto& parallel = options.parallel;
@@ -18,7 +42,8 @@ void addSubmit(ArgumentTree& tree, CLI::App* task) {
   submit->add_flag(
       "--if-absent", options.if_absent, "When the key was used before: give the old task instead of refusing"
   );
-  submit->add_option("--meta", options.meta, "What the task type is told: JSON, or @FILE (@- = stdin)");
+  submit->add_option("--meta", options.meta, "What the task type is told: JSON or YAML, or @FILE (@- = stdin)")
+      ->type_name("TEXT|@FILE");
   submit->add_option("--slots", options.slots, "CPU slots of one subtask (DXF: concurrency)")
       ->check(CLI::Range(1, 4096));
   submit->add_option_function<std::string>(
@@ -41,6 +66,7 @@ void addSubmit(ArgumentTree& tree, CLI::App* task) {
       options.manual_recovery,
       "When a subtask fails: wait for 'task resolve' instead of reverting the task"
   );
+  addTrial(submit, options);
   addWait(submit, options.wait, kWaitHelp, kTimeoutHelp);
 }
 
@@ -60,7 +86,8 @@ void addChanges(ArgumentTree& tree, CLI::App* task) {
   modify->add_option("--slots", options.slots, "CPU slots of one subtask")->check(CLI::Range(1, 4096));
   modify->add_option("--max-nodes", options.max_nodes, "Use at most so many nodes")->check(CLI::Range(1, 100000));
   modify->add_option("--priority", options.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
-  modify->add_option("--meta", options.meta, "What the task type is told from now on: JSON, or @FILE (@- = stdin)");
+  modify->add_option("--meta", options.meta, "What the task type is told from now on: JSON or YAML, or @FILE")
+      ->type_name("TEXT|@FILE");
   addWait(
       modify,
       options.wait,
@@ -102,7 +129,8 @@ void addLs(ArgumentTree& tree, CLI::App* task) {
       "Only tasks in this state; may be given several times"
   );
   ls->add_option("--type", options.type, "Only tasks of this type");
-  ls->add_flag("-a,--all", options.all, "Tasks that have gone to history, too");
+  auto* all = ls->add_flag("-a,--all", options.all, "Tasks that have gone to history, too");
+  ls->add_flag("--active", options.active, "Only tasks that have not ended")->excludes(all);
   ls->add_option("--limit", options.limit, "At most so many")->check(CLI::Range(1, 100000));
 }
 
@@ -121,6 +149,11 @@ void addViews(ArgumentTree& tree, CLI::App* task) {
   addTaskName(subtasks, options.name);
   subtasks->add_option("--step", options.step, "Only this step");
   subtasks->add_option("--limit", options.limit, "At most so many")->check(CLI::Range(1, 1000000));
+  auto [watch, watch_options] = tree.verb<TaskWatch>(
+      task, "watch", "Show one task until it has ended, redrawn in place; the exit code says how it ended"
+  );
+  addTaskName(watch, watch_options.name);
+  addRequiredDuration(watch, "--interval", watch_options.interval, "Look so often (default 1s)");
   auto [wait, wait_options] = tree.verb<TaskWait>(task, "wait", "Wait until a task has ended; the exit code says how");
   addTaskName(wait, wait_options.name);
   addWait(wait, wait_options.wait, "", kTimeoutHelp);

@@ -7,6 +7,11 @@
 
 namespace disttask::ctl {
 
+enum class Validate : std::uint8_t {
+  kAuto,     ///< by the plugin, where it is at hand
+  kRequire,  ///< no task without it
+  kOff,
+};
 struct TaskSubmit {
   std::string type;
   std::string key;  ///< empty = one is made
@@ -18,12 +23,17 @@ struct TaskSubmit {
   std::int32_t max_nodes = 0;
   std::string scope = "disttask";
   bool manual_recovery = false;
+  Validate validate = Validate::kAuto;
+  std::string plugin;       ///< file of the plugin that validates
+  std::string plugins_dir;  ///< or the folder of plugins
+  bool dry_run = false;
   WaitOptions wait;
 };
 struct TaskLs {
   std::vector<proto::TaskState> states;
   std::string type;
-  bool all = false;
+  bool all = false;     ///< with history
+  bool active = false;  ///< unfinished ones only
   std::int32_t limit = 100;
 };
 struct TaskShow {
@@ -36,6 +46,10 @@ struct TaskWhy {
 struct TaskWait {
   std::string name;
   WaitOptions wait;
+};
+struct TaskWatch {
+  std::string name;
+  std::chrono::milliseconds interval = std::chrono::seconds(1);
 };
 struct TaskCancel {
   std::string name;
@@ -74,6 +88,7 @@ int execute(Context& context, const TaskLs& options);
 int execute(Context& context, const TaskShow& options);
 int execute(Context& context, const TaskWhy& options);
 int execute(Context& context, const TaskWait& options);
+int execute(Context& context, const TaskWatch& options);
 int execute(Context& context, const TaskCancel& options);
 int execute(Context& context, const TaskPause& options);
 int execute(Context& context, const TaskResume& options);

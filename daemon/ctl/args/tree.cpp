@@ -108,6 +108,21 @@ void addDuration(
       ->type_name("TIME");
 }
 
+void addRequiredDuration(
+    CLI::App* sub, const std::string& flag, std::chrono::milliseconds& out, const std::string& help
+) {
+  sub->add_option_function<std::string>(
+         flag,
+         [&out, flag](const std::string& text) {
+           const auto value = settings::parseDuration(text);
+           if (!value) throw CLI::ValidationError(flag, "'" + text + "' " + value.error().message());
+           out = value.value();
+         },
+         help
+  )
+      ->type_name("TIME");
+}
+
 void addWait(CLI::App* sub, WaitOptions& wait, const std::string& flag, const std::string& timeout) {
   if (flag.empty()) {
     wait.wait = true;

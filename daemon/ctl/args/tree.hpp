@@ -57,16 +57,25 @@ void addTaskName(CLI::App* sub, std::string& name);
 void addDuration(
     CLI::App* sub, const std::string& flag, std::optional<std::chrono::milliseconds>& out, const std::string& help
 );
+/// The same where there is a default.
+void addRequiredDuration(
+    CLI::App* sub, const std::string& flag, std::chrono::milliseconds& out, const std::string& help
+);
 /// Adds --timeout, and before it --wait where `flag` says what is waited for.
 void addWait(CLI::App* sub, WaitOptions& wait, const std::string& flag, const std::string& timeout);
+
+/// Adds all commands.
+void addAllCommands(ArgumentTree& tree);
 
 // One per file of this folder.
 void addSchemaCommands(ArgumentTree& tree);
 void addTaskCommands(ArgumentTree& tree);
+void addSubtaskCommands(ArgumentTree& tree);
 void addNodeCommands(ArgumentTree& tree);
 void addPluginCommands(ArgumentTree& tree);
 void addDoctorCommands(ArgumentTree& tree);
 void addHistoryCommands(ArgumentTree& tree);
 void addTrialCommands(ArgumentTree& tree);
+void addDocumentCommands(ArgumentTree& tree);
 
 }  // namespace disttask::ctl

@@ -1,16 +1,29 @@
 #pragma once
 #include "../args/common.hpp"
 #include "../context.hpp"
+#include "../output/progress.hpp"
 
 namespace disttask::ctl {
 
 /// Waits until the task has ended or the time limit passed, showing progress on stderr; returns the exit code (0, 1, 4
-/// or 6).
-int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options);
+/// or 6, or that of an interrupt). `name` is what people call the task by.
+int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options);
+/// Returns the exit code that says how a task ended: 0, 1 or 6.
+[[nodiscard]] int exitCodeOfEnd(const proto::Task& task);
+/// Says that a wait was interrupted and how the task is cancelled.
+void sayInterrupted(Context& context, const std::string& name);
 /// True for failures that pass by themselves: a wait goes on, and so does what it waits for.
 [[nodiscard]] bool isPassing(const Error& error);
 /// Shows one task in the form asked for, as `task show` does.
 void printTask(Context& context, const proto::Task& task);
+/// Writes what `task show` shows to people.
+void showTask(Context& context, const proto::Task& task, std::ostream& out);
+/// Returns "succeeded", "failed" or "cancelled"; empty while the task has not ended.
+[[nodiscard]] std::string_view outcomeOf(const proto::Task& task);
+/// Returns the JSON of the text, or the text itself where it is none.
+[[nodiscard]] Json parsedOrText(const std::string& text);
+/// Returns the snapshot that progress is shown from.
+[[nodiscard]] Snapshot takeSnapshot(Context& context, const proto::Task& task);
 /// True when a reverted task was cancelled by somebody, not undone after a failure.
 [[nodiscard]] bool wasCancelled(const proto::Task& task);
 

@@ -2,6 +2,7 @@
 
 #include "disttask/base/error.hpp"
 #include "disttask/base/json.hpp"
+#include "disttask/settings/yaml_json.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -37,13 +38,24 @@ std::string textOf(const std::string& meta) {
 
 std::string readMeta(const std::string& meta) {
   auto text = textOf(meta);
+  std::string mistake;
   try {
-    // Parsed only to refuse it here, with the place: what is stored is the text as given.
+    // What is stored is JSON as given.
     (void)Json::parse(text);
+    return text;
   } catch (const Exception& wrong) {
-    throw Exception(ErrorCode::kInvalidArgument, std::string("--meta is no JSON: ") + wrong.what());
+    mistake = wrong.what();
   }
-  return text;
+  const auto yaml = settings::yamlToJson(text);
+  // A lone word is a forgotten @ rather than a document.
+  if (yaml && (yaml.value().isObject() || yaml.value().isArray())) return yaml.value().dump();
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  const bool is_json = yaml || begin == std::string::npos || text[begin] == '{' || text[begin] == '[';
+  throw Exception(
+      ErrorCode::kInvalidArgument,
+      is_json ? "--meta is no JSON: " + mistake + " (a file is given as @FILE)"
+              : "--meta is neither JSON nor YAML: " + yaml.error().message()
+  );
 }
 
 }  // namespace disttask::ctl

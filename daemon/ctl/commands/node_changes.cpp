@@ -5,6 +5,7 @@
 
 #include "../../exit_codes.hpp"
 #include "../args/node.hpp"
+#include "../output/interrupt.hpp"
 #include "../output/listing.hpp"
 #include <fmt/format.h>
 
@@ -44,8 +45,10 @@ bool isEmpty(Context& context, const std::string& node) {
   return !seen.has_subtasks && !seen.has_plan;
 }
 
-/// Looks until the node is empty; false when the time limit passed first.
-bool waitUntilEmpty(Context& context, const std::string& node, const WaitOptions& options) {
+/// Looks until the node is empty; false when the time limit or an interrupt came first.
+bool waitUntilEmpty(
+    Context& context, const std::string& node, const WaitOptions& options, const InterruptWatch& interrupt
+) {
   auto& clock = runtime::systemClock();
   runtime::Wakeup pause(clock);
   const auto limit = options.timeout ? runtime::Deadline(clock, *options.timeout) : runtime::Deadline();
@@ -59,7 +62,7 @@ bool waitUntilEmpty(Context& context, const std::string& node, const WaitOptions
       if (!is_away) context.err() << failure.what() << "; still waiting\n" << std::flush;
       is_away = true;
     }
-    if (limit.isReached()) return false;
+    if (limit.isReached() || interrupt.signal() != 0) return false;
     pause.waitFor({}, std::min<runtime::Duration>(kLookEvery, limit.left()));
   }
 }
@@ -81,7 +84,14 @@ int execute(Context& context, const NodeDrain& options) {
   if (options.deadline) wish.limit = std::chrono::ceil<std::chrono::seconds>(*options.deadline);
   ask(context, options.node, wish, "draining");
   if (!options.wait.wait) return answer(context, options.node, WantedState::kDraining, false);
-  if (!waitUntilEmpty(context, options.node, options.wait)) {
+  const InterruptWatch interrupt;
+  if (!waitUntilEmpty(context, options.node, options.wait, interrupt)) {
+    if (interrupt.signal() != 0) {
+      context.err() << fmt::format(
+          "\nno longer waiting; the node goes on draining. To end that: disttaskctl node uncordon '{}'\n", options.node
+      );
+      return interrupt.exitCode();
+    }
     context.err() << "the time limit passed; the node goes on draining\n";
     return app::kCtlTimeLimit;
   }

@@ -3,15 +3,18 @@
 
 #include "../../exit_codes.hpp"
 #include "../args/task.hpp"
+#include "../output/interrupt.hpp"
 #include "../output/listing.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 namespace disttask::ctl {
 namespace {
 
+constexpr auto kSlice = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kModifyLimit = std::chrono::seconds(30);
 
 int answer(Context& context, proto::TaskId id, bool asked, const char* doing, const char* already) {
@@ -44,13 +47,26 @@ int execute(Context& context, const TaskModify& options) {
   context.store().clientTable().modifyTask(context.call(), id, change);
   const auto code = answer(context, id, true, "modified", "");
   if (!options.wait.wait) return code;
-  const runtime::Deadline deadline(runtime::systemClock(), options.wait.timeout.value_or(kModifyLimit));
-  try {
-    context.store().clientTable().waitForModification({{}, deadline}, id);
-  } catch (const Exception& e) {
-    if (e.error().code() != ErrorCode::kTimedOut) throw;
-    context.err() << e.what() << '\n';
-    return app::kCtlTimeLimit;
+  auto& clock = runtime::systemClock();
+  const runtime::Deadline limit(clock, options.wait.timeout.value_or(kModifyLimit));
+  const InterruptWatch interrupt;
+  for (;;) {
+    try {
+      // In slices, so that an interrupt is seen soon.
+      context.store().clientTable().waitForModification(
+          {{}, runtime::Deadline(clock, std::min<runtime::Duration>(kSlice, limit.left()))}, id
+      );
+      break;
+    } catch (const Exception& e) {
+      if (e.error().code() != ErrorCode::kTimedOut) throw;
+      if (interrupt.signal() != 0) {
+        context.err() << "\nno longer waiting; the change stays\n";
+        return interrupt.exitCode();
+      }
+      if (!limit.isReached()) continue;
+      context.err() << e.what() << '\n';
+      return app::kCtlTimeLimit;
+    }
   }
   context.err() << fmt::format("task id:{} is modified on all live nodes\n", id.value());
   return app::kExitClean;

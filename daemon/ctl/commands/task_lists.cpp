@@ -6,6 +6,7 @@
 #include "../output/text.hpp"
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 namespace disttask::ctl {
@@ -17,6 +18,19 @@ std::string stepText(proto::Step step) {
   return std::to_string(step.value());
 }
 
+/// The unfinished ones among the states, or all of these where none was named.
+std::vector<proto::TaskState> activeOf(const std::vector<proto::TaskState>& states) {
+  std::vector<proto::TaskState> active;
+  for (int i = 0; i < proto::kNumTaskStates; ++i) {
+    const auto state = static_cast<proto::TaskState>(i);
+    const bool is_wanted = states.empty() || std::find(states.begin(), states.end(), state) != states.end();
+    if (is_wanted && !proto::isDone(state)) active.push_back(state);
+  }
+  if (active.empty())
+    throw Exception(ErrorCode::kInvalidArgument, "--active with --state of ended tasks: nothing fits");
+  return active;
+}
+
 std::string spanText(std::int64_t start, std::int64_t end) {
   return start == 0 || end < start ? "" : formatSpan(std::chrono::seconds(end - start));
 }
@@ -25,7 +39,7 @@ std::string spanText(std::int64_t start, std::int64_t end) {
 
 int execute(Context& context, const TaskLs& options) {
   storage::TaskFilter filter;
-  filter.states = options.states;
+  filter.states = options.active ? activeOf(options.states) : options.states;
   filter.type = options.type;
   filter.with_history = options.all;
   filter.limit = options.limit;
@@ -45,6 +59,7 @@ int execute(Context& context, const TaskLs& options) {
              {"created", formatIsoTime(task.create_time)},
              {"ended", formatIsoTime(task.end_time)},
              {"error", task.error},
+             {"outcome", outcomeOf(task)},
          },
          {std::to_string(task.id.value()),
           task.key,

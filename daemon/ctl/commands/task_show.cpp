@@ -18,14 +18,6 @@ constexpr std::int32_t kMaxResults = 16;
 constexpr std::size_t kMaxResultBytes = 4096;
 constexpr std::int32_t kMaxSubtasksForNodes = 20'000;
 
-Json parsedOrText(const std::string& text) {
-  try {
-    return Json::parse(text);
-  } catch (const Exception&) {
-    return text;
-  }
-}
-
 struct StepView {
   storage::StepProgress progress;
   std::map<std::string, std::int64_t> nodes;  ///< exec id → ended or running subtasks
@@ -91,8 +83,13 @@ std::string resultText(const Json& result) {
   return text;
 }
 
+/// What subtasks of the types that we ship are to their users.
+std::string_view nounOf(const std::string& type) {
+  return type == "csv_import" || type == "sql_batch" ? "chunk" : "subtask";
+}
+
 /// Says what a task that did not succeed has left done.
-std::string remainsText(const proto::Task& task, const TaskView& view) {
+std::string achievedText(const proto::Task& task, const TaskView& view) {
   if (!proto::isDone(task.state) || task.state == proto::TaskState::kSucceed) return "";
   std::string text;
   for (const auto& step : view.steps) {
@@ -100,12 +97,12 @@ std::string remainsText(const proto::Task& task, const TaskView& view) {
     if (counts.succeed == 0) continue;
     if (!text.empty()) text += '\n';
     text += fmt::format(
-        "{} of {} subtasks of step {}",
+        "{} of {} of step {}",
         formatCount(counts.succeed),
-        formatCount(counts.all()),
+        formatNumber(counts.all(), std::string(nounOf(task.type))),
         step.progress.step.value()
     );
-    if (step.rows_succeeded > 0) text += fmt::format(", with {} rows", formatCount(step.rows_succeeded));
+    if (step.rows_succeeded > 0) text += ", " + formatNumber(step.rows_succeeded, "row");
   }
   // The one type of ours whose chunks stay where they are, and can be gone on from.
   if (!text.empty() && task.type == "csv_import")
@@ -115,11 +112,22 @@ std::string remainsText(const proto::Task& task, const TaskView& view) {
 
 std::string stateText(const proto::Task& task) {
   auto text = std::string(proto::toString(task.state));
-  if (wasCancelled(task)) text += " (cancelled)";
+  if (const auto outcome = outcomeOf(task); !outcome.empty() && task.state == proto::TaskState::kReverted)
+    text += fmt::format(" ({})", outcome);
   return text;
 }
 
-void showTask(Context& context, const proto::Task& task) {
+}  // namespace
+
+Json parsedOrText(const std::string& text) {
+  try {
+    return Json::parse(text);
+  } catch (const Exception&) {
+    return text;
+  }
+}
+
+void showTask(Context& context, const proto::Task& task, std::ostream& out) {
   const auto view = look(context, task);
   Facts facts;
   facts.add("task", fmt::format("id:{}  {}", task.id.value(), task.key));
@@ -136,11 +144,11 @@ void showTask(Context& context, const proto::Task& task) {
   if (task.end_time >= task.start_time && task.start_time > 0)
     facts.add("took", formatSpan(std::chrono::seconds(task.end_time - task.start_time)));
   facts.add("error", task.error);
-  facts.add("remains", remainsText(task, view));
+  facts.add("done", achievedText(task, view));
   for (const auto& result : view.results) facts.add("result", resultText(result));
-  facts.print(context.out(), context.terminal());
+  facts.print(out, context.terminal());
   if (view.steps.empty()) return;
-  context.out() << '\n';
+  out << '\n';
   Table table(
       {{"STEP", Align::kRight},
        {"SUBTASKS", Align::kRight},
@@ -166,8 +174,10 @@ void showTask(Context& context, const proto::Task& task) {
          nodesText(nodes)}
     );
   }
-  table.print(context.out(), context.terminal());
+  table.print(out, context.terminal());
 }
+
+namespace {
 
 Json describeTask(Context& context, const proto::Task& task) {
   const auto view = look(context, task);
@@ -190,6 +200,7 @@ Json describeTask(Context& context, const proto::Task& task) {
       {"key", task.key},
       {"type", task.type},
       {"state", proto::toString(task.state)},
+      {"outcome", outcomeOf(task)},
       {"cancelled", wasCancelled(task)},
       {"step", std::int64_t{task.step.value()}},
       {"scope", task.target_scope},
@@ -211,7 +222,7 @@ Json describeTask(Context& context, const proto::Task& task) {
 void printTask(Context& context, const proto::Task& task) {
   switch (context.output()) {
     case Output::kTable:
-      showTask(context, task);
+      showTask(context, task, context.out());
       break;
     case Output::kJson:
     case Output::kJsonl:

@@ -1,6 +1,7 @@
 #include "commands.hpp"
 #include "disttask/base/random.hpp"
 #include "meta_option.hpp"
+#include "task_trial.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../args/task.hpp"
@@ -30,9 +31,7 @@ std::string makeKey(const std::string& type) {
   );
 }
 
-}  // namespace
-
-int execute(Context& context, const TaskSubmit& options) {
+storage::TaskRequest requestOf(const TaskSubmit& options) {
   storage::TaskRequest request;
   request.type = options.type;
   request.key = options.key.empty() ? makeKey(options.type) : options.key;
@@ -45,7 +44,16 @@ int execute(Context& context, const TaskSubmit& options) {
   request.target_scope = options.scope;
   request.extra.parallel_subtasks = options.parallel;
   request.extra.manual_recovery = options.manual_recovery;
+  return request;
+}
 
+}  // namespace
+
+int execute(Context& context, const TaskSubmit& options) {
+  const auto request = requestOf(options);
+  if (options.dry_run) return tryWithoutWriting(context, options, request);
+  // Before the store is opened: the check forks, and a meta that is wrong needs no store.
+  validateMeta(context, options, request);
   const auto result = context.store().clientTable().submitTask(context.call(), request);
   const auto id = result.id.value();
   if (result.existed && !options.if_absent) {
@@ -68,7 +76,7 @@ int execute(Context& context, const TaskSubmit& options) {
   }
   context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "', id:" << id
                 << '\n';
-  return waitForTask(context, result.id, options.wait);
+  return waitForTask(context, result.id, request.key, options.wait);
 }
 
 }  // namespace disttask::ctl

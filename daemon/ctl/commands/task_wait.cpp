@@ -2,6 +2,7 @@
 
 #include "../../exit_codes.hpp"
 #include "../args/task.hpp"
+#include "../output/interrupt.hpp"
 #include "../output/listing.hpp"
 #include "../output/progress.hpp"
 #include <fmt/format.h>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(300);
 constexpr auto kStoreAwayLimit = std::chrono::minutes(5);
+
+}  // namespace
 
 Snapshot takeSnapshot(Context& context, const proto::Task& task) {
   Snapshot snapshot;
@@ -32,8 +35,12 @@ Snapshot takeSnapshot(Context& context, const proto::Task& task) {
   return snapshot;
 }
 
-/// Looks until the task is done; nothing when the time limit passed first. Writes progress to err.
-std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitOptions& options) {
+namespace {
+
+/// Looks until the task is done; nothing when the time limit or an interrupt came first. Writes progress to err.
+std::optional<proto::Task> watch(
+    Context& context, proto::TaskId id, const WaitOptions& options, const InterruptWatch& interrupt
+) {
   auto& clock = runtime::systemClock();
   runtime::Wakeup pause(clock);
   const auto limit = options.timeout ? runtime::Deadline(clock, *options.timeout) : runtime::Deadline();
@@ -61,7 +68,7 @@ std::optional<proto::Task> watch(Context& context, proto::TaskId id, const WaitO
         throw;
       }
     }
-    if (limit.isReached()) {
+    if (limit.isReached() || interrupt.signal() != 0) {
       context.err() << progress.finish() << std::flush;
       return std::nullopt;
     }
@@ -81,19 +88,39 @@ bool wasCancelled(const proto::Task& task) {
   return task.state == proto::TaskState::kReverted && task.error.find("cancelled by user") != std::string::npos;
 }
 
-int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options) {
-  const auto task = watch(context, id, options);
+std::string_view outcomeOf(const proto::Task& task) {
+  if (!proto::isDone(task.state)) return "";
+  if (task.state == proto::TaskState::kSucceed) return "succeeded";
+  return wasCancelled(task) ? "cancelled" : "failed";
+}
+
+int exitCodeOfEnd(const proto::Task& task) {
+  if (task.state == proto::TaskState::kSucceed) return app::kExitClean;
+  return wasCancelled(task) ? app::kCtlCancelled : app::kCtlFailed;
+}
+
+void sayInterrupted(Context& context, const std::string& name) {
+  context.err(
+  ) << fmt::format("\nno longer waiting; the task goes on. To cancel it: disttaskctl task cancel '{}'\n", name);
+}
+
+int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options) {
+  const InterruptWatch interrupt;
+  const auto task = watch(context, id, options, interrupt);
+  if (!task && interrupt.signal() != 0) {
+    sayInterrupted(context, name);
+    return interrupt.exitCode();
+  }
   if (!task) {
     context.err() << "the time limit passed; the task goes on\n";
     return app::kCtlTimeLimit;
   }
   printTask(context, *task);
-  if (task->state == proto::TaskState::kSucceed) return app::kExitClean;
-  return wasCancelled(*task) ? app::kCtlCancelled : app::kCtlFailed;
+  return exitCodeOfEnd(*task);
 }
 
 int execute(Context& context, const TaskWait& options) {
-  return waitForTask(context, context.findTask(options.name).id, options.wait);
+  return waitForTask(context, context.findTask(options.name).id, options.name, options.wait);
 }
 
 int execute(Context& context, const TaskCancel& options) {
@@ -114,7 +141,7 @@ int execute(Context& context, const TaskCancel& options) {
     }
     context.err() << fmt::format("task id:{} is {} already\n", task.id.value(), proto::toString(state));
   }
-  if (options.wait.wait) return waitForTask(context, task.id, options.wait);
+  if (options.wait.wait) return waitForTask(context, task.id, options.name, options.wait);
   printChange(context, fmt::format("id:{}", task.id.value()), Json::Object{{"id", task.id.value()}, {"asked", asked}});
   return app::kExitClean;
 }

@@ -75,11 +75,25 @@ void addPlanReasons(const Facts& facts, std::vector<Reason>& reasons) {
   }
 }
 
+/// What runs by its rows; a row of a node that is not alive runs nowhere. While the owner is silent nobody looks
+/// whether nodes are alive.
 void addRunning(const Facts& facts, std::vector<Reason>& reasons) {
-  const auto running = facts.counts.running;
-  if (running > 0) {
-    reasons.push_back({Code::kRunning, countText(running) + (running == 1 ? " runs" : " run"), running});
+  auto alive = facts.counts.running;
+  for (const auto& [exec_id, subtasks] : facts.running) {
+    if (isAlive(facts, exec_id) && !isSilentOwner(facts, exec_id)) continue;
+    reasons.push_back(
+        {Code::kNodeGone,
+         countText(subtasks) + " ran on " + exec_id +
+             ", which is not alive: to be given back, or failed if they may not run twice",
+         subtasks}
+    );
+    alive -= subtasks;
   }
+  if (alive <= 0) return;
+  const auto nobody = whyNobodyLeads(facts);
+  auto text = countText(alive) + (alive == 1 ? " runs" : " run");
+  if (nobody) text += alive == 1 ? ", as far as its row tells" : ", as far as their rows tell";
+  reasons.push_back({Code::kRunning, std::move(text), alive});
 }
 
 void addWorkReasons(const Facts& facts, std::vector<Reason>& reasons) {

@@ -4,6 +4,19 @@ namespace disttask::reasons {
 
 using proto::TaskState;
 
+namespace {
+
+bool isLeaseOver(const storage::RoleHolder& owner) noexcept {
+  return owner.since_renewal_ms && owner.lease_ms > 0 && *owner.since_renewal_ms > owner.lease_ms;
+}
+
+}  // namespace
+
+bool isSilentOwner(const Facts& facts, const proto::ExecId& exec_id) noexcept {
+  const auto& owner = facts.owner;
+  return owner.life != proto::Life() && owner.exec_id == exec_id && isLeaseOver(owner);
+}
+
 std::optional<Reason> whyNobodyLeads(const Facts& facts) {
   const auto& owner = facts.owner;
   if (owner.life == proto::Life()) {
@@ -14,7 +27,7 @@ std::optional<Reason> whyNobodyLeads(const Facts& facts) {
         Code::kOwnerSilent,
         "node " + owner.exec_id + " holds the scheduler role and is not alive; another takes it when its lease ends"};
   }
-  if (owner.since_renewal_ms && owner.lease_ms > 0 && *owner.since_renewal_ms > owner.lease_ms) {
+  if (isLeaseOver(owner)) {
     return Reason{
         Code::kOwnerSilent,
         "node " + owner.exec_id + " holds the scheduler role and has not renewed it for " +

@@ -436,3 +436,47 @@ TEST_CASE("A cancelled call of a client throws") {
   CHECK(codeOf([&] { static_cast<void>(table.cancelTask(call, TaskId(1))); }) == ErrorCode::kCancelled);
   CHECK(store.scalar("select count(*) from tidb_global_task") == "0");
 }
+
+TEST_CASE("ClientTable cancels one subtask that does not run, and refuses any other", "[db][client_table]") {
+  test::TestStore store;
+  auto& table = store->clientTable();
+  const auto id = table.submitTask({}, request("k")).id;
+  setState(store, id, "running");
+  int ordinal = 0;
+  for (const auto* state : {"pending", "paused", "running", "succeed"}) {
+    addSubtasks(store, id, 1, ++ordinal, 1, state, "{}");
+  }
+  const auto subtasks = table.listSubtasks({}, id, std::nullopt, 10);
+  REQUIRE(subtasks.size() == 4);
+  const auto idAt = [&](std::size_t at) { return subtasks.at(at).id; };
+  CHECK(table.cancelSubtask({}, idAt(0)));
+  CHECK(table.cancelSubtask({}, idAt(1)));
+  CHECK_FALSE(table.cancelSubtask({}, idAt(0)));
+  const auto canceled = table.findSubtask({}, idAt(0));
+  REQUIRE(canceled);
+  CHECK(canceled->state == proto::SubtaskState::kCanceled);
+  CHECK(canceled->task_id == id);
+  CHECK(canceled->end_time > 0);
+  CHECK_THAT(canceled->error, Catch::StartsWith("subtask 1 of step 1 was cancelled by user "));
+  std::string message;
+  CHECK(codeOf([&] { table.cancelSubtask({}, idAt(2)); }, &message) == ErrorCode::kPrecondition);
+  CHECK_THAT(message, Catch::Contains("is running on node n1") && Catch::Contains("task cancel"));
+  CHECK(codeOf([&] { table.cancelSubtask({}, idAt(3)); }, &message) == ErrorCode::kPrecondition);
+  CHECK_THAT(message, Catch::Contains("is succeed; only one that is pending or paused"));
+  CHECK(codeOf([&] { table.cancelSubtask({}, proto::SubtaskId(999'999'999)); }) == ErrorCode::kNotFound);
+  const auto events = table.listEvents({}, id, 10);
+  REQUIRE(events.size() == 3);
+  CHECK(events.back().event == "cancel-subtask");
+  CHECK(events.back().from == "paused");
+  CHECK(events.back().to == "canceled");
+  CHECK(events.back().subtask_id == idAt(1).value());
+
+  store.execute("update tidb_background_subtask set state='pending' where id=" + std::to_string(idAt(0).value()));
+  setState(store, id, "reverting");
+  CHECK(codeOf([&] { table.cancelSubtask({}, idAt(0)); }, &message) == ErrorCode::kPrecondition);
+  CHECK_THAT(message, Catch::Contains("is reverting, its subtasks end with it"));
+  CHECK(table.findSubtask({}, idAt(0))->state == proto::SubtaskState::kPending);
+  moveToHistory(store, id);
+  CHECK(table.findSubtask({}, idAt(3))->state == proto::SubtaskState::kSucceed);
+  CHECK_FALSE(table.findSubtask({}, proto::SubtaskId(999'999'999)));
+}

@@ -205,3 +205,30 @@ TEST_CASE("Subtasks that were tried before say what came of it", "[db][scheduler
   }
   for (const auto& reason : waiting.why(id)) CHECK(reason.code != Code::kAboutToStart);
 }
+
+TEST_CASE("Subtasks whose node is not alive do not count as running", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  waiting.addNode("b");
+  const auto id = waiting.addRunning("t").id;
+  waiting.addSubtask(id, 1, 1, "a", "running", 6);
+  waiting.addSubtask(id, 1, 2, "b", "running", 8);
+  waiting.addSubtask(id, 1, 3, "b", "running", 10);
+  CHECK(waiting.find(id, Code::kRunning).text == "3 subtasks run");
+  SECTION("one was evicted") {
+    waiting.set("b", "life=0");
+    const auto gone = waiting.find(id, Code::kNodeGone);
+    CHECK_THAT(gone.text, Catch::StartsWith("2 subtasks ran on b, which is not alive: to be given back"));
+    CHECK(gone.subtasks == 2);
+    CHECK(waiting.find(id, Code::kRunning).text == "1 subtask runs");
+  }
+  SECTION("the owner is silent: its own are gone, and nobody watches the others") {
+    waiting.store().execute("update disttask_owner_lease set renewed_at=current_timestamp() - interval 40 second");
+    CHECK(waiting.why(id).front().code == Code::kOwnerSilent);
+    CHECK_THAT(waiting.find(id, Code::kNodeGone).text, Catch::StartsWith("1 subtask ran on a"));
+    CHECK(waiting.find(id, Code::kRunning).text == "2 subtasks run, as far as their rows tell");
+  }
+  SECTION("all are gone") {
+    waiting.store().execute("update disttask_node set life=0");
+    for (const auto& reason : waiting.why(id)) CHECK(reason.code != Code::kRunning);
+  }
+}

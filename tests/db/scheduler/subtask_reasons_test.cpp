@@ -164,6 +164,53 @@ TEST_CASE("A subtask that did not end before its task says that the task has end
   CHECK(waiting.only().text == "its task has ended: failed");
 }
 
+TEST_CASE("A subtask names one of its own that is ahead of it", "[db][scheduler][reasons]") {
+  OneSubtask waiting("pending");
+  waiting.addSubtask(waiting.id, 1, 1, "b", "running", 6);
+  waiting.addSubtask(waiting.id, 1, 2, "b", "pending");
+  CHECK_THAT(waiting.only().text, Contains("; 1 subtask of its own is ahead of it there"));
+}
+
+TEST_CASE("An open subtask of a task that has ended says so", "[db][scheduler][reasons]") {
+  OneSubtask waiting("pending");
+  waiting.store().execute("update tidb_global_task set state='reverted'" + waiting.inTask(waiting.id));
+  CHECK(waiting.only().code == Code::kEnded);
+  CHECK(waiting.only().text == "its task has ended: reverted");
+}
+
+TEST_CASE(
+    "A subtask of a task that only the owner leads on names the missing owner first", "[db][scheduler][reasons]"
+) {
+  OneSubtask waiting("paused");
+  REQUIRE(waiting.scheduler().releaseOwnership(SchedulerFixture::call(), waiting.life));
+  const auto become = [&](const std::string& state) {
+    waiting.store().execute("update tidb_global_task set state='" + state + "'" + waiting.inTask(waiting.id));
+  };
+  for (const auto* state : {"pausing", "resuming", "modifying", "cancelling", "reverting"}) {
+    CAPTURE(state);
+    become(state);
+    CHECK(waiting.why().size() == 2);
+    CHECK(waiting.why().front().code == Code::kNoOwner);
+  }
+  // Somebody has to ask for these two: no owner is missing for them.
+  for (const auto* state : {"paused", "awaiting-resolution"}) {
+    CAPTURE(state);
+    become(state);
+    CHECK(waiting.only().code != Code::kNoOwner);
+  }
+  become("running");
+  CHECK(waiting.why().front().code == Code::kNoOwner);
+  CHECK(waiting.find(Code::kResuming).text == "it was paused and is about to go on with its task");
+}
+
+TEST_CASE("A subtask that runs on the silent owner does not run", "[db][scheduler][reasons]") {
+  OneSubtask waiting("running");
+  waiting.store().execute("update disttask_owner set exec_id='b'");
+  waiting.store().execute("update disttask_owner_lease set renewed_at=current_timestamp() - interval 40 second");
+  CHECK(waiting.why().front().code == Code::kOwnerSilent);
+  CHECK(waiting.why().back().code == Code::kNodeGone);
+}
+
 TEST_CASE("A subtask that runs says where, and what is with a node that died with it", "[db][scheduler][reasons]") {
   OneSubtask waiting("running");
   CHECK(waiting.only().code == Code::kRunning);

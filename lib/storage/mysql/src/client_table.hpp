@@ -16,7 +16,8 @@ using proto::TaskEvent;
 [[noreturn]] void refuseState(TaskId id, std::string_view state, std::string_view what, TaskEvent event);
 
 /// ClientTable on a MySQL-compatible server. Any thread; holds no connection between calls. Submitting stands in
-/// client_submit.cpp, changes in client_changes.cpp, resolutions and events in client_resolve.cpp.
+/// client_submit.cpp, changes in client_changes.cpp, resolutions and events in client_resolve.cpp, one subtask in
+/// client_subtask.cpp.
 class MySqlClientTable final : public ClientTable {
  public:
   explicit MySqlClientTable(StoreContext& context) : context_(context) {}
@@ -28,6 +29,8 @@ class MySqlClientTable final : public ClientTable {
   std::vector<StepProgress> getProgress(const Call& call, TaskId id) override;
   std::vector<proto::Subtask> listSubtasks(const Call& call, TaskId id, std::optional<Step> step, std::int32_t limit)
       override;
+  std::optional<proto::Subtask> findSubtask(const Call& call, proto::SubtaskId id) override;
+  bool cancelSubtask(const Call& call, proto::SubtaskId id) override;
   bool cancelTask(const Call& call, TaskId id) override;
   bool pauseTask(const Call& call, TaskId id) override;
   bool resumeTask(const Call& call, TaskId id) override;

@@ -77,14 +77,12 @@ class MysqlReasonTable final : public ReasonTable {
     });
   }
 
-  std::vector<PendingOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
-    return context_.read(call, "reasons.pending_nodes", [&](Connection& connection) {
-      const sqlclient::Values values{proto::taskKeyOf(task_id), std::int64_t{step.value()}, std::int64_t{limit}};
-      auto rows = connection.query(sql::kPendingNodes, values);
-      std::vector<PendingOnNode> nodes;
-      while (rows.next()) nodes.push_back({rows.getString(1), rows.getInt(2)});
-      return nodes;
-    });
+  std::vector<SubtasksOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
+    return getNodes(call, task_id, step, proto::SubtaskState::kPending, limit);
+  }
+
+  std::vector<SubtasksOnNode> getRunning(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
+    return getNodes(call, task_id, step, proto::SubtaskState::kRunning, limit);
   }
 
   std::vector<TriedSubtask> getTried(const Call& call, TaskId task_id, std::int32_t limit) override {
@@ -131,6 +129,19 @@ class MysqlReasonTable final : public ReasonTable {
   }
 
  private:
+  std::vector<SubtasksOnNode> getNodes(
+      const Call& call, TaskId task_id, Step step, proto::SubtaskState state, std::int32_t limit
+  ) {
+    return context_.read(call, "reasons.nodes_of_state", [&](Connection& connection) {
+      const sqlclient::Values values{
+          proto::taskKeyOf(task_id), std::int64_t{step.value()}, std::string(toString(state)), std::int64_t{limit}};
+      auto rows = connection.query(sql::kNodesOfState, values);
+      std::vector<SubtasksOnNode> nodes;
+      while (rows.next()) nodes.push_back({rows.getString(1), rows.getInt(2)});
+      return nodes;
+    });
+  }
+
   StoreContext& context_;
 };
 

@@ -172,7 +172,8 @@ struct SubtaskTransition {
 inline constexpr std::array kSubtaskTransitions = {
     SubtaskTransition{SubtaskState::kPending, SubtaskState::kRunning, "node: a start, with a fresh run token"},
     SubtaskTransition{SubtaskState::kPending, SubtaskState::kFailed, "node or owner: nobody can run it"},
-    SubtaskTransition{SubtaskState::kPending, SubtaskState::kCanceled, "owner: the task reverts"},
+    SubtaskTransition{
+        SubtaskState::kPending, SubtaskState::kCanceled, "owner: the task reverts; submitter: cancel-subtask"},
     SubtaskTransition{SubtaskState::kPending, SubtaskState::kPaused, "owner: the task pauses"},
     SubtaskTransition{SubtaskState::kRunning, SubtaskState::kSucceed, "node: it has a result"},
     SubtaskTransition{SubtaskState::kRunning, SubtaskState::kFailed, "node: its run failed; owner: its node died"},
@@ -183,7 +184,8 @@ inline constexpr std::array kSubtaskTransitions = {
     SubtaskTransition{
         SubtaskState::kRunning, SubtaskState::kPending, "node: given back, or again later; owner: its node died"},
     SubtaskTransition{SubtaskState::kPaused, SubtaskState::kPending, "owner: the task resumes or runs"},
-    SubtaskTransition{SubtaskState::kPaused, SubtaskState::kCanceled, "owner: the task reverts"},
+    SubtaskTransition{
+        SubtaskState::kPaused, SubtaskState::kCanceled, "owner: the task reverts; submitter: cancel-subtask"},
     SubtaskTransition{SubtaskState::kFailed, SubtaskState::kPending, "submitter: resolve-retry"},
     SubtaskTransition{SubtaskState::kFailed, SubtaskState::kSucceed, "submitter: resolve-skip"},
     SubtaskTransition{SubtaskState::kCanceled, SubtaskState::kPending, "submitter: resolve-retry"},

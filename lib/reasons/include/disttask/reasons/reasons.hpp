@@ -39,7 +39,7 @@ enum class Code : std::uint8_t {
   kPlanBackOff,   ///< "plan_back_off"
   kPlannerGone,   ///< "planner_gone"
   kPlanning,      ///< "planning": more subtasks are to come
-  kNodeGone,      ///< "node_gone": pending on a node that is not alive
+  kNodeGone,      ///< "node_gone": pending or running on a node that is not alive
   kNodeUnfit,     ///< "node_unfit": pending on a node that may not run them
   kStoreTrouble,  ///< "store_trouble": pending on a node that the store refuses
   kSlotsShort,    ///< "slots_short": others hold the node's slots
@@ -67,9 +67,10 @@ struct Facts {
   std::vector<storage::RestingPlan> resting;
   std::vector<proto::Node> nodes;
   storage::RoleHolder owner;
-  std::vector<proto::TaskBase> ahead;           ///< unfinished tasks of higher rank
-  std::vector<storage::SlotHolder> holders;     ///< who runs on live nodes
-  std::vector<storage::PendingOnNode> pending;  ///< where the first pending subtasks are
+  std::vector<proto::TaskBase> ahead;            ///< unfinished tasks of higher rank
+  std::vector<storage::SlotHolder> holders;      ///< who runs on live nodes
+  std::vector<storage::SubtasksOnNode> pending;  ///< where the first pending subtasks are
+  std::vector<storage::SubtasksOnNode> running;  ///< where the first running ones are, by their rows
   std::vector<storage::TriedSubtask> tried;
 };
 
@@ -89,12 +90,12 @@ struct Sources {
 /// At most so many rows of each kind are looked at; beyond, numbers are those of the first.
 inline constexpr std::int32_t kMaxLooked = 1000;
 
-/// Reads the facts of a task in at most nine queries of bounded size, without locks. Store failures pass through.
+/// Reads the facts of a task in at most ten queries of bounded size, without locks. Store failures pass through.
 [[nodiscard]] Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::Task& task);
 /// Says why the task, and those of its subtasks that do not run, do not run now; never empty. The first is what people
 /// should look at first. Pure. This is the one place that knows.
 [[nodiscard]] std::vector<Reason> explain(const Facts& facts);
-/// The same for one subtask, in at most twelve queries; nothing: the task has none with this id.
+/// The same for one subtask, in at most thirteen queries; nothing: the task has none with this id.
 [[nodiscard]] std::optional<SubtaskFacts> readSubtaskFacts(
     const Sources& sources, const runtime::Call& call, const proto::Task& task, proto::SubtaskId id
 );

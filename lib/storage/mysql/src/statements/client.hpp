@@ -62,6 +62,17 @@ inline std::string retryFailedText(std::size_t count) {
          " state_update_time=unix_timestamp() where task_key=? and state in ('failed','canceled') and id in (" + placeholders(count) + ")";
 }
 
+// --- one subtask ---
+
+inline constexpr Sql kSubtaskById{"subtask_by_id",
+  "select " DISTTASK_SUBTASK_COLUMNS " from tidb_background_subtask s where s.id=?"};
+inline constexpr Sql kSubtaskByIdHistory{"subtask_by_id_history",
+  "select " DISTTASK_SUBTASK_COLUMNS " from tidb_background_subtask_history s where s.id=?"};
+/// Binds: error (JSON), id, task_key, state as read (pending or paused).
+inline constexpr Sql kCancelSubtask{"cancel_subtask",
+  "update tidb_background_subtask force index (primary) set state='canceled', error=?, state_update_time=unix_timestamp(),"
+  " end_time=current_timestamp() where id=? and task_key=? and state=?"};
+
 // --- reads ---
 
 inline constexpr Sql kTaskByIdHistory{"task_by_id_history", "select " DISTTASK_TASK_COLUMNS " from tidb_global_task_history t where t.id=?"};

@@ -21,10 +21,10 @@ inline constexpr Sql kSlotHolders{"slot_holders",
   "  straight_join tidb_background_subtask s force index (ix_exec) on s.exec_id=n.exec_id"
   "  where n.life<>0 and s.state='running' group by s.exec_id, s.task_key limit ?) h"
   " left join tidb_global_task t on t.id=cast(h.task_key as signed) order by h.exec_id, h.task_key"};
-/// Binds: task_key, step, limit.
-inline constexpr Sql kPendingNodes{"pending_nodes",
+/// Binds: task_key, step, state, limit.
+inline constexpr Sql kNodesOfState{"nodes_of_state",
   "select p.exec_id, count(*) from (select s.exec_id from tidb_background_subtask s force index (ix_task)"
-  " where s.task_key=? and s.step=? and s.state='pending' limit ?) p group by p.exec_id order by p.exec_id"};
+  " where s.task_key=? and s.step=? and s.state=? limit ?) p group by p.exec_id order by p.exec_id"};
 /// A time further ahead than the longest back-off counts as now. Binds: task_id, limit.
 inline constexpr Sql kTriedSubtasks{"tried_subtasks",
   "select s.id, s.ordinal, s.exec_id, if(a.not_before>" DISTTASK_NOW_MS " and a.not_before<=" DISTTASK_NOW_MS "+3600000, a.not_before, 0),"

@@ -87,6 +87,12 @@ class ClientTable {
   virtual std::vector<proto::Subtask> listSubtasks(
       const Call& call, TaskId id, std::optional<Step> step, std::int32_t limit
   ) = 0;
+  /// Finds a subtask of any task, live first, then history.
+  virtual std::optional<proto::Subtask> findSubtask(const Call& call, proto::SubtaskId id) = 0;
+  /// Cancels one pending or paused subtask whose task is neither done nor on the way to it; what the task does then is
+  /// what it does when a subtask fails. False: it is canceled already. Throws kPrecondition, naming the state, when it
+  /// runs or has ended or its task does not allow it, and kNotFound.
+  virtual bool cancelSubtask(const Call& call, proto::SubtaskId id) = 0;
   /// Asks for cancellation from every unfinished state; returns false when the task is done or cancelling already.
   /// Throws kNotFound for an unknown id.
   virtual bool cancelTask(const Call& call, TaskId id) = 0;

@@ -28,8 +28,8 @@ struct SlotHolder {
   std::int32_t slots = 0;  ///< at least so many of the node's are its own now
 };
 
-/// How many pending subtasks of a task a node has, among the first ones looked at.
-struct PendingOnNode {
+/// How many subtasks of a task in one state a node has, among the first ones looked at.
+struct SubtasksOnNode {
   ExecId exec_id;
   std::int64_t subtasks = 0;
 };
@@ -71,7 +71,9 @@ class ReasonTable {
   /// Returns who runs subtasks on which live node, at most `limit` pairs.
   virtual std::vector<SlotHolder> getSlotHolders(const Call& call, std::int32_t limit) = 0;
   /// Returns which nodes have the first `limit` pending subtasks of a step.
-  virtual std::vector<PendingOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
+  virtual std::vector<SubtasksOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
+  /// The same of running ones.
+  virtual std::vector<SubtasksOnNode> getRunning(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
   /// Returns pending subtasks of a task that were tried before, at most `limit`.
   virtual std::vector<TriedSubtask> getTried(const Call& call, TaskId task_id, std::int32_t limit) = 0;
   /// Returns a subtask of a task, live or in history, and how many are ahead of it, counted up to `limit`; nothing: the

@@ -1,0 +1,16 @@
+#pragma once
+#include "disttask/storage/client_table.hpp"
+
+#include "../args/task.hpp"
+#include "../context.hpp"
+
+namespace disttask::ctl {
+
+/// Lets the plugin that offers the type validate the meta, as --validate says. Throws kInvalidArgument with what the
+/// plugin says against it, and kPrecondition when it is required and no plugin is at hand; says on stderr when it was
+/// not done. Forks: before any thread is started.
+void validateMeta(Context& context, const TaskSubmit& options, const storage::TaskRequest& request);
+/// Does what --dry-run says; returns the exit code.
+int tryWithoutWriting(Context& context, const TaskSubmit& options, const storage::TaskRequest& request);
+
+}  // namespace disttask::ctl
