@@ -1,0 +1,191 @@
+// The tool as people and scripts meet it: forms of output, consent, interrupts, what is known before a submit.
+#include "system_cluster.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace disttask;
+using namespace disttask::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// The names of the members that docs/disttaskctl.md documents for a command: what stands in backticks after the colon
+/// of the line that follows its mark.
+std::set<std::string> documentedFields(const std::string& command) {
+  std::ifstream file(DISTTASKCTL_PAGE);
+  std::ostringstream text;
+  text << file.rdbuf();
+  const auto page = text.str();
+  const auto mark = "<!-- json: " + command + " -->\n";
+  const auto at = page.find(mark);
+  if (at == std::string::npos) FAIL("docs/disttaskctl.md documents no fields of " << command);
+  const auto begin = at + mark.size();
+  auto line = page.substr(begin, page.find('\n', begin) - begin);
+  line = line.substr(line.find(": ") + 1);
+  std::set<std::string> fields;
+  int depth = 0;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    // Explanations in parentheses, and what follows a semicolon, may name other things.
+    depth += line[i] == '(' ? 1 : line[i] == ')' ? -1 : 0;
+    if (line[i] == ';' && depth == 0) break;
+    if (line[i] != '`') continue;
+    const auto end = line.find('`', i + 1);
+    if (depth == 0) fields.insert(line.substr(i + 1, end - i - 1));
+    i = end;
+  }
+  return fields;
+}
+
+std::set<std::string> fieldsOf(const Json& json) {
+  std::set<std::string> fields;
+  for (const auto& [name, value] : json.asObject()) fields.insert(name);
+  return fields;
+}
+
+/// A node with one slot and a task of three subtasks, of which the first runs for long.
+class OneSlot : public SystemCluster {
+ public:
+  OneSlot() {
+    installSchema();
+    node = startReady({.id = "node-a", .slots = 1});
+    const auto submitted =
+        ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", "subtasks: 3\nsleep_ms: 60000"});
+    INFO(submitted.err);
+    REQUIRE(submitted.exit_code == 0);
+    REQUIRE(eventually([&] { return countOf("running") == "1" && countOf("pending") == "2"; }));
+  }
+  std::string countOf(const std::string& state) {
+    return scalar("select count(*) from tidb_background_subtask where state='" + state + "'");
+  }
+  std::string taskState() { return scalar("select state from tidb_global_task"); }
+  std::string idOf(int ordinal) {
+    return scalar("select id from tidb_background_subtask where ordinal=" + std::to_string(ordinal));
+  }
+
+  NodeProcess node;
+};
+
+}  // namespace
+
+TEST_CASE("Each JSON form has the fields that docs/disttaskctl.md documents, and lists have lines and names") {
+  OneSlot cluster;
+  const auto first = [&](const std::vector<std::string>& words) {
+    auto arguments = words;
+    arguments.insert(arguments.end(), {"-o", "jsonl"});
+    const auto result = cluster.ctl(arguments);
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    return Json::parse(result.out.substr(0, result.out.find('\n')));
+  };
+  const auto subtask = "id:" + cluster.idOf(3);
+  CHECK(fieldsOf(first({"task", "ls"})) == documentedFields("task ls"));
+  const auto shown = first({"task", "show", "k"});
+  CHECK(fieldsOf(shown) == documentedFields("task show"));
+  CHECK(fieldsOf(shown.find("steps")->asArray().at(0)) == documentedFields("task show steps"));
+  CHECK(fieldsOf(first({"task", "subtasks", "k"})) == documentedFields("task subtasks"));
+  CHECK(fieldsOf(first({"subtask", "show", subtask})) == documentedFields("subtask show"));
+  CHECK(fieldsOf(first({"task", "events", "k"})) == documentedFields("task events"));
+  CHECK(fieldsOf(first({"node", "events", "node-a"})) == documentedFields("task events"));
+  CHECK(fieldsOf(first({"task", "why", "k"})) == documentedFields("task why reasons"));
+  CHECK(fieldsOf(cluster.ctl({"task", "why", "k", "-o", "json"}).json()) == documentedFields("task why"));
+  CHECK(fieldsOf(first({"node", "ls"})) == documentedFields("node ls"));
+  CHECK(fieldsOf(first({"node", "uncordon", "node-a"})) == documentedFields("node cordon"));
+  CHECK(fieldsOf(first({"plugin", "ls"})) == documentedFields("plugin ls"));
+  CHECK(fieldsOf(first({"plugin", "check", EXAMPLE_PLUGIN})) == documentedFields("plugin check"));
+  CHECK(fieldsOf(first({"schema", "status"})) == documentedFields("schema status"));
+  CHECK(fieldsOf(first({"task", "submit", "--type", "example", "--key", "other"})) == documentedFields("task submit"));
+  CHECK(fieldsOf(first({"task", "pause", "other"})) == documentedFields("task pause"));
+
+  CHECK(cluster.ctl({"task", "ls", "--active", "-o", "name"}).out == "other\nk\n");
+  CHECK(cluster.ctl({"node", "ls", "-o", "name"}).out == "node-a\n");
+  CHECK(cluster.ctl({"task", "ls", "-o", "json"}).json().asArray().size() == 2);
+  const auto table = cluster.ctl({"task", "ls"}).out;
+  CHECK_THAT(table, Contains("Z\n") && !Contains(" ago"));
+  CHECK_THAT(table, !Contains("\x1b"));
+  CHECK_THAT(
+      cluster.ctl({"task", "ls", "--time-format", "relative", "--color", "always"}).out, Contains("\x1b[36mrunning")
+  );
+  CHECK_THAT(
+      cluster.ctl({"task", "why", "k", "--subtask", cluster.idOf(2)}).out,
+      Contains("behind_own") && Contains("where as many of the task run as may at a time")
+  );
+  CHECK(cluster.node.stop() == 0);
+}
+
+TEST_CASE("What destroys needs a yes where nobody can be asked, and an interrupted wait leaves the task alone") {
+  OneSlot cluster;
+  const auto refused = cluster.ctl({"task", "cancel", "k"});
+  CHECK(refused.exit_code == 5);
+  CHECK_THAT(refused.err, Contains("Cancel task 'k'") && Contains("--yes"));
+  CHECK(cluster.ctl({"node", "forget", "node-a"}).exit_code == 5);
+  CHECK(cluster.ctl({"subtask", "cancel", cluster.idOf(3)}).exit_code == 5);
+  CHECK(cluster.taskState() == "running");
+
+  const auto waiting = cluster.startCtl({"task", "wait", "k"});
+  REQUIRE(waiting->waitForText("running"));
+  waiting->kill(SIGINT);
+  const auto end = waiting->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 130);
+  CHECK_THAT(waiting->errors(), Contains("the task goes on") && Contains("disttaskctl task cancel 'k'"));
+  CHECK(cluster.taskState() == "running");
+
+  // The one that runs ends with its task only; a canceled one decides the end of the task.
+  const auto runs = cluster.ctl({"subtask", "cancel", cluster.idOf(1), "--yes"});
+  CHECK(runs.exit_code == 5);
+  CHECK_THAT(runs.err, Contains("is running on node node-a"));
+  const auto canceled = cluster.ctl({"subtask", "cancel", "id:" + cluster.idOf(3), "--yes", "-q"});
+  CHECK(canceled.exit_code == 0);
+  CHECK(canceled.err.empty());
+  const auto ended = cluster.ctl({"task", "wait", "k", "--timeout", "60s"});
+  INFO(ended.err << cluster.node.process->errors());
+  CHECK(ended.exit_code == 6);
+  CHECK_THAT(ended.out, Contains("reverted (cancelled)") && Contains("subtask 3 of step 1 was cancelled by user"));
+  CHECK_THAT(
+      cluster.ctl({"subtask", "show", cluster.idOf(3)}).out, Contains("canceled") && Contains("number 3 of step 1")
+  );
+  CHECK(cluster.ctl({"subtask", "show", "999999"}).exit_code == 3);
+  CHECK(cluster.node.stop() == 0);
+}
+
+TEST_CASE("A meta is validated before the row is written, and a dry run says what would come of it") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "node-a", .slots = 2});
+  const auto submit = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"task", "submit", "--type", "example", "--key", "k"};
+    words.insert(words.end(), more.begin(), more.end());
+    return cluster.ctl(words);
+  };
+  const auto none = cluster.folder().path() / "none";
+  std::filesystem::create_directory(none);
+  const auto wrong = submit({"--plugin", EXAMPLE_PLUGIN, "--meta", "subtasks: many"});
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err, Contains("--meta is not what type 'example' wants"));
+  const auto required = submit({"--plugins-dir", none, "--validate", "require"});
+  CHECK(required.exit_code == 5);
+  CHECK_THAT(required.err, Contains("no plugin here offers type 'example'"));
+  CHECK(submit({"--meta", "import.json"}).exit_code == 2);
+  CHECK(submit({"--key", "--wait"}).exit_code == 2);
+
+  const auto dry = submit({"--plugin", EXAMPLE_PLUGIN, "--meta", "subtasks: 5", "--dry-run", "-o", "json"});
+  INFO(dry.out << dry.err);
+  CHECK(dry.exit_code == 0);
+  CHECK(fieldsOf(dry.json()) == documentedFields("task submit --dry-run"));
+  CHECK(dry.json().find("subtasks")->asInt() == 5);
+  CHECK(dry.json().find("nodes")->find("node-a")->asInt() == 5);
+  const auto missing = submit({"--plugins-dir", none, "--dry-run", "--scope", "elsewhere"});
+  CHECK(missing.exit_code == 1);
+  CHECK_THAT(missing.out, Contains("the plugin: no plugin here offers") && Contains("a node: "));
+  CHECK(cluster.scalar("select count(*) from tidb_global_task") == "0");
+
+  const auto unseen = submit({"--plugins-dir", none, "--meta", "{\"subtasks\": 2}", "--wait"});
+  CHECK(unseen.exit_code == 0);
+  CHECK_THAT(unseen.err, Contains("the meta was not validated here"));
+  CHECK(a.stop() == 0);
+}
