@@ -75,12 +75,12 @@ int execute(Context& context, const TaskLs& options) {
       context,
       {{"ID", Align::kRight},
        {"KEY", Align::kLeft, 1},
-       {"TYPE", Align::kLeft, 3},
+       {"TYPE", Align::kLeft, 4},
        {"STATE"},
        {"STEP"},
        {"CREATED", Align::kLeft, 2},
        {"TOOK"},
-       {"ERROR", Align::kLeft, 4}},
+       {"ERROR", Align::kLeft, 3}},
       items
   );
   if (static_cast<std::int32_t>(tasks.size()) == options.limit)

@@ -158,7 +158,7 @@ void showTask(Context& context, const proto::Task& task, std::ostream& out) {
        {"FAILED", Align::kRight},
        {"CANCELED", Align::kRight},
        {"ROWS", Align::kRight},
-       {"WHO", Align::kLeft, 1}}
+       {"WHO", Align::kLeft, 0, true}}
   );
   for (const auto& [step, nodes, rows_succeeded] : view.steps) {
     const auto& counts = step.counts;

@@ -32,7 +32,7 @@ int execute(Context& context, const TaskWhy& options) {
           reason.text}}
     );
   }
-  printList(context, {{"REASON"}, {"SUBTASKS", Align::kRight}, {"UNTIL"}, {"WHY"}}, items);
+  printList(context, {{"REASON"}, {"SUBTASKS", Align::kRight}, {"UNTIL"}, {"WHY", Align::kLeft, 0, true}}, items);
   return app::kExitClean;
 }
 

@@ -9,6 +9,7 @@ namespace disttask::ctl {
 namespace {
 
 constexpr std::size_t kGap = 2;
+constexpr std::size_t kLeastWrapped = 24;
 constexpr std::size_t kLeastWidth = 8;  // below this a shortened cell says nothing
 
 void writeCell(std::ostream& out, const Cell& cell, std::size_t width, Align align, bool last, bool has_color) {
@@ -105,13 +106,23 @@ std::vector<std::size_t> Table::chooseWidths(std::size_t limit) const {
   std::stable_sort(order.begin(), order.end(), [this](auto a, auto b) {
     return columns_[a].spare > columns_[b].spare;
   });
-  // The least important column gives first, all that it can spare and then itself.
+  const auto wanted = widths;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (!columns_[i].wraps || total() <= limit) continue;
+    const auto others = total() - widths[i];
+    widths[i] = std::max(kLeastWrapped, limit > others ? limit - others : 0);
+  }
+  // The least important column gives first, all that it can spare; then columns go, and what that frees is given back.
   for (const auto i : order) {
-    const auto all = total();
-    if (all <= limit) break;
     const auto least = std::max(displayWidth(columns_[i].title), kLeastWidth);
-    const auto excess = all - limit;
-    widths[i] = columns_[i].align == Align::kLeft && widths[i] >= least + excess ? widths[i] - excess : 0;
+    if (total() <= limit || columns_[i].align == Align::kRight || widths[i] <= least) continue;
+    widths[i] = std::max(least, widths[i] - std::min(widths[i], total() - limit));
+  }
+  for (const auto i : order) {
+    if (total() > limit) widths[i] = 0;
+  }
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    if (widths[*at] > 0 && total() < limit) widths[*at] = std::min(wanted[*at], widths[*at] + limit - total());
   }
   return widths;
 }
@@ -134,7 +145,20 @@ void Table::print(std::ostream& out, const Terminal& terminal) const {
   std::vector<Cell> titles;
   for (const auto& column : columns_) titles.emplace_back(column.title);
   print_row(titles);
-  for (const auto& row : rows_) print_row(row);
+  for (const auto& row : rows_) {
+    std::vector<std::vector<std::string>> parts;
+    std::size_t lines = 1;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      parts.push_back(columns_[i].wraps ? wrapLine(row[i].text, widths[i]) : std::vector<std::string>{row[i].text});
+      lines = std::max(lines, parts.back().size());
+    }
+    for (std::size_t line = 0; line < lines; ++line) {
+      std::vector<Cell> cells;
+      for (std::size_t i = 0; i < row.size(); ++i)
+        cells.emplace_back(line < parts[i].size() ? parts[i][line] : "", row[i].style);
+      print_row(cells);
+    }
+  }
 }
 
 void Facts::add(std::string name, std::string value, Style style) {

@@ -17,6 +17,8 @@ struct Column {
   /// Where the terminal is too narrow, the column with the largest `spare` is shortened first, and left out when that
   /// is not enough; 0 = never.
   int spare = 0;
+  /// Where the terminal is too narrow, long cells go on over several lines.
+  bool wraps = false;
 };
 
 struct Cell {

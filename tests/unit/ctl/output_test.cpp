@@ -50,6 +50,34 @@ TEST_CASE("Table on a narrow terminal shortens what can be spared, and leaves it
   CHECK(at(5) == "NAME     STATE\nnightly  running\n");
 }
 
+TEST_CASE("Table shortens every column that can be spared before it leaves one out") {
+  Table table({{"ID"}, {"KEY", Align::kLeft, 1}, {"ERROR", Align::kLeft, 2}});
+  table.add({"1", "nightly-2026-03-01", "no such file or folder"});
+  Terminal narrow;
+  narrow.columns = 28;
+  std::ostringstream out;
+  table.print(out, narrow);
+  CHECK(out.str() == "ID  KEY             ERROR\n1   nightly-2026-…  no such…\n");
+}
+
+TEST_CASE("Table goes on over several lines where a column may") {
+  Table table({{"CODE"}, {"WHY", Align::kLeft, 0, true}});
+  table.add({"rank", "it waits for its place behind tasks of higher rank"});
+  table.add({"ok", "fine"});
+  Terminal narrow;
+  narrow.columns = 32;
+  std::ostringstream out;
+  table.print(out, narrow);
+  CHECK(
+      out.str() ==
+      "CODE  WHY\n"
+      "rank  it waits for its place\n"
+      "      behind tasks of higher\n"
+      "      rank\n"
+      "ok    fine\n"
+  );
+}
+
 TEST_CASE("Table colours states without counting the escapes as columns") {
   Table table({{"STATE"}, {"N", Align::kRight}});
   table.add({stateCell("failed"), "1"});
