@@ -17,6 +17,7 @@ void addAllCommands(ArgumentTree& tree) {
   addDoctorCommands(tree);
   addHistoryCommands(tree);
   addTrialCommands(tree);
+  addTopCommand(tree);
   addDocumentCommands(tree);
   tree.finish();
 }

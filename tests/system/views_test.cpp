@@ -80,3 +80,33 @@ TEST_CASE("history ls lists what was moved, and history gc deletes old subtasks 
   CHECK(cluster.scalar("select group_concat(task_key) from tidb_background_subtask_history") == "2");
   CHECK(cluster.scalar("select count(*) from tidb_global_task_history") == "2");
 }
+
+TEST_CASE("top is one picture off a terminal, with rates from two looks") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a"});
+  REQUIRE(
+      cluster
+          .ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 2000, "sleep_ms": 100})"}
+          )
+          .exit_code == 0
+  );
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='succeed'") != "0";
+  }));
+  const auto shown = cluster.ctl({"top", "-o", "json"});
+  INFO(shown.out << shown.err);
+  REQUIRE(shown.exit_code == 0);
+  const auto json = shown.json();
+  CHECK(json.find("owner")->asString() == "a");
+  REQUIRE(json.find("tasks")->asArray().size() == 1);
+  const auto& task = json.find("tasks")->asArray()[0];
+  CHECK(task.find("subtasks")->asInt() == 2000);
+  CHECK(task.find("done")->asInt() > 0);
+  CHECK(task.find("per_second")->asDouble() > 0);
+  CHECK(json.find("nodes")->asArray().at(0).find("used_slots")->asInt() == 1);
+  const auto text = cluster.ctl({"top"});
+  CHECK_THAT(text.out, Catch::Contains("1 of 1 nodes live") && Catch::Contains("a *") && !Catch::Contains("\x1b"));
+  CHECK(cluster.ctl({"top", "--interval", "1ms"}).exit_code == 2);
+  a.process->kill(SIGKILL);
+}

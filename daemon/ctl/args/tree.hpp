@@ -76,6 +76,7 @@ void addPluginCommands(ArgumentTree& tree);
 void addDoctorCommands(ArgumentTree& tree);
 void addHistoryCommands(ArgumentTree& tree);
 void addTrialCommands(ArgumentTree& tree);
+void addTopCommand(ArgumentTree& tree);
 void addDocumentCommands(ArgumentTree& tree);
 
 }  // namespace disttask::ctl
