@@ -1,29 +1,17 @@
-#include "daemon.hpp"
-
-#include "disttask/executor/manager.hpp"
-#include "disttask/executor/node_lease.hpp"
-#include "disttask/executor/node_poller.hpp"
+#include "daemon_impl.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/observability/sampled_log.hpp"
-#include "disttask/planning/planning_service.hpp"
-#include "disttask/plugin/plugin_loader.hpp"
 #include "disttask/runtime/backoff.hpp"
-#include "disttask/scheduler/scheduler_service.hpp"
 #include "disttask/settings/endpoint_text.hpp"
-#include "disttask/storage/mysql/store.hpp"
 #include "exit_codes.hpp"
-#include "named_connections.hpp"
-#include "nudges.hpp"
 #include "part_settings.hpp"
-#include "patience.hpp"
 #include "process_setup.hpp"
 #include "sd_notify.hpp"
 #include "store_settings.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <csignal>
 
 namespace disttask::app {
@@ -33,17 +21,10 @@ using observability::Level;
 using std::chrono::seconds;
 
 constexpr auto kStatusEvery = seconds(5);
-constexpr std::size_t kCtlThreads = 6;
-constexpr std::size_t kCtlQueue = 64;
-constexpr std::size_t kPlanThreads = 4;
 
 /// Ends the process at once: destructors would wait for what must not be waited for.
 [[noreturn]] void leave(int code) {
   ::_exit(code);
-}
-
-void logJobFailure(const Error& error) {
-  observability::log(Level::kError, "a job of the daemon failed", error);
 }
 
 /// Failures that time may heal; login, schema and settings do not heal by waiting.
@@ -62,57 +43,6 @@ bool healsByWaiting(const Error& error) {
 }
 
 }  // namespace
-
-struct Daemon::Impl {
-  Impl(settings::Settings settings_in, settings::HostFacts facts_in)
-      : settings(std::move(settings_in)),
-        facts(std::move(facts_in)),
-        connections(settings.connections, facts.credentials_directory) {}
-
-  int run();
-  void loadPlugins();
-  void watchSignals();
-  void openStore(Patience& patience);
-  std::string listenForNudges();
-  void build(const std::string& address);
-  void work();
-  int stop();
-  void takeNudge(std::string_view text);
-  void announcePlan();
-  void wakeOwner();
-  [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
-  [[nodiscard]] std::string status() const;
-  /// Returns what the store refuses this node now: of its renewals, or else of its polls.
-  [[nodiscard]] std::optional<Error> storeError() const;
-  [[nodiscard]] std::string reasons() const;
-  [[nodiscard]] runtime::Call call(runtime::Duration limit) const {
-    return {stop_source.token(), runtime::Deadline(clock, limit)};
-  }
-
-  const settings::Settings settings;
-  const settings::HostFacts facts;
-  runtime::Clock& clock = runtime::systemClock();
-  runtime::CancelSource stop_source;
-  std::atomic<int> signals_seen{0};
-  NamedConnections connections;
-  plugin::TaskTypes types;
-  executor::TaskExecutorRegistry registry;
-  std::unique_ptr<plugin::PluginLoader> plugins;
-  std::unique_ptr<storage::mysql::Store> store;
-  runtime::Reactor reactor;
-  runtime::ThreadPool ctl{"ctl", kCtlThreads, kCtlQueue, logJobFailure};
-  std::unique_ptr<runtime::ThreadPool> task_pool;
-  runtime::ThreadPool plan_pool{"plan", kPlanThreads, 0, logJobFailure};
-  runtime::ThreadPool history_pool{"history", 1, 0, logJobFailure};
-  std::unique_ptr<executor::NodeLease> lease;
-  std::unique_ptr<executor::NodePoller> poller;
-  std::unique_ptr<executor::Manager> manager;
-  std::unique_ptr<Nudges> nudges;
-  std::unique_ptr<planning::PlanningService> planner;
-  std::unique_ptr<scheduler::SchedulerService> scheduler;
-  std::unique_ptr<scheduler::HistoryMover> history;
-  std::atomic<bool> working{false};  // the objects above are all there and not being stopped
-};
 
 Daemon::Daemon(settings::Settings settings, settings::HostFacts facts)
     : impl_(std::make_unique<Impl>(std::move(settings), std::move(facts))) {}
@@ -133,19 +63,23 @@ int Daemon::Impl::run() {
   );
   loadPlugins();
   watchSignals();
+  openPages();
   try {
     Patience patience(reactor, "starting");
-    store = std::make_unique<storage::mysql::Store>(toStoreSettings(settings.store, facts, settings.node.lease), clock);
+    auto to_store = toStoreSettings(settings.store, facts, settings.node.lease);
+    to_store.connect.on_connect = [this] { metrics.storeConnected(); };
+    to_store.connect.on_error = [this](const Error& error) { metrics.storeFailed(error); };
+    store = std::make_unique<storage::mysql::Store>(std::move(to_store), clock);
     openStore(patience);
     const auto address = listenForNudges();
     build(address);
-    patience.setStatus(
-        "registering; while another process holds the id '" + settings.node.id + "', waiting for its lease to end"
-    );
-    lease->acquire(stop_source.token(), [&patience](const std::string& why) {
-      patience.setStatus("registering, waiting: " + why);
+    say(patience,
+        "registering; while another process holds the id '" + settings.node.id + "', waiting for its lease to end");
+    lease->acquire(stop_source.token(), [this, &patience](const std::string& why) {
+      say(patience, "registering, waiting: " + why);
     });
   } catch (const Exception& failure) {
+    http.reset();
     reactor.stop();
     ctl.releaseAndWait();
     if (failure.error().code() != ErrorCode::kCancelled) throw;
@@ -170,6 +104,7 @@ void Daemon::Impl::loadPlugins() {
   }
   for (const auto& type : types.all()) {
     executor::registerPluginType(registry, type);
+    metrics.addType(type->name());
     observability::log(
         Level::kInfo,
         "task type",
@@ -187,6 +122,7 @@ void Daemon::Impl::watchSignals() {
       leave(kExitSecondSignal);
     }
     observability::log(Level::kInfo, "stopping", {{"signal", signal}});
+    phase = Phase::kStopping;
     notifyStopping("stopping");
     stop_source.cancel(runtime::CancelCause::kShutdown);
   });
@@ -205,7 +141,7 @@ void Daemon::Impl::openStore(Patience& patience) {
       return;
     } catch (const Exception& failure) {
       if (!healsByWaiting(failure.error())) throw;
-      patience.setStatus(std::string("waiting for the store: ") + failure.what());
+      say(patience, std::string("waiting for the store: ") + failure.what());
       sampled.log(
           Level::kWarn, "waiting for the store", {{"error", failure.what()}, {"code", toString(failure.error().code())}}
       );
@@ -245,6 +181,9 @@ void Daemon::Impl::build(const std::string& address) {
           store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease, [this] { poller->nudge(); }}
   );
   nudges = std::make_unique<Nudges>(store->nodeTable(), store->schedulerTable(), clock, ctl);
+  manager->node().on_returned = [this](const std::string& type, runtime::Duration took) {
+    metrics.returned(type, took);
+  };
   manager->node().on_modified = [this] { lease->renewSoon(); };
   manager->node().on_queue_dry = [this](proto::TaskId) { wakeOwner(); };
   planner = std::make_unique<planning::PlanningService>(
@@ -279,6 +218,10 @@ void Daemon::Impl::build(const std::string& address) {
           store->historyTable(), clock, reactor, history_pool, [this] { return scheduler->ownerLife(); }},
       toHistorySettings(settings)
   );
+  poller->watch([this](runtime::Duration took, bool answered) {
+    metrics.polled(took, answered);
+    contact.note(clock.now(), took, answered);
+  });
   // In this order: what ends work goes first, what may take longest goes last.
   poller->subscribe([this](const storage::NodePoll& seen) {
     lease->takePoll(seen);
@@ -325,15 +268,27 @@ void Daemon::Impl::work() {
   scheduler->start();
   if (settings.scheduler.enabled) history->start();
   poller->start();
+  built.store(true);
   working.store(true);
-  notifyReady(status());
+  auto starting = Phase::kStarting;
+  phase.compare_exchange_strong(starting, Phase::kWorking);
+  notifyReady(statusLine(report()));
   observability::log(Level::kInfo, "ready", {{"exec_id", settings.node.id}, {"life", lease->node().life}});
   runtime::Wakeup pause(clock);
-  while (pause.waitFor(stop_source.token(), kStatusEvery) != runtime::WakeReason::kCancelled) notifyStatus(status());
+  const auto every = watchdog ? std::min<runtime::Duration>(kStatusEvery, *watchdog / 4) : kStatusEvery;
+  while (pause.waitFor(stop_source.token(), every) != runtime::WakeReason::kCancelled) {
+    if (watchLoops() && watchdog) notifyAlive();
+    if (!http) openPages();
+    notifyStatus(statusLine(report()));
+  }
 }
 
 int Daemon::Impl::stop() {
   const Patience patience(reactor, "stopping: waiting for runs to return");
+  {
+    const std::lock_guard lock(words_mutex);
+    waits_for = "waiting for runs to return";
+  }
   working.store(false);
   history->stop();
   scheduler->stop();
@@ -352,6 +307,7 @@ int Daemon::Impl::stop() {
   poller->stop();  // only now: while runs return, its polls say that this node is alive
   lease->release();
   nudges->wakeAllNodesNow();  // what was pending here may move
+  http.reset();
   reactor.stop();
   ctl.releaseAndWait();
   observability::log(Level::kInfo, "stopped");
@@ -371,38 +327,6 @@ void Daemon::Impl::takeNudge(std::string_view text) {
       manager->nudge();  // which asks for a poll, for all
       return scheduler->nudge();
   }
-}
-
-std::optional<Error> Daemon::Impl::storeError() const {
-  auto error = lease->lastError();
-  return error ? error : poller->lastError();
-}
-
-std::string Daemon::Impl::reasons() const {
-  const auto error = storeError();
-  return error ? proto::encodeReasons(*error) : std::string();
-}
-
-std::string Daemon::Impl::status() const {
-  const auto& slots = manager->node().slots;
-  auto text = fmt::format(
-      "{}/{} slots, {} tasks, {} runs",
-      slots.capacity() - slots.available(),
-      slots.capacity(),
-      manager->tasks().size(),
-      manager->numLiveRuns()
-  );
-  if (poller->wanted() != proto::WantedState::kNormal) text += fmt::format(", {}", toString(poller->wanted()));
-  if (scheduler->isOwner()) text += ", owner of the scheduler role";
-  if (const auto balance = scheduler->balance(); balance.skew > 0) {
-    text += fmt::format(", skew of {} subtasks in task {}", balance.skew, balance.task.value());
-  }
-  if (const auto error = storeError()) text += fmt::format(", {}: {}", toString(error->code()), error->message());
-  const auto silent = runtime::Duration(settings.node.lease) - lease->validFor();
-  if (silent > runtime::Duration(settings.node.lease) / 2) {
-    text += fmt::format(", no confirmed lease renewal for {} s", std::chrono::duration_cast<seconds>(silent).count());
-  }
-  return text;
 }
 
 }  // namespace disttask::app

@@ -3,6 +3,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace disttask::app {
 namespace {
@@ -29,8 +30,16 @@ void notifyStopping(const std::string& status) noexcept {
 void notifyStatus(const std::string& status) noexcept {
   send(statusLine(status));
 }
+void notifyAlive() noexcept {
+  send("WATCHDOG=1");
+}
+std::optional<std::chrono::microseconds> watchdogPeriod() noexcept {
+  std::uint64_t period = 0;
+  if (sd_watchdog_enabled(0, &period) <= 0) return std::nullopt;
+  return std::chrono::microseconds(period);
+}
 void notifyExtendTimeout(std::chrono::microseconds duration, const std::string& status) noexcept {
-  send("EXTEND_TIMEOUT_USEC=" + std::to_string(duration.count()) + "\n" + statusLine(status));
+  send("EXTEND_TIMEOUT_USEC=" + std::to_string(duration.count()) + "\nWATCHDOG=1\n" + statusLine(status));
 }
 
 }  // namespace disttask::app

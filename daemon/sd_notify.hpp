@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace disttask::app {
@@ -13,7 +14,12 @@ void notifyReady(const std::string& status) noexcept;
 void notifyStopping(const std::string& status) noexcept;
 /// STATUS=…: one line for whoever asks how it goes.
 void notifyStatus(const std::string& status) noexcept;
-/// EXTEND_TIMEOUT_USEC=…: starting or stopping goes on; be patient for this long from now.
+/// WATCHDOG=1: the loops of this process move.
+void notifyAlive() noexcept;
+/// Returns within what time notifyAlive must be called again; nothing when nobody watches (WATCHDOG_USEC).
+[[nodiscard]] std::optional<std::chrono::microseconds> watchdogPeriod() noexcept;
+/// EXTEND_TIMEOUT_USEC=…: starting or stopping goes on; be patient for this long from now. It says WATCHDOG=1 too:
+/// what waits there has a limit of its own.
 void notifyExtendTimeout(std::chrono::microseconds duration, const std::string& status) noexcept;
 
 }  // namespace disttask::app

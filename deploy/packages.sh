@@ -6,9 +6,9 @@
 set -euo pipefail
 
 build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
-  nlohmann-json3-dev libsystemd-dev libcsv-dev libdeflate-dev)
-run=(libmysqlcppconn7v5 libfmt9 libyaml-cpp0.7 libspdlog1.10 libsystemd0 libcsv3 libdeflate0)
-test=(catch2 libbenchmark-dev mariadb-server mariadb-client python3 systemd openssl procps)
+  nlohmann-json3-dev libsystemd-dev prometheus-cpp-dev libcsv-dev libdeflate-dev)
+run=(libmysqlcppconn7v5 libfmt9 libyaml-cpp0.7 libspdlog1.10 libsystemd0 libprometheus-cpp-core1.0 libcsv3 libdeflate0)
+test=(catch2 libbenchmark-dev prometheus mariadb-server mariadb-client python3 systemd openssl procps)
 fault=(faketime mariadb-server mariadb-client python3)
 lint=(clang-format clang-tidy shellcheck yamllint)
 mysql=(debootstrap mariadb-client openssl python3)

@@ -109,13 +109,14 @@ std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) con
   const auto state = options.state_dir.empty() ? (folder_ / ("state-" + options.id)).string() : options.state_dir;
   const auto yaml = fmt::format(
       "node:\n  id: {}\n  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  "
-      "level: debug\n{}",
+      "level: debug\n{}{}",
       options.id,
       options.slots,
       options.lease,
       state,
       serverYaml(kIndentStore, "endpoints"),
       schema_,
+      options.more.find("http:") == std::string::npos ? "http: {listen: 127.0.0.1:0}\n" : "",
       options.more
   );
   const auto plugins = options.more.find("plugins:") == std::string::npos

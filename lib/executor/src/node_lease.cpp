@@ -139,6 +139,7 @@ bool NodeLease::Impl::tryRegister(const std::optional<proto::Life>& expected) {
     const std::lock_guard guard(mutex);
     fresh = self;
   }
+  fresh.epoch = holder ? holder->epoch + 1 : 1;
   fresh.life = proto::Life(randomToken());
   fresh.nudge_token = randomToken();
   fresh.renewals = 0;
@@ -456,6 +457,10 @@ std::optional<TimePoint> NodeLease::lastRenewal() const {
 std::optional<Error> NodeLease::lastError() const {
   const std::lock_guard guard(impl_->mutex);
   return impl_->last_error;
+}
+
+std::uint64_t NodeLease::progress() const {
+  return impl_->renewals.numRounds();
 }
 
 proto::Node NodeLease::node() const {

@@ -40,6 +40,7 @@ struct NodePoller::Impl {
   runtime::Clock& clock;
   runtime::CancelSource stopping;
   std::vector<Subscriber> subscribers;  // constant after start
+  Watcher watcher;                      // the same
   observability::SampledLog sampled{std::chrono::seconds(10)};
   std::atomic<bool> nudged{true};  // the first round counts as asked for
   std::atomic<std::uint64_t> progress{0};
@@ -54,11 +55,12 @@ struct NodePoller::Impl {
 Duration NodePoller::Impl::round() {
   // Taken before the look: a nudge that comes while it runs belongs to the next one.
   bool soon = nudged.exchange(false);
+  const auto began = clock.now();
   try {
-    const auto began = clock.now();
     auto seen = table.poll({stopping.token(), runtime::Deadline(clock, settings.call_timeout)}, settings.exec_id);
     seen.began = began;
     seen.ended = clock.now();
+    if (watcher) watcher(seen.ended - began, true);
     ++progress;
     wanted = seen.wanted;
     setError(std::nullopt);
@@ -66,6 +68,7 @@ Duration NodePoller::Impl::round() {
   } catch (...) {
     ++progress;
     if (!stopping.token().cancelled()) {
+      if (watcher) watcher(clock.now() - began, false);
       const auto error = currentError();
       setError(error);
       sampled.log(
@@ -107,6 +110,10 @@ NodePoller::~NodePoller() {
 
 void NodePoller::subscribe(Subscriber subscriber) {
   impl_->subscribers.push_back(std::move(subscriber));
+}
+
+void NodePoller::watch(Watcher watcher) {
+  impl_->watcher = std::move(watcher);
 }
 
 void NodePoller::start() {

@@ -82,6 +82,7 @@ void StepRun::runReady(Item item) {
 
   auto result = RunResult::kSucceeded;
   std::optional<Error> error;
+  const auto began = node.clock.now();
   try {
     DISTTASK_FAILPOINT("executor.after_start");
     executor_->runSubtask(*run, item.row);
@@ -96,6 +97,7 @@ void StepRun::runReady(Item item) {
     result = isRetryable(*error) ? RunResult::kRetryable : RunResult::kFailed;
     if (transient && run->metStoreFailure()) result = RunResult::kStoreAway;
   }
+  if (node.on_returned) node.on_returned(task_.type, node.clock.now() - began);
   // From here on nobody looks at the run any more; only then is its row written.
   run->markReturned();
   item.run.reset();

@@ -59,6 +59,7 @@ struct Log {
 
   std::atomic<Level> threshold{Level::kInfo};
   std::atomic<bool> is_captured{false};
+  std::array<std::atomic<std::uint64_t>, kLevelTexts.size()> num_lines{};
   std::shared_mutex mutex;  // of all below; shared while writing a line
   LogSettings settings;
   std::vector<std::shared_ptr<const Capturer>> capturers;
@@ -89,6 +90,7 @@ void log(Level level, std::string_view message, std::span<const Field> fields) n
   try {
     auto& state = theLog();
     if (!isEnabled(level)) return;
+    ++state.num_lines[indexOf(level)];
     const std::shared_lock lock(state.mutex);
     for (const auto& capturer : state.capturers) (*capturer)(level, message, fields);
     if (state.capturers.empty()) state.logger.log(kSpdlogLevel, state.lineOf(level, message, fields));
@@ -129,6 +131,10 @@ void setLevel(Level level) noexcept {
 bool isEnabled(Level level) noexcept {
   const auto& state = theLog();
   return level >= state.threshold.load() || state.is_captured.load();
+}
+
+std::uint64_t numLines(Level level) noexcept {
+  return theLog().num_lines[indexOf(level)];
 }
 
 bool isStderrJournal(const char* journal_stream) noexcept {

@@ -155,9 +155,11 @@ std::string dumpSettings(const Settings& settings) {
     text += fmt::format("    {}: {}\n", quoted(type), redact(config).dump());
   if (!settings.connections.empty()) text += "connections:\n";
   for (const auto& [name, connection] : settings.connections) text += dumpConnection(name, connection);
-  return text + fmt::format(
-                    "log:\n  level: {}\n  format: {}\n", levelName(settings.log.level), formatName(settings.log.format)
-                );
+  return text +
+         fmt::format(
+             "log:\n  level: {}\n  format: {}\n", levelName(settings.log.level), formatName(settings.log.format)
+         ) +
+         fmt::format("http:\n  listen: {}\n", quoted(settings.http.listen));
 }
 
 }  // namespace disttask::settings

@@ -132,6 +132,14 @@ void readPlugins(const YamlNode* node, Problems& problems, const HostFacts& fact
   for (const auto& member : types.all()) settings.config.emplace(member.key, toJson(member.value));
 }
 
+void readHttp(const YamlNode* node, Problems& problems, HttpSettings& settings) {
+  Section section(node, "http", problems);
+  section.readTextOrNone("listen", settings.listen);
+  if (!settings.listen.empty() && !isAddress(parseEndpoint(settings.listen, 0))) {
+    section.problem("listen", "value '" + settings.listen + "', expected IP_ADDRESS:PORT, or '' for none");
+  }
+}
+
 std::string formatProblems(Problems& problems, const std::string& file_name) {
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return a.line < b.line;
@@ -182,6 +190,7 @@ Expected<Settings> parseSettings(std::string_view yaml, const std::string& file_
       log.readWord<LogLevel>("level", kLevels, settings.log.level);
       log.readWord<LogFormat>("format", kFormats, settings.log.format);
     }
+    readHttp(valueOf(root, "http"), problems, settings.http);
   }
   if (!problems.empty()) return Error(ErrorCode::kInvalidConfig, formatProblems(problems, file_name));
   return settings;

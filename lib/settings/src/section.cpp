@@ -99,6 +99,16 @@ void Section::readText(std::string_view key, std::string& out) {
   out = member->value.scalar;
 }
 
+void Section::readTextOrNone(std::string_view key, std::string& out) {
+  const auto* member = findScalar(key, "a text, or '' for none");
+  if (member == nullptr) return;
+  if (member->value.scalar.empty()) {
+    out.clear();
+  } else {
+    readText(key, out);
+  }
+}
+
 void Section::readBool(std::string_view key, bool& out) {
   const auto* member = findScalar(key, "true or false");
   if (member == nullptr) return;

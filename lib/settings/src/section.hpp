@@ -32,6 +32,8 @@ class Section {
   const std::vector<YamlMember>& all();
 
   void readText(std::string_view key, std::string& out);
+  /// A text that may be empty.
+  void readTextOrNone(std::string_view key, std::string& out);
   void readBool(std::string_view key, bool& out);
   void readInt(std::string_view key, std::int32_t min, std::int32_t max, std::int32_t& out);
   void readDuration(

@@ -39,6 +39,7 @@ struct Connection::Impl {
   std::optional<StatementCache> statements;  // after `driver`: statements and their rows go before their connection
   SessionFacts facts;
   Endpoint endpoint;
+  std::function<void(const Error&)> on_error;
   bool leave_when_read_only = false;  // another endpoint may take writes
   bool broken = false;
   bool in_transaction = false;
@@ -79,6 +80,7 @@ struct Connection::Impl {
       broken = broken || currentErrorBreaksConnection();
       auto error = currentSqlError(name);
       if (error.code() == ErrorCode::kStoreReadOnly && leave_when_read_only) broken = true;
+      if (on_error) on_error(error);
       throw Exception(std::move(error));
     }
   }
@@ -151,6 +153,7 @@ std::unique_ptr<Connection> Connection::open(const ConnectSettings& settings) {
       auto impl = std::make_unique<Impl>();
       impl->driver = connectDriver(settings, endpoint, readPassword(settings), impl->feed);
       impl->endpoint = endpoint;
+      impl->on_error = settings.on_error;
       impl->leave_when_read_only = settings.endpoints.size() > 1;
       impl->facts = prepareSession(*impl->driver, settings);
       impl->statements.emplace(*impl->driver);

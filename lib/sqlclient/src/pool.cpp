@@ -55,8 +55,11 @@ ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call, IdleChe
       ++num_open_;
       lock.unlock();
       try {
-        return {*this, Connection::open(withDeadline(connect_, call.deadline))};
+        Lease opened{*this, Connection::open(withDeadline(connect_, call.deadline))};
+        if (connect_.on_connect) connect_.on_connect();
+        return opened;
       } catch (...) {
+        if (connect_.on_error) connect_.on_error(currentError());
         lock.lock();
         --num_open_;
         changed_.notify_one();

@@ -102,6 +102,9 @@ class NodeLease final : public Lease {
   [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
   /// Returns why the last renewal failed; nothing when it went through.
   [[nodiscard]] std::optional<Error> lastError() const;
+  /// Moves with each round of renewal, failed ones too, and those that wait: stands still only while the loop does.
+  /// Any thread.
+  [[nodiscard]] std::uint64_t progress() const;
   /// Returns this node's row as last registered; life 0 while it has none.
   [[nodiscard]] proto::Node node() const;
 

@@ -29,6 +29,8 @@ class NodePoller {
   /// Takes an answer; true: there is work, poll again soon. Called from a round, may call the store; what it throws is
   /// logged and counts as work.
   using Subscriber = std::function<bool(const storage::NodePoll&)>;
+  /// Told of each poll that the store answered, or not, and of how long that took. Called from a round; quick.
+  using Watcher = std::function<void(runtime::Duration took, bool answered)>;
 
   /// The table, the clock, the timers and the pool outlive this.
   NodePoller(
@@ -44,6 +46,8 @@ class NodePoller {
 
   /// Adds one who is told of each answer, after those before it; what it uses outlives the rounds. Before start only.
   void subscribe(Subscriber subscriber);
+  /// Sets who is told of each poll. Before start only.
+  void watch(Watcher watcher);
   /// Begins with a round at once. Once only.
   void start();
   /// There may be news: polls at once. A hint; nothing before start.

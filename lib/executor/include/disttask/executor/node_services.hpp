@@ -101,6 +101,9 @@ class NodeServices {
   /// Called by a poll when more modifications are applied here than before (Manager::appliedModifications): others wait
   /// for it. Set before start.
   std::function<void()> on_modified;
+  /// Called, by the run's thread, when plugin code has returned from a subtask: the task's type, and how long it had
+  /// it. Quick; must not throw. Set before start.
+  std::function<void(const std::string& type, runtime::Duration took)> on_returned;
   /// Cancelled when the node vanishes: from then on nothing is written. Final writes use it, never the token of the
   /// cancelled run.
   runtime::CancelSource vanish;

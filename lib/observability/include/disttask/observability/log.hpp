@@ -69,6 +69,9 @@ void setLevel(Level level) noexcept;
 /// True if a line of that level goes anywhere: for fields that are costly to make.
 [[nodiscard]] bool isEnabled(Level level) noexcept;
 
+/// Returns how many lines of that level were written so far, by this process.
+[[nodiscard]] std::uint64_t numLines(Level level) noexcept;
+
 /// True if stderr is what JOURNAL_STREAM names ("device:inode"); `journal_stream` is that variable's value, nullptr =
 /// not set.
 [[nodiscard]] bool isStderrJournal(const char* journal_stream) noexcept;

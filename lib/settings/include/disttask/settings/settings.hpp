@@ -108,6 +108,11 @@ struct LogSettings {
       LogFormat::kAuto;  ///< auto: text with the journal's priorities under systemd, else text with times
 };
 
+/// The pages for people and monitoring: /metrics, /livez, /readyz, /statusz. They only show, so loopback is enough.
+struct HttpSettings {
+  std::string listen = "127.0.0.1:7460";  ///< IP address and port; port 0 = any; empty = none
+};
+
 /// All that a daemon is told, checked and with defaults filled in. A value.
 struct Settings {
   NodeSettings node;
@@ -117,6 +122,7 @@ struct Settings {
   PluginSettings plugins;
   std::map<std::string, ConnectionSettings> connections;
   LogSettings log;
+  HttpSettings http;
 };
 
 }  // namespace disttask::settings

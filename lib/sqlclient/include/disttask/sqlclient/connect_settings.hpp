@@ -1,4 +1,6 @@
 #pragma once
+#include "disttask/base/error.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -50,6 +52,10 @@ struct ConnectSettings {
   /// The server ends the session when a transaction stands idle for longer, by the variable that its flavour has
   /// (design rule 14; MySQL has only wait_timeout, which ends any idle session: keep pooled ones shorter). 0 = not set.
   std::chrono::seconds idle_transaction_limit{0};
+  /// Told of each session that a pool opened, and of each call, or try to connect, that failed: for who counts. Any
+  /// thread; must be quick and must not throw. Either may be empty.
+  std::function<void()> on_connect = {};
+  std::function<void(const Error&)> on_error = {};
 };
 
 }  // namespace disttask::sqlclient

@@ -1,0 +1,104 @@
+#pragma once
+#include "daemon.hpp"
+#include "disttask/executor/manager.hpp"
+#include "disttask/executor/node_lease.hpp"
+#include "disttask/executor/node_poller.hpp"
+#include "disttask/http/http_server.hpp"
+#include "disttask/planning/planning_service.hpp"
+#include "disttask/plugin/plugin_loader.hpp"
+#include "disttask/scheduler/history_mover.hpp"
+#include "disttask/scheduler/scheduler_service.hpp"
+#include "disttask/storage/mysql/store.hpp"
+#include "loop_watch.hpp"
+#include "named_connections.hpp"
+#include "node_metrics.hpp"
+#include "node_report.hpp"
+#include "nudges.hpp"
+#include "patience.hpp"
+#include "sd_notify.hpp"
+#include "store_contact.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace disttask::app {
+
+/// For pools: what a job of the daemon throws is logged.
+void logJobFailure(const Error& error);
+
+/// All that a daemon owns, in the order in which it is built. daemon.cpp starts and stops it, daemon_report.cpp says
+/// how it is.
+struct Daemon::Impl {
+  Impl(settings::Settings settings_in, settings::HostFacts facts_in)
+      : settings(std::move(settings_in)),
+        facts(std::move(facts_in)),
+        connections(settings.connections, facts.credentials_directory) {}
+
+  int run();
+  void loadPlugins();
+  void watchSignals();
+  void openStore(Patience& patience);
+  std::string listenForNudges();
+  void build(const std::string& address);
+  void work();
+  int stop();
+  void openPages();
+  /// Notes how far the loops are; true: all move.
+  bool watchLoops();
+  void say(Patience& patience, const std::string& waits_for);
+  void takeNudge(std::string_view text);
+  void announcePlan();
+  void wakeOwner();
+  [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
+  [[nodiscard]] NodeReport report() const;
+  [[nodiscard]] NodeCounts counts() const;
+  /// Returns what the store refuses this node now: of its renewals, or else of its polls.
+  [[nodiscard]] std::optional<Error> storeError() const;
+  [[nodiscard]] std::string reasons() const;
+  [[nodiscard]] runtime::Call call(runtime::Duration limit) const {
+    return {stop_source.token(), runtime::Deadline(clock, limit)};
+  }
+
+  const settings::Settings settings;
+  const settings::HostFacts facts;
+  runtime::Clock& clock = runtime::systemClock();
+  const runtime::TimePoint began = clock.now();
+  NodeMetrics metrics{DISTTASK_VERSION};
+  StoreContact contact;
+  const std::optional<std::chrono::microseconds> watchdog = watchdogPeriod();
+  // Without a service manager that watches, a minute. Two thirds: what stands still is found, and the time without food
+  // is over, before the period has passed twice.
+  LoopWatch loops{watchdog ? runtime::Duration(*watchdog) * 2 / 3 : runtime::Duration(std::chrono::seconds(60))};
+  std::shared_ptr<std::atomic<std::uint64_t>> beats = std::make_shared<std::atomic<std::uint64_t>>(0);
+  runtime::CancelSource stop_source;
+  std::atomic<int> signals_seen{0};
+  NamedConnections connections;
+  plugin::TaskTypes types;
+  executor::TaskExecutorRegistry registry;
+  std::unique_ptr<plugin::PluginLoader> plugins;
+  std::unique_ptr<storage::mysql::Store> store;
+  runtime::Reactor reactor;
+  runtime::ThreadPool ctl{"ctl", 6, 64, logJobFailure};
+  std::unique_ptr<runtime::ThreadPool> task_pool;
+  runtime::ThreadPool plan_pool{"plan", 4, 0, logJobFailure};
+  runtime::ThreadPool history_pool{"history", 1, 0, logJobFailure};
+  std::unique_ptr<executor::NodeLease> lease;
+  std::unique_ptr<executor::NodePoller> poller;
+  std::unique_ptr<executor::Manager> manager;
+  std::unique_ptr<Nudges> nudges;
+  std::unique_ptr<planning::PlanningService> planner;
+  std::unique_ptr<scheduler::SchedulerService> scheduler;
+  std::unique_ptr<scheduler::HistoryMover> history;
+  std::atomic<bool> built{false};    // the objects above are all there
+  std::atomic<bool> working{false};  // and are not being stopped
+  std::atomic<Phase> phase{Phase::kStarting};
+  mutable std::mutex words_mutex;
+  std::string waits_for;                   // guarded by words_mutex
+  std::string http_trouble;                // guarded by words_mutex
+  std::unique_ptr<http::HttpServer> http;  // last: its thread looks at all of the above
+};
+
+}  // namespace disttask::app

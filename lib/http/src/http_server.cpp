@@ -1,0 +1,215 @@
+// The only source that sees Boost.Beast.
+#include "disttask/http/http_server.hpp"
+
+#include "disttask/base/error.hpp"
+#include "disttask/runtime/thread_group.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace disttask::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+using Tcp = asio::ip::tcp;
+
+namespace {
+
+// After a failed accept, such as for want of file descriptors.
+constexpr auto kAcceptPause = std::chrono::seconds(1);
+
+asio::ip::address parseHost(const std::string& host, error_code& failure) {
+  if (host == "localhost") return asio::ip::address_v4::loopback();
+  return asio::ip::make_address(host, failure);
+}
+
+HttpResponse plain(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(text) + "\n";
+  return response;
+}
+
+}  // namespace
+
+struct HttpServer::Impl {
+  class Connection;
+
+  Impl(Handler handler_in, HttpLimits limits_in) : handler(std::move(handler_in)), limits(limits_in) {}
+
+  void accept();
+  void connectionEnded();
+  [[nodiscard]] HttpResponse answer(beast::http::verb method, std::string_view target) const;
+
+  const Handler handler;
+  const HttpLimits limits;
+  std::size_t num_connections = 0;  // touched by the loop's thread only, as the next two
+  bool accepting = false;
+  bool closed = false;
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  Tcp::acceptor acceptor{io};
+  asio::steady_timer pause{io};
+  std::uint16_t port = 0;
+  runtime::ThreadGroup threads;  // last: its thread uses the members above
+};
+
+/// One connection: one request, one answer, then it is closed.
+class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Impl& server, Tcp::socket socket) : server_(server), stream_(std::move(socket)) {
+    parser_.header_limit(static_cast<std::uint32_t>(server.limits.max_header_bytes));
+    parser_.body_limit(0);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { server_.connectionEnded(); }
+
+  void run() {
+    stream_.expires_after(server_.limits.time_limit);  // once: it bounds the reading and the writing together
+    beast::http::async_read_header(
+        stream_,
+        buffer_,
+        parser_,
+        [self = shared_from_this()](const error_code& failure, std::size_t) { self->takeHeader(failure); }
+    );
+  }
+
+ private:
+  void takeHeader(const error_code& failure) {
+    if (failure == beast::http::error::header_limit) return send(plain(431, "the header of the request is too long"));
+    if (failure == beast::http::error::body_limit) return send(plain(413, "no body is expected"));
+    if (failure.category() == beast::http::make_error_code(beast::http::error::bad_method).category() &&
+        failure != beast::http::error::end_of_stream && failure != beast::http::error::partial_message) {
+      return send(plain(400, "no HTTP request: " + failure.message()));
+    }
+    if (failure) return;  // gone, or too slow
+    const auto& request = parser_.get();
+    if (parser_.chunked() || parser_.content_length().value_or(0) > 0) return send(plain(413, "no body is expected"));
+    is_head_ = request.method() == beast::http::verb::head;
+    send(server_.answer(request.method(), {request.target().data(), request.target().size()}));
+  }
+
+  void send(HttpResponse from) {
+    response_.version(11);
+    response_.result(static_cast<unsigned>(from.status));
+    response_.set(beast::http::field::content_type, from.content_type);
+    response_.set(beast::http::field::cache_control, "no-store");
+    if (from.status == 405) response_.set(beast::http::field::allow, "GET, HEAD");
+    response_.keep_alive(false);
+    response_.content_length(from.body.size());
+    if (!is_head_) response_.body() = std::move(from.body);
+    beast::http::async_write(stream_, response_, [self = shared_from_this()](const error_code&, std::size_t) {
+      error_code ignored;
+      self->stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+      self->drain();
+    });
+  }
+
+  /// Reads on until the client has closed: a socket that is closed with unread bytes takes its answer back.
+  void drain() {
+    stream_.async_read_some(asio::buffer(rest_), [self = shared_from_this()](const error_code& failure, std::size_t) {
+      if (!failure) self->drain();
+    });
+  }
+
+  Impl& server_;
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_;
+  beast::http::request_parser<beast::http::empty_body> parser_;
+  beast::http::response<beast::http::string_body> response_;
+  bool is_head_ = false;
+  std::array<char, 1024> rest_{};
+};
+
+void HttpServer::Impl::accept() {
+  accepting = num_connections < limits.max_connections;
+  if (!accepting) return;
+  acceptor.async_accept([this](const error_code& failure, Tcp::socket socket) {
+    if (failure == asio::error::operation_aborted) return;
+    if (failure) {
+      pause.expires_after(kAcceptPause);
+      pause.async_wait([this](const error_code& stopped) {
+        if (!stopped) accept();
+      });
+      return;
+    }
+    ++num_connections;
+    std::make_shared<Connection>(*this, std::move(socket))->run();
+    accept();
+  });
+}
+
+void HttpServer::Impl::connectionEnded() {
+  --num_connections;
+  if (!closed && !accepting) accept();
+}
+
+HttpResponse HttpServer::Impl::answer(beast::http::verb method, std::string_view target) const {
+  if (method != beast::http::verb::get && method != beast::http::verb::head) {
+    return plain(405, "only GET and HEAD: nothing can be changed here");
+  }
+  HttpRequest request;
+  const auto question = target.find('?');
+  request.path = target.substr(0, question);
+  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+  try {
+    return handler(request);
+  } catch (...) {  // what went wrong is no business of whoever asks
+    return plain(500, "this page could not be made");
+  }
+}
+
+HttpServer::HttpServer(const std::string& host, std::uint16_t port, Handler handler, HttpLimits limits)
+    : impl_(std::make_unique<Impl>(std::move(handler), limits)) {
+  error_code failure;
+  const auto address = parseHost(host, failure);
+  const Tcp::endpoint endpoint(address, port);
+  auto& acceptor = impl_->acceptor;
+  if (!failure) acceptor.open(endpoint.protocol(), failure);
+  if (!failure) acceptor.set_option(Tcp::acceptor::reuse_address(true), failure);
+  if (!failure) acceptor.bind(endpoint, failure);
+  if (!failure) acceptor.listen(static_cast<int>(limits.max_connections), failure);
+  if (!failure) impl_->port = acceptor.local_endpoint(failure).port();
+  if (failure) {
+    throw Exception(
+        ErrorCode::kUnsupported,
+        "cannot listen on " + host + ":" + std::to_string(port) + " (HTTP): " + failure.message()
+    );
+  }
+  asio::post(impl_->io, [impl = impl_.get()] { impl->accept(); });
+  impl_->threads.spawn("http", [impl = impl_.get()] { impl->io.run(); });
+}
+
+HttpServer::~HttpServer() {
+  stop();
+}
+
+std::uint16_t HttpServer::port() const noexcept {
+  return impl_->port;
+}
+
+void HttpServer::stop() {
+  impl_->io.stop();
+  impl_->threads.join();
+  impl_->closed = true;
+  error_code ignored;
+  impl_->acceptor.close(ignored);  // the port is free for the next one
+}
+
+}  // namespace disttask::http
