@@ -63,6 +63,7 @@ storage::mysql::StoreSettings toStoreSettings(
   to.connect.read_timeout = readTimeout(store.read_timeout, lease);
   to.connect.write_timeout = to.connect.read_timeout;
   to.schema = store.schema;
+  to.side_schema = store.side_schema;
   to.pool_size = static_cast<std::size_t>(store.pool.max_connections);
   to.lease = lease;
   return to;

@@ -47,9 +47,15 @@ if [ "$store" != mariadb ]; then
   server=$(mktemp -d "${TMPDIR:-/tmp}/disttask-test.XXXXXX")
   trap '"tests/$store/server.sh" remove "$server"' EXIT
   trap 'exit 130' INT TERM
-  "tests/$store/server.sh" start "$server"
+  dxf=()
+  [ "$store" != tidb ] || dxf=(--dxf --slots 16)
+  "tests/$store/server.sh" start "$server" "${dxf[@]}"
   case $store in
-    tidb) DISTTASK_TEST_DSN="mysql://root@127.0.0.1:$(cat "$server/port")/" ;;
+    tidb)
+      DISTTASK_TEST_DSN="mysql://root@127.0.0.1:$(cat "$server/port")/"
+      DISTTASK_TEST_DXF_CONTROL=$(sed -n 's/^control //p' "$server/out") # of TiDB's own framework, see tests/tidb/control.go
+      export DISTTASK_TEST_DXF_CONTROL
+      ;;
     mysql) DISTTASK_TEST_DSN="mysql://tester:$(cat "$server/password")@127.0.0.1:$(cat "$server/port")/?tls=verify&ca=$server/ca.pem" ;;
   esac
   DISTTASK_TEST_SERVER=$PWD/tests/$store/server.sh # for tests that stop their server

@@ -2,6 +2,7 @@
 # A task of 5,000 (and 1) empty subtasks from submit to succeed, in turn on one real TiDB: by TiDB's own scheduler and executor, and by one daemon of ours
 # with the scheduler role and a schema of its own. Wants Go 1.23 or newer on the PATH; the first build of TiDB takes some minutes.
 #   tidb.sh [--json FILE] [--rounds N]      five rounds by default; DISTTASK_BUILD_DIR as for run.sh
+# Then again in TiDB's own tables, planned by TiDB's live scheduler: by its executor, and by one daemon of ours with store.schema: mysql (tidb_mysql_vs_own).
 # Figures: tidb_vs_own (16 subtasks at a time), tidb_vs_own_serial (one at a time): TiDB's seconds over ours. TiDB's executor takes the subtasks of a task one after
 # the other whatever its slots are; with tidb_vs_own the task has as many slots as its node, at most 16.
 set -euo pipefail
@@ -12,7 +13,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --json) json=${2:?--json takes a file}; shift 2 ;;
     --rounds) rounds=${2:?--rounds takes a number}; shift 2 ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 
@@ -20,7 +21,7 @@ deploy/packages.sh install build test
 build=${DISTTASK_BUILD_DIR:-build}
 figures=$build/bench-figures/tests/bench/figures
 cmake -S . -B "$build/bench-figures" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_FAILPOINTS=OFF >/dev/null
-cmake --build "$build/bench-figures" --target disttaskd disttask_bench bench_task >&2
+cmake --build "$build/bench-figures" --target disttaskd disttaskctl disttask_bench bench_task tidb_example >&2
 tests/tidb/server.sh build >&2
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-tidb.XXXXXX")
@@ -41,7 +42,8 @@ fi
 
 mkdir -m 700 "$work/run"
 status=0
-python3 tests/bench/tidb.py --control "$control" --rounds "$rounds" --work "$work" -- "$figures/disttask_bench" \
+python3 tests/bench/tidb.py --control "$control" --rounds "$rounds" --work "$work" --port "$port" --daemon "$build/bench-figures/daemon/disttaskd" \
+  --ctl "$build/bench-figures/daemon/ctl/disttaskctl" --example "$(find "$build/bench-figures/tests/system" -name 'tidb_example.so')" -- "$figures/disttask_bench" \
   --dsn "mysql://root@127.0.0.1:$port/" --daemon "$build/bench-figures/daemon/disttaskd" --plugin "$figures/bench_task.so" --work "$work/run" \
   >"$work/result.json" || status=$?
 [ "$status" -eq 0 ] || exit "$status"

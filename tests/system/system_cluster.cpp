@@ -107,15 +107,17 @@ std::string SystemCluster::serverYaml(const std::string& indent, const std::stri
 
 std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) const {
   const auto state = options.state_dir.empty() ? (folder_ / ("state-" + options.id)).string() : options.state_dir;
+  const auto& scope = options.beside_tidb;
   const auto yaml = fmt::format(
-      "node:\n  id: {}\n  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  "
+      "node:\n  id: {}\n{}  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  "
       "level: debug\n{}{}",
       options.id,
+      scope.empty() ? "" : "  scope: " + scope + "\n",
       options.slots,
       options.lease,
       state,
       serverYaml(kIndentStore, "endpoints"),
-      schema_,
+      scope.empty() ? schema_ : "mysql\n  side_schema: " + schema_,
       options.more.find("http:") == std::string::npos ? "http: {listen: 127.0.0.1:0}\n" : "",
       options.more
   );

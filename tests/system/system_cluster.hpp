@@ -43,6 +43,7 @@ struct NodeOptions {
   int slots = 2;
   std::string failpoints = {};   ///< DISTTASK_FAILPOINTS
   std::string working_dir = {};  ///< empty: the test's
+  std::string beside_tidb = {};  ///< a scope: the node serves the tables of a live TiDB, the cluster's schema is beside
   std::string more = {};         ///< further YAML at top level
 };
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -20,38 +21,69 @@ type outcome struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// submit runs one Example task to its end: /run?key=K&n=N&concurrency=C, a key used once, N subtasks in step one, C slots (default 1).
-func submit(response http.ResponseWriter, request *http.Request) {
+// taskOptions are what /run and /submit take beside the key.
+type taskOptions struct {
+	concurrency int
+	scope       string
+	meta        []byte
+}
+
+func parseTask(request *http.Request) (taskOptions, error) {
 	query := request.URL.Query()
-	concurrency := 1
+	task := taskOptions{concurrency: 1, scope: query.Get("scope"), meta: []byte(query.Get("n"))}
 	if text := query.Get("concurrency"); text != "" {
 		value, err := strconv.Atoi(text)
 		if err != nil || value < 1 {
-			http.Error(response, "concurrency is a number from 1", http.StatusBadRequest)
-			return
+			return task, errors.New("concurrency is a number from 1")
 		}
-		concurrency = value
+		task.concurrency = value
 	}
-	if _, err := strconv.Atoi(query.Get("n")); err != nil {
-		http.Error(response, "n is the number of subtasks", http.StatusBadRequest)
-		return
+	if text := query.Get("meta"); text != "" {
+		task.meta = []byte(text)
 	}
-	before := numRuns.Load()
-	start := time.Now()
-	task, err := handle.SubmitTask(request.Context(), query.Get("key"), proto.TaskTypeExample, concurrency, "", []byte(query.Get("n")))
+	_, err := parseRequest(task.meta)
+	return task, err
+}
+
+func answer(response http.ResponseWriter, result outcome, err error) {
 	if err != nil {
 		http.Error(response, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	result := outcome{Task: task.ID, State: string(proto.TaskStateSucceed)}
-	if err := handle.WaitTaskDoneOrPaused(context.Background(), task.ID); err != nil {
-		http.Error(response, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	result.Seconds = time.Since(start).Seconds()
-	result.Runs = numRuns.Load() - before
 	response.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(response).Encode(result)
+}
+
+// submit begins one Example task: /submit?key=K&n=N or &meta=M, a key used once, N subtasks in step one or the meta M (see example.go),
+// &concurrency=C slots (default 1), &scope=S the target scope (default: none). /run takes the same and waits for the end.
+func submit(response http.ResponseWriter, request *http.Request) {
+	options, err := parseTask(request)
+	if err != nil {
+		http.Error(response, err.Error(), http.StatusBadRequest)
+		return
+	}
+	before := numRuns.Load()
+	start := time.Now()
+	task, err := handle.SubmitTask(request.Context(), request.URL.Query().Get("key"), proto.TaskTypeExample, options.concurrency, options.scope, options.meta)
+	if err != nil {
+		answer(response, outcome{}, err)
+		return
+	}
+	result := outcome{Task: task.ID, State: string(task.State)}
+	if request.URL.Path == "/run" {
+		err = handle.WaitTaskDoneOrPaused(context.Background(), task.ID)
+		result.State = string(proto.TaskStateSucceed)
+		result.Seconds = time.Since(start).Seconds()
+		result.Runs = numRuns.Load() - before
+	}
+	answer(response, result, err)
+}
+
+// change serves /pause?key=K, /resume?key=K and /cancel?key=K.
+func change(apply func(context.Context, string) error) http.HandlerFunc {
+	return func(response http.ResponseWriter, request *http.Request) {
+		answer(response, outcome{}, apply(request.Context(), request.URL.Query().Get("key")))
+	}
 }
 
 // serveControl serves the control on a loopback address and returns the one it has.
@@ -66,6 +98,10 @@ func serveControl(address string) (string, error) {
 	}
 	routes := http.NewServeMux()
 	routes.HandleFunc("/run", submit)
+	routes.HandleFunc("/submit", submit)
+	routes.HandleFunc("/pause", change(handle.PauseTask))
+	routes.HandleFunc("/resume", change(handle.ResumeTask))
+	routes.HandleFunc("/cancel", change(handle.CancelTask))
 	go func() { _ = http.Serve(listener, routes) }()
 	return listener.Addr().String(), nil
 }

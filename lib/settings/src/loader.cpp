@@ -1,6 +1,7 @@
 #include "disttask/settings/loader.hpp"
 
 #include "disttask/settings/endpoint_text.hpp"
+#include "beside_tidb.hpp"
 #include "store_section.hpp"
 
 #include <arpa/inet.h>
@@ -185,6 +186,7 @@ Expected<Settings> parseSettings(std::string_view yaml, const std::string& file_
     }
     readPlugins(valueOf(root, "plugins"), problems, facts, settings.plugins);
     readConnections(valueOf(root, "connections"), problems, facts, settings.connections);
+    applyBesideTiDb(root, problems, settings);
     {
       Section log(valueOf(root, "log"), "log", problems);
       log.readWord<LogLevel>("level", kLevels, settings.log.level);

@@ -56,6 +56,20 @@ void readEndpoints(Section& section, std::string_view key, bool many, std::vecto
   }
 }
 
+void readSideSchema(Section& section, StoreSettings& store) {
+  section.readText("side_schema", store.side_schema);
+  if (store.schema != "mysql") {
+    if (section.has("side_schema"))
+      section.problem("side_schema", "stands beside schema '" + store.schema + "', expected only with schema mysql");
+    return;
+  }
+  if (!section.has("side_schema")) store.side_schema = "disttask";
+  if (!isPlainName(store.side_schema) || store.side_schema == store.schema)
+    section.problem(
+        "side_schema", "value '" + store.side_schema + "', expected the name of a schema for the tables of disttask"
+    );
+}
+
 }  // namespace
 
 bool isPlainName(std::string_view name) {
@@ -123,6 +137,7 @@ void readStore(const YamlNode* node, Problems& problems, const HostFacts& facts,
   section.readText("schema", store.schema);
   if (!isPlainName(store.schema))
     section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
+  readSideSchema(section, store);
   const bool remote = !std::all_of(store.endpoints.begin(), store.endpoints.end(), isLocal);
   readTls(section, problems, remote, store.tls);
   section.readDuration("connect_timeout", seconds(1), seconds(60), store.connect_timeout);

@@ -156,7 +156,7 @@ std::unique_ptr<Connection> Connection::open(const ConnectSettings& settings) {
       impl->on_error = settings.on_error;
       impl->leave_when_read_only = settings.endpoints.size() > 1;
       impl->facts = prepareSession(*impl->driver, settings);
-      impl->statements.emplace(*impl->driver);
+      impl->statements.emplace(*impl->driver, settings.translate);
       const bool writable = !impl->facts.read_only;
       std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
       if (writable || settings.endpoints.size() == 1) return connection;

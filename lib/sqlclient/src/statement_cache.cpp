@@ -74,20 +74,24 @@ std::shared_ptr<OpenRows> PreparedText::query(std::string_view name, const Value
   return open;
 }
 
+std::unique_ptr<PreparedText> StatementCache::prepare(const std::string& text) const {
+  return std::make_unique<PreparedText>(connection_, translate_ ? translate_(text) : text);
+}
+
 PreparedText& StatementCache::constant(const std::string& text) {
   auto& slot = constants_[text];
-  if (!slot || slot->isSpoilt()) slot = std::make_unique<PreparedText>(connection_, text);
+  if (!slot || slot->isSpoilt()) slot = prepare(text);
   return *slot;
 }
 
 PreparedText& StatementCache::dynamic(const std::string& text) {
   for (auto it = dynamics_.begin(); it != dynamics_.end(); ++it) {
     if (it->text != text) continue;
-    if (it->statement->isSpoilt()) it->statement = std::make_unique<PreparedText>(connection_, text);
+    if (it->statement->isSpoilt()) it->statement = prepare(text);
     dynamics_.splice(dynamics_.begin(), dynamics_, it);
     return *it->statement;
   }
-  auto statement = std::make_unique<PreparedText>(connection_, text);
+  auto statement = prepare(text);
   dynamics_.push_front({text, std::move(statement)});
   if (dynamics_.size() > kMaxDynamic) dynamics_.pop_back();
   return *dynamics_.front().statement;

@@ -6,10 +6,12 @@
 #include <cppconn/resultset.h>
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 namespace disttask::sqlclient {
 
@@ -50,7 +52,9 @@ class PreparedText {
 /// The prepared statements of one connection, by text; made ones are evicted beyond a number, constant ones stay.
 class StatementCache {
  public:
-  explicit StatementCache(sql::Connection& connection) : connection_(connection) {}
+  using Translate = std::function<std::string(const std::string&)>;
+  StatementCache(sql::Connection& connection, Translate translate)
+      : connection_(connection), translate_(std::move(translate)) {}
   PreparedText& constant(const std::string& text);
   PreparedText& dynamic(const std::string& text);
 
@@ -60,7 +64,10 @@ class StatementCache {
     std::string text;
     std::unique_ptr<PreparedText> statement;
   };
+  [[nodiscard]] std::unique_ptr<PreparedText> prepare(const std::string& text) const;
+
   sql::Connection& connection_;
+  const Translate translate_;
   std::unordered_map<std::string, std::unique_ptr<PreparedText>> constants_;
   std::list<Dynamic> dynamics_;  // most recently used first
 };

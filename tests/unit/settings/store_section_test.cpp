@@ -92,3 +92,34 @@ TEST_CASE("A connection that says not who may use it is refused") {
   );
   CHECK(problemsOf(kStore + "connections: {d: ~}\n").size() == 1);
 }
+
+TEST_CASE("Schema mysql, beside a live TiDB, has rules of its own, each one sentence") {
+  const std::string store = "store: {socket: /s, schema: mysql}\n";
+  const auto right = parse("node: {id: \"db-7:7001\"}\n" + store);
+  REQUIRE(right);
+  CHECK(right.value().store.side_schema == "disttask");
+  CHECK_FALSE(right.value().scheduler.enabled);
+  CHECK(parse("node: {id: \"db-7:7001\"}\nscheduler: {enabled: false}\n" + store));
+  CHECK(
+      problemsOf("node: {id: \"db-7:7001\"}\n" + store + "scheduler:\n  enabled: true\n") ==
+      Lines{"d.yaml:4: scheduler.enabled: value 'true', expected false: TiDB's own scheduler plans and balances, since "
+            "store.schema is mysql"}
+  );
+  CHECK(
+      problemsOf("node:\n  id: db-7\n" + store) ==
+      Lines{"d.yaml:2: node.id: value 'db-7', expected HOST:PORT as TiDB names its nodes, since store.schema is mysql"}
+  );
+  CHECK(
+      problemsOf("node:\n  id: \"db-7:7001\"\n  scope: \"\"\n" + store) ==
+      Lines{"d.yaml:3: node.scope: value '', expected a scope that no TiDB has: without one TiDB gives this node its own "
+            "work, since store.schema is mysql"}
+  );
+  CHECK(
+      problemsOf("node: {id: \"db-7:7001\"}\nstore: {socket: /s, schema: mysql, side_schema: mysql}\n") ==
+      Lines{"d.yaml:2: store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"}
+  );
+  CHECK(
+      problemsOf("store: {socket: /s, side_schema: other}\n") ==
+      Lines{"d.yaml:1: store.side_schema: stands beside schema 'disttask', expected only with schema mysql"}
+  );
+}

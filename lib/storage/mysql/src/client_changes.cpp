@@ -110,6 +110,7 @@ std::optional<std::string> MySqlClientTable::ask(
     const Call& call, TaskId id, TaskEvent event, const TaskModification* change
 ) {
   const std::string name = "task " + std::string(toString(event));
+  refuseBesideTiDb(name);
   call.check(name);
   RetryPause pause(context_, call, name);
   bool is_in_doubt = false;

@@ -122,6 +122,7 @@ MySqlClientTable::Resolve MySqlClientTable::resolveSome(
 std::int64_t MySqlClientTable::resolveTask(const Call& call, TaskId id, Resolution resolution) {
   constexpr std::string_view kName = "task resolution";
   const auto event = eventOf(resolution);
+  refuseBesideTiDb(kName);
   call.check(kName);
   RetryPause pause(context_, call, kName);
   bool is_in_doubt = false;

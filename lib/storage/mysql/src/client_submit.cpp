@@ -83,6 +83,7 @@ std::optional<MySqlClientTable::KeyOwner> MySqlClientTable::findOwnerOfKey(
 }
 
 SubmitResult MySqlClientTable::submitTask(const Call& call, const TaskRequest& request) {
+  refuseBesideTiDb("submit of a task");
   call.check("submit of a task");
   checkRequest(request);
   checkNodes(call, request.slots);

@@ -171,6 +171,15 @@ std::vector<proto::Subtask> MySqlClientTable::listSubtasks(
   });
 }
 
+void MySqlClientTable::refuseBesideTiDb(std::string_view what) const {
+  if (context_.dialect() == nullptr) return;
+  throw Exception(
+      ErrorCode::kUnsupported,
+      std::string(what) + ": the tasks of schema '" + context_.settings().schema +
+          "' are a live TiDB's; ask TiDB for it, disttask only runs their subtasks"
+  );
+}
+
 std::unique_ptr<ClientTable> makeClientTable(StoreContext& context) {
   return std::make_unique<MySqlClientTable>(context);
 }

@@ -79,6 +79,9 @@ class MySqlClientTable final : public ClientTable {
   enum class Resolve : std::uint8_t { kSome, kAll, kOtherState };
   Resolve resolveSome(const Call& call, TaskId id, Resolution resolution, std::int64_t& changed, std::string& state);
 
+  /// Throws beside a live TiDB: there we write only rows of our own nodes.
+  void refuseBesideTiDb(std::string_view what) const;
+
   std::vector<EventRecord> readEvents(const Call& call, TaskId id, const ExecId& exec_id, std::int32_t limit);
 
   StoreContext& context_;

@@ -7,6 +7,7 @@
 #include "guarded_write.hpp"
 #include "store_context.hpp"
 
+#include "statements/dxf.hpp"
 #include "statements/event.hpp"
 #include "statements/node.hpp"
 
@@ -185,12 +186,14 @@ class MysqlNodeTable final : public NodeTable {
   }
 
   bool forget(const Call& call, const ExecId& exec_id, Life life) override {
+    if (context_.dialect() != nullptr) leaveToTiDb(call, exec_id, life);
     const auto remove = [&](Connection& connection) {
       if (readLifeWith(connection, statements::kLockNode, exec_id) != life) return false;
       if (life != Life()) {
         throw Exception(ErrorCode::kPrecondition, "node '" + exec_id + "' is not evicted: its process may still work");
       }
-      if (connection.query(statements::kFindSubtaskOfNode, {exec_id}).next()) {
+      // TiDB itself moves its rows, and keeps the ended ones for a while.
+      if (context_.dialect() == nullptr && connection.query(statements::kFindSubtaskOfNode, {exec_id}).next()) {
         throw Exception(ErrorCode::kPrecondition, "subtasks of node '" + exec_id + "' remain");
       }
       connection.update(statements::kDeleteMeta, {exec_id});
@@ -246,6 +249,24 @@ class MysqlNodeTable final : public NodeTable {
         if (again || e.error().reaction() != Reaction::kReconnect) throw;
       }
     }
+  }
+
+  /// Beside a live TiDB its scheduler moves the rows of a node that is not registered to others; it cannot see by itself
+  /// that a node of ours is gone. So the registration goes first, and the node stays known until no row is left.
+  void leaveToTiDb(const Call& call, const ExecId& exec_id, Life life) {
+    const auto left = context_.inTransaction(call, "node.leave", [&](Connection& connection) {
+      if (life != Life() || readLifeWith(connection, statements::kLockNode, exec_id) != life) return std::int64_t{0};
+      connection.update(statements::kDeleteMeta, {exec_id});
+      auto rows = connection.query(sql::kDxfUnendedOfNode, {exec_id});
+      return rows.next() ? rows.getInt(1) : 0;
+    });
+    if (left == 0) return;
+    throw Exception(
+        ErrorCode::kPrecondition,
+        std::to_string(left) + " subtasks of node '" + exec_id +
+            "' remain; it is registered no more, so TiDB's scheduler moves those of running tasks to other nodes within "
+            "seconds: ask again then"
+    );
   }
 
   /// Sets a life to 0. When the answer was lost, a row that shows 0 counts as done: the life is over either way.

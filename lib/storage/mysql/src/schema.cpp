@@ -29,6 +29,32 @@ std::optional<SchemaRow> readRow(Connection& connection) {
   return SchemaRow{static_cast<std::int32_t>(rows.getInt(1)), rows.getString(4)};
 }
 
+/// The database of our own tables: beside a live TiDB not the one of the DXF tables.
+const std::string& ownSchema(const StoreSettings& settings) {
+  return settings.side_schema.empty() ? settings.schema : settings.side_schema;
+}
+
+/// The tables that are ours to make.
+std::vector<statements::TableDefinition> ownTables(const StoreSettings& settings) {
+  std::vector<statements::TableDefinition> tables;
+  for (const auto& table : statements::kTables) {
+    if (settings.side_schema.empty() || table.name.starts_with("disttask_")) tables.push_back(table);
+  }
+  return tables;
+}
+
+/// Two sets of DXF tables with one set of side tables would mix up their nodes and attempts.
+void refuseUnfitSideSchema(Connection& connection, const StoreSettings& settings) {
+  if (settings.side_schema.empty()) return;
+  const auto refuse = [&](const std::string& why) {
+    throw Exception(ErrorCode::kStoreSchema, "side schema '" + settings.side_schema + "' " + why);
+  };
+  if (settings.side_schema == settings.schema) refuse("is the schema of TiDB's own tables; name another");
+  const auto& task_table = statements::kTables[0].name;
+  if (hasTable(connection, task_table))
+    refuse("has a table " + std::string(task_table) + ", so it serves tasks of its own; name another");
+}
+
 void refuseNewer(std::int32_t version, const std::string& schema) {
   if (version <= Schema::kVersion) return;
   throw Exception(
@@ -68,16 +94,17 @@ void runStep(
 class Installer {
  public:
   Installer(const runtime::Call& call, StoreContext& context)
-      : call_(call), context_(context), schema_(context.settings().schema) {}
+      : call_(call), context_(context), schema_(ownSchema(context.settings())) {}
 
   std::vector<std::string> run() {
     makeDatabase();
     connection_ = Connection::open(context_.ddlConnect(true));
+    refuseUnfitSideSchema(*connection_, context_.settings());
     if (isUpToDate()) return {};
     makeSchemaTable();
     const SchemaLease lease(call_, context_.ddlConnect(true), context_.clock());
     refuseNewer(readRow(*connection_).value_or(SchemaRow{}).version, schema_);
-    for (const auto& table : statements::kTables) {
+    for (const auto& table : ownTables(context_.settings())) {
       lease.throwIfLost();
       makeTable(table, lease);
     }
@@ -105,7 +132,7 @@ class Installer {
     if (!row) return false;
     refuseNewer(row->version, schema_);
     if (row->version != Schema::kVersion || row->store_id.empty()) return false;
-    for (const auto& table : statements::kTables) {
+    for (const auto& table : ownTables(context_.settings())) {
       if (!inspectTable(*connection_, schema_, table).problems.empty()) return false;
     }
     return true;
@@ -173,20 +200,13 @@ class Installer {
 }  // namespace
 
 std::vector<std::string> Schema::install(const runtime::Call& call) {
-  if (context_.settings().shared_with_dxf) {
-    throw Exception(
-        ErrorCode::kUnsupported,
-        "schema 'mysql' belongs to the server: a live TiDB fails tasks of types that it does not know; install into a "
-        "schema of its own"
-    );
-  }
   return Installer(call, context_).run();
 }
 
 SchemaStatus Schema::status(const runtime::Call& call) {
   SchemaStatus status;
   status.version_expected = kVersion;
-  const auto& schema = context_.settings().schema;
+  const auto& schema = ownSchema(context_.settings());
   call.check("looking at the schema");
   if (!hasDatabase(*Connection::open(context_.ddlConnect(false)), schema)) {
     status.problems.push_back("database " + schema + " is missing");
@@ -204,12 +224,21 @@ SchemaStatus Schema::status(const runtime::Call& call) {
     if (!row) status.problems.emplace_back("table disttask_schema has lost its row");
     status.version_found = row.value_or(SchemaRow{}).version;
   }
-  for (const auto& table : statements::kTables) look(table);
+  for (const auto& table : ownTables(context_.settings())) look(table);
+  if (auto* dialect = context_.dialect()) {
+    try {
+      refuseUnfitSideSchema(*connection, context_.settings());
+      static_cast<void>(dialect->shape());
+    } catch (const Exception& e) {
+      if (e.error().code() != ErrorCode::kStoreSchema) throw;
+      status.problems.push_back(e.error().message());
+    }
+  }
   return status;
 }
 
 void Schema::check(const runtime::Call& call) {
-  const auto& schema = context_.settings().schema;
+  const auto& schema = ownSchema(context_.settings());
   const auto refuse = [&](const std::string& finding) {
     throw Exception(
         ErrorCode::kStoreSchema, "schema '" + schema + "' " + finding + "; run `" + std::string(kInstallCommand) + "`"
@@ -225,10 +254,16 @@ void Schema::check(const runtime::Call& call) {
   if (!row || row->version == 0) refuse("was not installed to the end");
   refuseNewer(row->version, schema);
   if (row->version < kVersion - 1) refuse("has version " + std::to_string(row->version) + ", too old for this program");
+  if (auto* dialect = context_.dialect()) {
+    context_.read(call, "schema.check", [&](Connection& connection) {
+      refuseUnfitSideSchema(connection, context_.settings());
+    });
+    static_cast<void>(dialect->shape());
+  }
 }
 
 std::string Schema::dump() const {
-  return dumpSql(context_.settings().schema, kVersion);
+  return dumpSql(ownSchema(context_.settings()), kVersion, ownTables(context_.settings()));
 }
 
 std::string Schema::readStoreId(const runtime::Call& call) {
@@ -236,7 +271,7 @@ std::string Schema::readStoreId(const runtime::Call& call) {
   if (row && !row->store_id.empty()) return row->store_id;
   throw Exception(
       ErrorCode::kStoreSchema,
-      "schema '" + context_.settings().schema + "' has no store id; run `" + std::string(kInstallCommand) + "`"
+      "schema '" + ownSchema(context_.settings()) + "' has no store id; run `" + std::string(kInstallCommand) + "`"
   );
 }
 

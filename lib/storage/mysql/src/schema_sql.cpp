@@ -73,7 +73,9 @@ std::string createDatabaseSql(std::string_view schema) {
   return "create database if not exists " + quoteName(schema) + " default character set utf8mb4 collate utf8mb4_bin";
 }
 
-std::string dumpSql(std::string_view schema, std::int32_t version) {
+std::string dumpSql(
+    std::string_view schema, std::int32_t version, const std::vector<statements::TableDefinition>& tables
+) {
   std::string sql =
       "-- The tables of disttask, version " + std::to_string(version) + ". Running it again changes nothing.\n";
   sql.append(createDatabaseSql(schema)).append(";\nuse ").append(quoteName(schema)).append(";\n\n");
@@ -81,7 +83,7 @@ std::string dumpSql(std::string_view schema, std::int32_t version) {
     sql.append(createTableSql(table, quoteName(table.name))).append(";\n\n");
   };
   add(statements::kSchemaTable);
-  for (const auto& table : statements::kTables) add(table);
+  for (const auto& table : tables) add(table);
   for (const auto& row : statements::kSeedRows) sql.append(row.insert.text).append(";\n");
   sql.append("-- Last, so that a daemon does not start on half of it.\n");
   return sql.append(statements::kDumpSchemaRow.text).append(";\n");

@@ -15,7 +15,9 @@ namespace disttask::storage::mysql {
 [[nodiscard]] std::string createTableSql(const statements::TableDefinition& table, std::string_view quoted_name);
 [[nodiscard]] std::string createIndexSql(std::string_view table, const statements::IndexDefinition& index);
 [[nodiscard]] std::string createDatabaseSql(std::string_view schema);
-/// Returns the whole schema as a script.
-[[nodiscard]] std::string dumpSql(std::string_view schema, std::int32_t version);
+/// Returns the schema with these tables as a script.
+[[nodiscard]] std::string dumpSql(
+    std::string_view schema, std::int32_t version, const std::vector<statements::TableDefinition>& tables
+);
 
 }  // namespace disttask::storage::mysql

@@ -20,9 +20,10 @@ std::chrono::seconds idleLimit(const StoreSettings& settings) {
   return std::max(third, std::chrono::seconds(1));
 }
 
-sqlclient::ConnectSettings withSession(const StoreSettings& settings, int lock_wait_seconds) {
+sqlclient::ConnectSettings withSession(const StoreSettings& settings, DxfDialect* dialect, int lock_wait_seconds) {
   auto connect = settings.connect;
-  connect.schema = settings.schema;
+  connect.schema = settings.side_schema.empty() ? settings.schema : settings.side_schema;
+  if (dialect != nullptr) connect.translate = [dialect](const std::string& text) { return dialect->translate(text); };
   connect.session = {
       "set session time_zone = '+00:00'",
       "set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
@@ -35,28 +36,36 @@ sqlclient::ConnectSettings withSession(const StoreSettings& settings, int lock_w
   return connect;
 }
 
-sqlclient::ConnectSettings workConnect(const StoreSettings& settings, int lock_wait_seconds) {
-  auto connect = withSession(settings, lock_wait_seconds);
+sqlclient::ConnectSettings workConnect(const StoreSettings& settings, DxfDialect* dialect, int lock_wait_seconds) {
+  auto connect = withSession(settings, dialect, lock_wait_seconds);
   connect.idle_transaction_limit = idleLimit(settings);
   return connect;
 }
 
-sqlclient::ConnectSettings runsConnect(const StoreSettings& settings) {
-  auto connect = workConnect(settings, 1);
+sqlclient::ConnectSettings runsConnect(const StoreSettings& settings, DxfDialect* dialect) {
+  auto connect = workConnect(settings, dialect, 1);
   connect.only_transactions = true;
   return connect;
 }
 
-sqlclient::ConnectSettings leaseConnect(const StoreSettings& settings) {
-  auto connect = withSession(settings, 2);
+sqlclient::ConnectSettings leaseConnect(const StoreSettings& settings, DxfDialect* dialect) {
+  auto connect = withSession(settings, dialect, 2);
   connect.only_transactions = true;
   connect.connect_timeout = connect.read_timeout = connect.write_timeout = std::chrono::seconds(3);
   return connect;
 }
 
 StoreSettings completed(StoreSettings settings) {
-  if (settings.schema == "mysql") settings.shared_with_dxf = true;
+  if (settings.schema == "mysql" && settings.side_schema.empty()) settings.side_schema = "disttask";
+  if (!settings.side_schema.empty()) settings.shared_with_dxf = true;
   return settings;
+}
+
+std::unique_ptr<DxfDialect> makeDialect(const StoreSettings& settings) {
+  if (settings.side_schema.empty()) return nullptr;
+  auto connect = withSession(settings, nullptr, 3);
+  connect.schema.clear();
+  return std::make_unique<DxfDialect>(settings.schema, std::move(connect));
 }
 
 }  // namespace
@@ -64,17 +73,18 @@ StoreSettings completed(StoreSettings settings) {
 StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
     : settings_(completed(std::move(settings))),
       clock_(clock),
+      dialect_(makeDialect(settings_)),
       // On MySQL the idle limit ends any idle session, so the pool must let go of them earlier.
       pool_(
-          workConnect(settings_, 3),
+          workConnect(settings_, dialect_.get(), 3),
           {settings_.pool_size, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
           clock
       ),
-      runs_pool_(runsConnect(settings_), {1, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))}, clock),
-      lease_pool_(leaseConnect(settings_), {1, std::chrono::seconds(60)}, clock) {}
+      runs_pool_(runsConnect(settings_, dialect_.get()), {1, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))}, clock),
+      lease_pool_(leaseConnect(settings_, dialect_.get()), {1, std::chrono::seconds(60)}, clock) {}
 
 sqlclient::ConnectSettings StoreContext::ddlConnect(bool with_schema) const {
-  auto connect = withSession(settings_, 3);
+  auto connect = withSession(settings_, dialect_.get(), 3);
   if (!with_schema) connect.schema.clear();
   connect.read_timeout = std::chrono::seconds(60);
   // Metadata locks: an ALTER that waits behind one idle transaction stops everybody who comes after it.

@@ -5,8 +5,10 @@
 #include "disttask/sqlclient/connection.hpp"
 #include "disttask/sqlclient/pool.hpp"
 #include "disttask/storage/mysql/store.hpp"
+#include "dxf_dialect.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -91,6 +93,8 @@ class StoreContext {
   }
 
   [[nodiscard]] const StoreSettings& settings() const noexcept { return settings_; }
+  /// Returns the dialect for the tables of a live TiDB; nullptr when all tables are ours.
+  [[nodiscard]] DxfDialect* dialect() const noexcept { return dialect_.get(); }
   [[nodiscard]] runtime::Clock& clock() const noexcept { return clock_; }
   /// Returns how sessions that change the schema connect: long read limit, short waits for locks; `with_schema` selects
   /// the database.
@@ -107,6 +111,7 @@ class StoreContext {
 
   const StoreSettings settings_;
   runtime::Clock& clock_;
+  const std::unique_ptr<DxfDialect> dialect_;  // before the pools, whose connections use it
   ConnectionPool pool_;
   ConnectionPool runs_pool_;
   ConnectionPool lease_pool_;

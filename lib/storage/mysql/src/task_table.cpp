@@ -1,6 +1,7 @@
 #include "task_table.hpp"
 
 #include "attempts.hpp"
+#include "dxf_work.hpp"
 #include "factories.hpp"
 
 #include "statements/task.hpp"
@@ -38,6 +39,7 @@ SubtaskStates withoutDoubles(const SubtaskStates& states) {
 std::vector<proto::TaskExecInfo> MySqlTaskTable::getTaskExecInfoByExecId(const Call& call, const ExecId& exec_id) {
   call.check("tasks with work");
   return context_.read(call, "tasks with work", [&](Connection& connection) {
+    if (context_.dialect() != nullptr) return findDxfWork(connection, exec_id, false);
     std::vector<proto::TaskExecInfo> infos;
     {
       auto rows = connection.query(sql::kTasksWithWork, {exec_id, exec_id});

@@ -62,6 +62,7 @@ struct StoreSettings {
   std::string user = "disttask";
   PasswordSource password;
   std::string schema = "disttask";
+  std::string side_schema;  ///< with schema mysql only: where our own tables are; empty with any other
   Tls tls;
   PoolSettings pool;
   milliseconds connect_timeout = std::chrono::seconds(5);

@@ -40,6 +40,9 @@ struct ConnectSettings {
   std::chrono::seconds connect_timeout{5};
   std::chrono::seconds read_timeout{10};  ///< the only bound of a hung call; the connection is dead afterwards
   std::chrono::seconds write_timeout{10};
+  /// Makes the text that is prepared from the one that is asked for; called once per text and connection, by the thread
+  /// that uses it. Empty = sent as it is. Texts of Connection::execute are never translated.
+  std::function<std::string(const std::string&)> translate;
   bool found_rows = true;  ///< CLIENT_FOUND_ROWS: counts are matched rows, not changed ones
   /// Statements sent after each connect, such as "set session innodb_lock_wait_timeout=3".
   std::vector<std::string> session;

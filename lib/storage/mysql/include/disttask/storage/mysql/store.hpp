@@ -26,7 +26,10 @@ struct StoreSettings {
   std::chrono::milliseconds lease{
       30'000};  ///< the node lease: no transaction of ours may stand idle for longer than a third of it
   bool shared_with_dxf =
-      false;  ///< schema `mysql`, beside a live TiDB: true for the schema of that name whatever is set
+      false;  ///< beside a live TiDB: true for schema `mysql` and wherever there is a side_schema, whatever is set
+  /// The database of our side tables when `schema` is that of a live TiDB, whose tables are used as they are and where
+  /// no DDL is ever run. Empty: all tables are in `schema`; for schema `mysql` empty means "disttask".
+  std::string side_schema = {};
 };
 
 class StoreContext;

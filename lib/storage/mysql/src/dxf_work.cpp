@@ -1,0 +1,28 @@
+#include "dxf_work.hpp"
+
+#include "task_rows.hpp"
+
+#include "statements/dxf.hpp"
+
+namespace disttask::storage::mysql {
+
+std::vector<proto::TaskExecInfo> findDxfWork(
+    sqlclient::Connection& connection, const proto::ExecId& exec_id, bool only_one
+) {
+  std::vector<proto::TaskExecInfo> active;
+  {
+    auto rows = connection.query(sql::kDxfActiveTasks, {});
+    while (rows.next()) active.push_back({readTaskBase(rows), 0});
+  }
+  std::vector<proto::TaskExecInfo> work;
+  for (auto& info : active) {
+    auto rows = connection.query(sql::kDxfWorkOfTask, {proto::taskKeyOf(info.task.id), exec_id});
+    if (!rows.next()) continue;
+    info.subtask_slots = static_cast<std::int32_t>(rows.getInt(1));
+    work.push_back(std::move(info));
+    if (only_one) break;
+  }
+  return work;
+}
+
+}  // namespace disttask::storage::mysql

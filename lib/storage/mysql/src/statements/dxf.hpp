@@ -1,0 +1,33 @@
+#pragma once
+#include "statements/task.hpp"
+
+// What a node sends beside a live TiDB instead of the statements that need our indexes. The state is in none of TiDB's indexes, so a look by exec_id walks
+// over all ended rows of the node that TiDB keeps (10 minutes or more of them). A task's rows are looked at from the last ordinal down: while there is work,
+// it is there. TiDB keeps deleted index entries for minutes too, and rows of one task by their ordinals have none.
+
+// clang-format off
+namespace disttask::storage::mysql::sql {
+
+/// Tasks in a state in which nodes act, by rank.
+inline constexpr Sql kDxfActiveTasks{"dxf_active_tasks",
+  "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.state in ('running','reverting','pausing')"
+  " order by t.priority, t.create_time, t.id"};
+/// Slots of a pending or running row; a modification changes those of all rows that have not ended. Binds: task_key, exec_id.
+inline constexpr Sql kDxfWorkOfTask{"dxf_work_of_task",
+  "select s.concurrency from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
+  " where s.task_key=? and s.exec_id=? and s.state in ('pending','running') order by s.step desc, s.ordinal desc limit 1"};
+/// As kPoll; whether there is work is asked by task afterwards, if any task is active. Binds: exec_id, three times.
+inline constexpr Sql kDxfPoll{"dxf_poll",
+  "select n.life, n.wanted, m.cpu_count, o.exec_id, o.life, l.renewals, o.term, n.wanted_until<=now(), o.modifications,"
+  " (select max(t.id) from tidb_global_task t where t.state in ('running','reverting','pausing')),"
+  " (select min(q.failed) from disttask_plan q force index (ix_planner) where q.planner=? and q.complete=0 and q.failed=0)"
+  " from disttask_owner o join disttask_owner_lease l on l.id=o.id"
+  " left join disttask_node n on n.exec_id=? left join dist_framework_meta m on m.host=?"
+  " where o.id=1"};
+/// Rows of a node that TiDB's scheduler moves when the node is gone, of any task: for rare looks, it walks over the ended ones. Binds: exec_id.
+inline constexpr Sql kDxfUnendedOfNode{"dxf_unended_of_node",
+  "select count(*) from tidb_background_subtask s force index (idx_exec_id)"
+  " where s.exec_id=? and s.state in ('pending','running')"};
+
+}  // namespace disttask::storage::mysql::sql
+// clang-format on
