@@ -109,7 +109,8 @@ std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) con
   const auto state = options.state_dir.empty() ? (folder_ / ("state-" + options.id)).string() : options.state_dir;
   const auto& scope = options.beside_tidb;
   const auto yaml = fmt::format(
-      "node:\n  id: {}\n{}  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: {}\nlog:\n  "
+      "node:\n  id: {}\n{}  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: "
+      "{}\nlog:\n  "
       "level: debug\n{}{}",
       options.id,
       scope.empty() ? "" : "  scope: " + scope + "\n",

@@ -1,4 +1,5 @@
-// The task type `Example` as a live TiDB schedules it in the tests (tests/tidb/example.go): only the half that runs subtasks. Each leaves its meta as it is.
+// The task type `Example` as a live TiDB schedules it in the tests (tests/tidb/example.go): only the half that runs
+// subtasks. Each leaves its meta as it is.
 #include "disttask/base/json.hpp"
 #include "disttask_plugin.hpp"
 

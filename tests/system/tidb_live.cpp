@@ -97,14 +97,18 @@ std::string LiveTiDb::count(const std::string& task, const std::string& state) c
 std::string LiveTiDb::rowsOf(const std::string& task) const {
   const auto set = [](const std::string& column) { return "if(" + column + " is null,'" + column + " null','set')"; };
   const std::string task_columns =
-      "id, concat_ws('|', type, ifnull(dispatcher_id,''), state, priority, concurrency, step, ifnull(cast(error as char),'null')," +
-      set("create_time") + "," + set("start_time") + "," + set("state_update_time") + "," + set("end_time") + ") as line";
+      "id, concat_ws('|', type, ifnull(dispatcher_id,''), state, priority, concurrency, step, ifnull(cast(error as "
+      "char),'null')," +
+      set("create_time") + "," + set("start_time") + "," + set("state_update_time") + "," + set("end_time") +
+      ") as line";
   const std::string subtask_columns =
       "id, step, ordinal, concat_ws('|', step, ifnull(namespace,'null'), type, ifnull(exec_expired,'null'), state,"
-      " cast(checkpoint as char), concurrency, cast(meta as char), ordinal, ifnull(cast(error as char),'null'),"
-      " ifnull(cast(summary as char),'null')," +
-      set("create_time") + "," + set("start_time") + "," + set("state_update_time") + "," + set("end_time") + ") as line";
-  return scalar("select group_concat(distinct line) from " + rowsSql(task_columns, "tidb_global_task", "id=" + task) + " r") +
+      " cast(checkpoint as char), concurrency, cast(meta as char), ordinal, ifnull(cast(error as char),'null')," +
+      set("create_time") + "," + set("start_time") + "," + set("state_update_time") + "," + set("end_time") +
+      ") as line";
+  return scalar(
+             "select group_concat(distinct line) from " + rowsSql(task_columns, "tidb_global_task", "id=" + task) + " r"
+         ) +
          "\n" +
          scalar(
              "select group_concat(line order by step, ordinal separator '\\n') from (select distinct * from " +

@@ -32,7 +32,8 @@ class LiveTiDb {
   [[nodiscard]] std::string scalar(const std::string& sql) const { return cluster_.scalar(sql); }
   /// Counts subtasks of a task in a state, live or moved to history.
   [[nodiscard]] std::string count(const std::string& task, const std::string& state) const;
-  /// Returns the task's and its subtasks' rows, all columns but ids, names of nodes and the run token; of times only whether they are set.
+  /// Returns the task's and its subtasks' rows, of times only whether they are set. Left out are ids, names of
+  /// nodes, the run token, and the summary: ours holds counters of zero where that of TiDB's executor is empty.
   [[nodiscard]] std::string rowsOf(const std::string& task) const;
   [[nodiscard]] std::string keyOf(const std::string& name) const { return cluster_.schema() + "-" + name; }
   [[nodiscard]] SystemCluster& cluster() noexcept { return cluster_; }

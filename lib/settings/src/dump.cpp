@@ -102,7 +102,8 @@ std::string dumpStore(const StoreSettings& store) {
              quoted(store.user)
          ) +
          password(store.password, "  ") + fmt::format("  schema: {}\n", quoted(store.schema)) +
-         (store.side_schema.empty() ? "" : fmt::format("  side_schema: {}\n", quoted(store.side_schema))) + tls(store.tls, "  ") +
+         (store.side_schema.empty() ? "" : fmt::format("  side_schema: {}\n", quoted(store.side_schema))) +
+         tls(store.tls, "  ") +
          fmt::format(
              "  connect_timeout: {}\n  read_timeout: {}\n",
              formatDuration(store.connect_timeout),

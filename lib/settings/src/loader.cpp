@@ -1,7 +1,7 @@
 #include "disttask/settings/loader.hpp"
 
-#include "disttask/settings/endpoint_text.hpp"
 #include "beside_tidb.hpp"
+#include "disttask/settings/endpoint_text.hpp"
 #include "store_section.hpp"
 
 #include <arpa/inet.h>

@@ -14,8 +14,9 @@ std::string taskTable(const std::string& name, DxfVersion version) {
                     " state_update_time timestamp null, end_time timestamp null, meta longblob, concurrency int(11),"
                     " step int(11), target_scope varchar(256) default '', error blob,";
   if (version == DxfVersion::kNewer) {
-    sql += " modify_params json, max_node_count int default 0, extra_params json, keyspace varchar(64) default '',"
-           " key idx_keyspace(keyspace),";
+    sql +=
+        " modify_params json, max_node_count int default 0, extra_params json, keyspace varchar(64) default '',"
+        " key idx_keyspace(keyspace),";
   }
   return sql + " key(state), unique key task_key(task_key)" + kCharset;
 }
@@ -25,7 +26,8 @@ std::string subtaskTable(const std::string& name, bool summary, const std::strin
          " (id bigint not null auto_increment primary key, step int, namespace varchar(256), task_key varchar(256),"
          " ddl_physical_tid bigint(20), type int, exec_id varchar(261), exec_expired timestamp null,"
          " state varchar(64) not null, checkpoint longblob not null, concurrency int, create_time timestamp null,"
-         " start_time bigint, state_update_time bigint, end_time timestamp null, meta longblob, ordinal int, error blob," +
+         " start_time bigint, state_update_time bigint, end_time timestamp null, meta longblob, ordinal int, error "
+         "blob," +
          (summary ? " summary json," : "") + keys + kCharset;
 }
 
@@ -74,7 +76,8 @@ std::string DxfTables::definition() const {
   const auto connection = tables_.connect();
   std::string text;
   for (const auto* sql :
-       {"select concat_ws(' ', table_name, column_name, ordinal_position, column_type, is_nullable, column_default, extra)"
+       {"select concat_ws(' ', table_name, column_name, ordinal_position, column_type, is_nullable, column_default, "
+        "extra)"
         " from information_schema.columns where table_schema=database() order by table_name, ordinal_position",
         "select concat_ws(' ', table_name, index_name, column_name, seq_in_index) from information_schema.statistics"
         " where table_schema=database() order by table_name, index_name, seq_in_index"}) {

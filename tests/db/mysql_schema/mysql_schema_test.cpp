@@ -5,11 +5,11 @@
 #include <catch2/catch.hpp>
 
 using namespace disttask;
+using Catch::Contains;
 using proto::Life;
 using proto::SubtaskState;
 using test::DxfTables;
 using test::DxfVersion;
-using Catch::Contains;
 
 namespace {
 
@@ -108,16 +108,21 @@ TEST_CASE("A node works on the tables of every version of TiDB and changes no de
       proto::TransitionOutcome::kApplied
   );
   CHECK(
-      table.updateSubtaskStateAndError({}, kNode, picked[1].id, SubtaskState::kFailed, Error(ErrorCode::kInternal, "x")) ==
-      proto::TransitionOutcome::kApplied
+      table.updateSubtaskStateAndError(
+          {}, kNode, picked[1].id, SubtaskState::kFailed, Error(ErrorCode::kInternal, "x")
+      ) == proto::TransitionOutcome::kApplied
   );
-  CHECK(tables.scalar("select group_concat(state order by id) from tidb_background_subtask") ==
-        "succeed,failed,pending,pending,pending");
+  CHECK(
+      tables.scalar("select group_concat(state order by id) from tidb_background_subtask") ==
+      "succeed,failed,pending,pending,pending"
+  );
 
   // As TiDB's scheduler moves an ended task.
   tables.execute("insert into tidb_global_task_history select * from tidb_global_task where id=1");
-  tables.execute("insert into tidb_background_subtask_history (id, step, task_key, state, checkpoint, ordinal)"
-                 " values (901, 1, '1', 'succeed', '{}', 9)");
+  tables.execute(
+      "insert into tidb_background_subtask_history (id, step, task_key, state, checkpoint, ordinal)"
+      " values (901, 1, '1', 'succeed', '{}', 9)"
+  );
   auto& client = store->clientTable();
   CHECK(client.listTasks({}, {}).size() == 2);
   CHECK(client.findTaskByKey({}, "key-1"));
@@ -141,7 +146,9 @@ TEST_CASE("What is no table of a TiDB is refused in one sentence", "[db][mysql_s
   DxfTables tables(DxfVersion::k85);
   auto store = tables.makeStore();
   static_cast<void>(store->schema().install({}));
-  const auto refusal = [&] { return refusalOf([&] { tables.makeStore()->schema().check({}); }, ErrorCode::kStoreSchema); };
+  const auto refusal = [&] {
+    return refusalOf([&] { tables.makeStore()->schema().check({}); }, ErrorCode::kStoreSchema);
+  };
   SECTION("a table is missing") {
     tables.execute("drop table dist_framework_meta");
     CHECK_THAT(refusal(), Contains("has no table dist_framework_meta"));
@@ -183,7 +190,8 @@ TEST_CASE("Tasks of a live TiDB are not changed by us", "[db][mysql_schema]") {
       [&] { static_cast<void>(client.pauseTask({}, id)); },
       [&] { client.modifyTask({}, id, change_slots); },
   };
-  for (const auto& change : changes) CHECK_THAT(refusalOf(change, ErrorCode::kUnsupported), Contains("are a live TiDB's"));
+  for (const auto& change : changes)
+    CHECK_THAT(refusalOf(change, ErrorCode::kUnsupported), Contains("are a live TiDB's"));
   CHECK(tables.scalar("select concat(count(*), min(state)) from tidb_global_task") == "1running");
 }
 
@@ -198,7 +206,9 @@ TEST_CASE("A node pauses and cancels its own rows only, as TiDB's executor does"
   CHECK(tables.scalar("select group_concat(state order by id) from tidb_background_subtask") == "paused,pending");
   addSubtask(tables, 1, 3, "pending", kNode);
   CHECK(store->taskTable().cancelSubtask({}, kNode, proto::TaskId(1)) == 1);
-  CHECK(tables.scalar("select group_concat(state order by id) from tidb_background_subtask") == "paused,pending,canceled");
+  CHECK(
+      tables.scalar("select group_concat(state order by id) from tidb_background_subtask") == "paused,pending,canceled"
+  );
 }
 
 TEST_CASE("A register row that TiDB deleted comes back, and one that TiDB keeps keeps its role", "[db][mysql_schema]") {
@@ -224,10 +234,14 @@ TEST_CASE("A node that is gone is left to TiDB, and forgotten when no row is lef
   addTask(tables, 1, "running");
   addSubtask(tables, 1, 1, "running", kNode);
   addSubtask(tables, 1, 2, "succeed", kNode);
-  CHECK_THAT(refusalOf([&] { nodes.forget({}, kNode, Life(11)); }, ErrorCode::kPrecondition), Contains("is not evicted"));
+  CHECK_THAT(
+      refusalOf([&] { nodes.forget({}, kNode, Life(11)); }, ErrorCode::kPrecondition), Contains("is not evicted")
+  );
   CHECK(tables.scalar("select count(*) from dist_framework_meta") == "1");
   REQUIRE(nodes.evict({}, kNode, Life(11), 0));
-  CHECK_THAT(refusalOf([&] { nodes.forget({}, kNode, Life()); }, ErrorCode::kPrecondition), Contains("1 subtasks of node"));
+  CHECK_THAT(
+      refusalOf([&] { nodes.forget({}, kNode, Life()); }, ErrorCode::kPrecondition), Contains("1 subtasks of node")
+  );
   CHECK(tables.scalar("select count(*) from dist_framework_meta") == "0");
   // As TiDB's scheduler does with the rows of a node that is not registered.
   tables.execute("update tidb_background_subtask set exec_id='other:4000' where state='running'");

@@ -48,10 +48,7 @@ void qualifyTables(std::string& text, const std::string& prefix) {
 }
 
 std::set<std::string> listNames(
-    sqlclient::Connection& connection,
-    const sqlclient::Sql& query,
-    const std::string& schema,
-    const std::string& table
+    sqlclient::Connection& connection, const sqlclient::Sql& query, const std::string& schema, const std::string& table
 ) {
   std::set<std::string> names;
   auto rows = connection.query(query, {schema, table});
@@ -106,7 +103,9 @@ std::string translateForDxf(std::string text, const std::string& schema, const D
   // Rows of one task are found by the unique key, in the order of their ordinals, and by the lower bound that the pick
   // has; a walk over all rows of the node, ended ones included, is left to statements that name no task.
   const bool of_task = text.find("task_key=") != std::string::npos;
-  replaceAll(text, "force index (ix_exec)", of_task ? "force index (uk_task_key_step_ordinal)" : "force index (idx_exec_id)");
+  replaceAll(
+      text, "force index (ix_exec)", of_task ? "force index (uk_task_key_step_ordinal)" : "force index (idx_exec_id)"
+  );
   for (const char* alias : {"", " s", " f", " c", " p", " r", " z"}) {
     const std::string table = std::string("tidb_background_subtask") + alias;
     replaceAll(text, table + " force index (ix_task)", table + " force index (uk_task_key_step_ordinal)");

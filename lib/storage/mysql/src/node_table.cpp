@@ -251,8 +251,8 @@ class MysqlNodeTable final : public NodeTable {
     }
   }
 
-  /// Beside a live TiDB its scheduler moves the rows of a node that is not registered to others; it cannot see by itself
-  /// that a node of ours is gone. So the registration goes first, and the node stays known until no row is left.
+  /// Beside a live TiDB its scheduler moves the rows of a node that is not registered to others; it cannot see by
+  /// itself that a node of ours is gone. So the registration goes first, and the node stays known until no row is left.
   void leaveToTiDb(const Call& call, const ExecId& exec_id, Life life) {
     const auto left = context_.inTransaction(call, "node.leave", [&](Connection& connection) {
       if (life != Life() || readLifeWith(connection, statements::kLockNode, exec_id) != life) return std::int64_t{0};
@@ -264,7 +264,8 @@ class MysqlNodeTable final : public NodeTable {
     throw Exception(
         ErrorCode::kPrecondition,
         std::to_string(left) + " subtasks of node '" + exec_id +
-            "' remain; it is registered no more, so TiDB's scheduler moves those of running tasks to other nodes within "
+            "' remain; it is registered no more, so TiDB's scheduler moves those of running tasks to other nodes "
+            "within "
             "seconds: ask again then"
     );
   }

@@ -80,7 +80,11 @@ StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
           {settings_.pool_size, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
           clock
       ),
-      runs_pool_(runsConnect(settings_, dialect_.get()), {1, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))}, clock),
+      runs_pool_(
+          runsConnect(settings_, dialect_.get()),
+          {1, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
+          clock
+      ),
       lease_pool_(leaseConnect(settings_, dialect_.get()), {1, std::chrono::seconds(60)}, clock) {}
 
 sqlclient::ConnectSettings StoreContext::ddlConnect(bool with_schema) const {

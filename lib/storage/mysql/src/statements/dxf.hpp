@@ -1,9 +1,10 @@
 #pragma once
 #include "statements/task.hpp"
 
-// What a node sends beside a live TiDB instead of the statements that need our indexes. The state is in none of TiDB's indexes, so a look by exec_id walks
-// over all ended rows of the node that TiDB keeps (10 minutes or more of them). A task's rows are looked at from the last ordinal down: while there is work,
-// it is there. TiDB keeps deleted index entries for minutes too, and rows of one task by their ordinals have none.
+// What a node sends beside a live TiDB instead of the statements that need our indexes. The state is in none of TiDB's
+// indexes, so a look by exec_id walks over all ended rows of the node that TiDB keeps (10 minutes or more of them). A
+// task's rows are looked at from the last ordinal down: while there is work, it is there. TiDB keeps deleted index
+// entries for minutes too, and rows of one task by their ordinals have none.
 
 // clang-format off
 namespace disttask::storage::mysql::sql {
