@@ -209,7 +209,7 @@ void Daemon::Impl::build(const std::string& address) {
           settings.node.id,
           [this] { return lastRenewal(); },
           [this](const std::vector<proto::ExecId>& nodes) { nudges->wakeNodes(nodes); },
-          [this](const std::vector<proto::ExecId>& nodes) { nudges->wakeSchedulers(nodes); },
+          [](const std::vector<proto::Node>& nodes) { Nudges::wakeSchedulers(nodes); },
       },
       toSchedulerSettings(settings)
   );

@@ -37,9 +37,11 @@ void Nudges::wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept {
   }
 }
 
-void Nudges::wakeSchedulers(const std::vector<proto::ExecId>& nodes) noexcept {
+void Nudges::wakeSchedulers(const std::vector<proto::Node>& nodes) noexcept {
   try {
-    (void)pool_.run([this, nodes] { sendToNodes(nodes, ownerTextOf); });
+    for (const auto& node : nodes) {
+      if (!node.address.empty()) runtime::sendDatagram(node.address, ownerTextOf(node.nudge_token));
+    }
   } catch (const std::exception&) {
     return;
   }
@@ -77,7 +79,7 @@ void Nudges::wakeOwner() noexcept {
   }
 }
 
-void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes, std::string (*text)(std::int64_t)) {
+void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes) {
   try {
     bool stale = false;
     {
@@ -103,7 +105,7 @@ void Nudges::sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes,
           targets.emplace_back(node.address, node.nudge_token);
       }
     }
-    for (const auto& [address, token] : targets) runtime::sendDatagram(address, text(token));
+    for (const auto& [address, token] : targets) runtime::sendDatagram(address, textOf(token));
   } catch (const Exception&) {
     return;  // the store is away: then there is nothing to hurry to either
   }

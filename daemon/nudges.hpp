@@ -26,8 +26,9 @@ class Nudges {
 
   /// Wakes these nodes soon. Returns at once.
   void wakeNodes(const std::vector<proto::ExecId>& nodes) noexcept;
-  /// Lets the scheduler roles of these nodes look at who holds the role. Returns at once.
-  void wakeSchedulers(const std::vector<proto::ExecId>& nodes) noexcept;
+  /// Lets the scheduler roles of these nodes, as the store showed them, look at who holds the role. Asks the store
+  /// nothing.
+  static void wakeSchedulers(const std::vector<proto::Node>& nodes) noexcept;
   /// Wakes all live nodes soon: new subtasks are spread over them. Returns at once.
   void wakeAllNodes() noexcept;
   /// The same before it returns, after at most two seconds: for a stop, when jobs may not run any more.
@@ -45,8 +46,8 @@ class Nudges {
   [[nodiscard]] static std::string ownerTextOf(std::int64_t token);
 
  private:
-  /// Nothing: to all. `text` makes the datagram for a token.
-  void sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes, std::string (*text)(std::int64_t) = textOf);
+  /// Nothing: to all.
+  void sendToNodes(const std::optional<std::vector<proto::ExecId>>& nodes);
   void sendToOwner();
 
   storage::NodeTable& nodes_;

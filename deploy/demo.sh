@@ -69,6 +69,8 @@ connections:
     user: root
     types: [csv_import]
     schemas: [demo]
+http:
+  listen: 127.0.0.1:0
 log:
   level: info
 YAML

@@ -82,6 +82,7 @@ plugins:
   list: [{build}/fault/chaos.so]
   config:
     chaos: {{audit_dir: {folder}/audit, node: {name}}}
+http: {{listen: 127.0.0.1:0}}
 log: {{level: info}}
 """)
         self.step_clock(0)

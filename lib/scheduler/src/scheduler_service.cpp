@@ -138,9 +138,7 @@ class SchedulerService::Impl {
     }
     const auto before = ownership_.lastConfirmed();
     const auto owner = ownership_.update(call(), deps_.last_renewal(), readings);
-    if (owner && ownership_.lastConfirmed() != before && !others_.empty()) {
-      deps_.tell_renewal({others_.begin(), others_.begin() + std::min(others_.size(), kMaxTold)});
-    }
+    if (owner && ownership_.lastConfirmed() != before && !followers_.empty()) deps_.tell_renewal(followers_);
     return owner;
   }
 
@@ -181,8 +179,11 @@ class SchedulerService::Impl {
 
   void noteOthers(const Placement& placement) {
     others_.clear();
+    followers_.clear();
     for (const auto& node : placement.nodes()) {
-      if (node.life != proto::Life() && node.exec_id != deps_.exec_id) others_.push_back(node.exec_id);
+      if (node.life == proto::Life() || node.exec_id == deps_.exec_id) continue;
+      others_.push_back(node.exec_id);
+      if (followers_.size() < kMaxTold) followers_.push_back(node);
     }
   }
 
@@ -282,8 +283,9 @@ class SchedulerService::Impl {
   SubtaskMover mover_;
   CleanUps clean_ups_;
   runtime::TimePoint last_change_{};
-  runtime::TimePoint last_look_{};     ///< at all nodes, as a follower
-  std::vector<proto::ExecId> others_;  ///< other live nodes, as of the last round as owner
+  runtime::TimePoint last_look_{};      ///< at all nodes, as a follower
+  std::vector<proto::ExecId> others_;   ///< other live nodes, as of the last round as owner
+  std::vector<proto::Node> followers_;  ///< those of them that are told of renewals
   observability::SampledLog failures_{std::chrono::seconds(30)};
   observability::SampledLog task_failures_{std::chrono::seconds(30)};
 

@@ -37,6 +37,7 @@ NodeDaemon::NodeDaemon(const Places& places, BenchStore& store, const NodeSetup&
       "store: {{{3}}}\n"
       "scheduler: {{enabled: {4}, max_tasks: {8}}}\n"
       "plugins: {{dir: '{5}', config: {{bench: {{run_log: '{6}'}}}}}}\n"
+      "http: {{listen: 127.0.0.1:0}}\n"
       "log: {{level: warn}}\n",
       id_,
       places.work.string(),

@@ -20,7 +20,7 @@ struct Watcher {
     settings.lease = lease;
     return settings;
   }
-  explicit Watcher(TestStore& store_in, std::function<void(const std::vector<proto::ExecId>&)> tell_renewal = nullptr)
+  explicit Watcher(TestStore& store_in, std::function<void(const std::vector<proto::Node>&)> tell_renewal = nullptr)
       : store(store_in), told(std::move(tell_renewal)) {}
   /// One whose node renews its own lease each quarter of it, first after `phase`.
   Watcher(TestStore& store_in, runtime::Duration lease, runtime::Duration phase)
@@ -53,7 +53,7 @@ struct Watcher {
   }
 
   TestStore& store;
-  std::function<void(const std::vector<proto::ExecId>&)> told;
+  std::function<void(const std::vector<proto::Node>&)> told;
   test::FakeClock clock;
   std::function<runtime::TimePoint()> last_renewal = [this] { return clock.now(); };
   scheduler::SchedulerSettings settings;
@@ -142,7 +142,7 @@ TEST_CASE("The holder of the role tells up to eight followers of each renewal, a
     node.role = "disttask";
     REQUIRE(store->nodeTable().registerNode({}, node, std::nullopt));
   }
-  std::vector<std::vector<proto::ExecId>> told;
+  std::vector<std::vector<proto::Node>> told;
   Watcher watcher(store, [&](const auto& nodes) { told.push_back(nodes); });
   watcher.service.runRoundForTest();
   REQUIRE(watcher.service.isOwner());

@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/proto/ids.hpp"
+#include "disttask/proto/node.hpp"
 #include "disttask/runtime/pool.hpp"
 #include "disttask/runtime/timers.hpp"
 #include "disttask/scheduler/scheduler_settings.hpp"
@@ -30,7 +31,7 @@ struct SchedulerDeps {
   std::function<void(const std::vector<proto::ExecId>&)> nudge;
   /// Lets these followers look at the role now: its lease was renewed, and the sooner that is seen, the sooner the role
   /// is taken if this renewal was the last. Like nudge in all else.
-  std::function<void(const std::vector<proto::ExecId>&)> tell_renewal{};
+  std::function<void(const std::vector<proto::Node>&)> tell_renewal{};
 };
 
 /// How evenly the owner finds the work spread.
