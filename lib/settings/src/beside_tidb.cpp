@@ -35,10 +35,6 @@ void applyBesideTiDb(Section& root, Problems& problems, Settings& settings) {
   if (is_explicit && settings.scheduler.enabled)
     refuse("scheduler", "enabled", "value 'true', expected false: TiDB's own scheduler plans and balances");
   settings.scheduler.enabled = false;
-  if (settings.node.scope.empty())
-    refuse(
-        "node", "scope", "value '', expected a scope that no TiDB has: without one TiDB gives this node its own work"
-    );
   if (!isHostAndPort(settings.node.id))
     refuse("node", "id", "value '" + settings.node.id + "', expected HOST:PORT as TiDB names its nodes");
 }

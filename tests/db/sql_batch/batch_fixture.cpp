@@ -34,7 +34,7 @@ std::string BatchFixture::connectionJson() const {
   }
   json["schemas"] = Json(Json::Array{Json(store.schema())});
   json["ledger"] = store.schema() + ".ledger";
-  json["store_id"] = "test-store";
+  json["store_id"] = store.schema();  // named locks are the server's: tests at the same time have their own
   return json.dump();
 }
 

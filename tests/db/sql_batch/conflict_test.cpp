@@ -80,9 +80,12 @@ TEST_CASE("One chunk of a task runs at a time among all nodes, unless more were 
   // As another node would in its chunk.
   const auto other = f.store.connect();
   {
-    const plugin_common::NamedLock lock(*other, plugin_common::lockName("disttask_batch_", "test-store/1"), 0, [] {
-      FAIL("the lock is taken");
-    });
+    const plugin_common::NamedLock lock(
+        *other,
+        plugin_common::lockName("disttask_batch_", f.store.schema() + "/1"),
+        0,
+        [] { FAIL("the lock is taken"); }
+    );
     f.spawn();
     if (parallel == 1) CHECK_FALSE(f.ended.wait(2s));
     if (parallel == 2) CHECK(f.ended.wait(30s) == "done");

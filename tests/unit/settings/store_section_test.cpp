@@ -111,9 +111,7 @@ TEST_CASE("Schema mysql, beside a live TiDB, has rules of its own, each one sent
   );
   CHECK(
       problemsOf("node:\n  id: \"db-7:7001\"\n  scope: \"\"\n" + store) ==
-      Lines{
-          "d.yaml:3: node.scope: value '', expected a scope that no TiDB has: without one TiDB gives this node its own "
-          "work, since store.schema is mysql"}
+      Lines{"d.yaml:3: node.scope: value '', expected a text that is not empty"}
   );
   CHECK(
       problemsOf("node: {id: \"db-7:7001\"}\nstore: {socket: /s, schema: mysql, side_schema: mysql}\n") ==
