@@ -79,7 +79,7 @@ int Daemon::Impl::run() {
       say(patience, "registering, waiting: " + why);
     });
   } catch (const Exception& failure) {
-    http.reset();
+    closePages();
     reactor.stop();
     ctl.releaseAndWait();
     if (failure.error().code() != ErrorCode::kCancelled) throw;
@@ -268,6 +268,7 @@ void Daemon::Impl::work() {
   scheduler->start();
   if (settings.scheduler.enabled) history->start();
   poller->start();
+  why_page = std::make_unique<WhyPage>(*store, clock, logJobFailure);
   built.store(true);
   working.store(true);
   auto starting = Phase::kStarting;
@@ -307,7 +308,7 @@ int Daemon::Impl::stop() {
   poller->stop();  // only now: while runs return, its polls say that this node is alive
   lease->release();
   nudges->wakeAllNodesNow();  // what was pending here may move
-  http.reset();
+  closePages();
   reactor.stop();
   ctl.releaseAndWait();
   observability::log(Level::kInfo, "stopped");

@@ -17,6 +17,7 @@
 #include "patience.hpp"
 #include "sd_notify.hpp"
 #include "store_contact.hpp"
+#include "why_page.hpp"
 
 #include <atomic>
 #include <memory>
@@ -46,6 +47,8 @@ struct Daemon::Impl {
   void work();
   int stop();
   void openPages();
+  void closePages();
+  void answer(const http::HttpRequest& request, const http::Respond& respond);
   /// Notes how far the loops are; true: all move.
   bool watchLoops();
   void say(Patience& patience, const std::string& waits_for);
@@ -98,7 +101,8 @@ struct Daemon::Impl {
   mutable std::mutex words_mutex;
   std::string waits_for;                   // guarded by words_mutex
   std::string http_trouble;                // guarded by words_mutex
-  std::unique_ptr<http::HttpServer> http;  // last: its thread looks at all of the above
+  std::unique_ptr<http::HttpServer> http;  // its thread looks at all of the above
+  std::unique_ptr<WhyPage> why_page;       // last: it answers through the server; there once `built` is true
 };
 
 }  // namespace disttask::app

@@ -35,11 +35,11 @@ void Daemon::Impl::openPages() {
   const auto listen = settings::parseEndpoint(settings.http.listen, 0);
   std::string trouble;
   try {
-    const PageSources sources{
-        [this] { return report(); }, [this](const NodeReport& seen) { return metrics.page(seen, counts()); }};
-    http = std::make_unique<http::HttpServer>(listen->host, listen->port, [sources](const http::HttpRequest& request) {
-      return makePage(sources, request);
-    });
+    http = std::make_unique<http::HttpServer>(
+        listen->host,
+        listen->port,
+        [this](const http::HttpRequest& request, const http::Respond& respond) { answer(request, respond); }
+    );
     auto bound = *listen;
     bound.port = http->port();
     observability::log(Level::kInfo, "pages are served", {{"url", "http://" + settings::toString(bound) + "/"}});
@@ -52,6 +52,21 @@ void Daemon::Impl::openPages() {
     observability::log(Level::kWarn, "pages cannot be served, trying again", {{"error", trouble}});
   }
   http_trouble = trouble;
+}
+
+void Daemon::Impl::closePages() {
+  if (why_page) why_page->stop();  // whoever still waits for an answer gets it
+  http.reset();
+}
+
+void Daemon::Impl::answer(const http::HttpRequest& request, const http::Respond& respond) {
+  if (request.path == "/why") {
+    if (built.load()) return why_page->answer(request, respond);
+    return respond({.status = 503, .body = "the node has not started yet\n"});
+  }
+  const PageSources sources{
+      [this] { return report(); }, [this](const NodeReport& seen) { return metrics.page(seen, counts()); }};
+  respond(makePage(sources, request));
 }
 
 bool Daemon::Impl::watchLoops() {

@@ -51,7 +51,7 @@ http::HttpResponse makePage(const PageSources& sources, const http::HttpRequest&
     return {.content_type = observability::Metrics::contentType(), .body = sources.metrics(report)};
   }
   const bool root = request.path == "/";
-  return {.status = root ? 200 : 404, .body = "/livez\n/metrics\n/readyz?verbose\n/statusz\n"};
+  return {.status = root ? 200 : 404, .body = "/livez\n/metrics\n/readyz?verbose\n/statusz\n/why?task=NAME\n"};
 }
 
 }  // namespace disttask::app

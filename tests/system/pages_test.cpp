@@ -90,3 +90,27 @@ TEST_CASE("A daemon shows its pages while it waits for its store: alive, not rea
   );
   CHECK(node.stop() == 0);
 }
+
+TEST_CASE("A daemon's page says why a task does not run, as the tool does") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha"});
+  const auto port = portOf(node);
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "nowhere", "--key", "a&b", "--meta", "{}", "--validate", "off"})
+          .exit_code == 0
+  );
+  const auto page = get(port, "/why?task=a%26b");
+  CHECK_THAT(page, Catch::Contains(" 200 ") && Catch::Contains("application/json"));
+  const auto json = Json::parse(bodyOf(page));
+  CHECK(json.find("key")->asString() == "a&b");
+  const auto told = Json::parse(cluster.ctl({"task", "why", "a&b", "-o", "json"}).out);
+  CHECK(json.find("reasons")->asArray().at(0).find("code")->asString() == "type_not_offered");
+  CHECK(told.find("reasons")->asArray().at(0).find("code")->asString() == "type_not_offered");
+  CHECK_THAT(get(port, "/why?task=none"), Catch::Contains(" 404 ") && Catch::Contains("there is no task 'none'"));
+  CHECK_THAT(get(port, "/why?task=id:x"), Catch::Contains(" 400 ") && Catch::Contains("'id:x' is no id"));
+  CHECK_THAT(get(port, "/why"), Catch::Contains(" 400 ") && Catch::Contains("no task is named"));
+  CHECK_THAT(get(port, "/why?task=a%26b&subtask=x"), Catch::Contains(" 400 ") && Catch::Contains("'x' is no id"));
+  CHECK_THAT(get(port, "/why?task=a%26b&subtask=999"), Catch::Contains(" 404 "));
+  CHECK(node.stop() == 0);
+}

@@ -18,6 +18,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include <array>
+#include <atomic>
 #include <string_view>
 #include <utility>
 
@@ -54,7 +55,7 @@ struct HttpServer::Impl {
 
   void accept();
   void connectionEnded();
-  [[nodiscard]] HttpResponse answer(beast::http::verb method, std::string_view target) const;
+  void answer(beast::http::verb method, std::string_view target, const Respond& respond) const;
 
   const Handler handler;
   const HttpLimits limits;
@@ -102,8 +103,36 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     const auto& request = parser_.get();
     if (parser_.chunked() || parser_.content_length().value_or(0) > 0) return send(plain(413, "no body is expected"));
     is_head_ = request.method() == beast::http::verb::head;
-    send(server_.answer(request.method(), {request.target().data(), request.target().size()}));
+    server_.answer(
+        request.method(),
+        {request.target().data(), request.target().size()},
+        [answer = std::make_shared<Answer>(shared_from_this())](HttpResponse response) {
+          answer->give(std::move(response));
+        }
+    );
   }
+
+  /// What a handler may keep for as long as it likes: the connection stays, until its time is over, and is answered
+  /// once.
+  class Answer {
+   public:
+    explicit Answer(std::shared_ptr<Connection> to) : to_(std::move(to)) {}
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
+    ~Answer() { give(plain(500, "this page could not be made")); }
+
+    void give(HttpResponse response) {
+      if (given_.exchange(true)) return;
+      auto& io = to_->server_.io;
+      asio::post(io, [to = std::move(to_), response = std::move(response)]() mutable {
+        to->send(std::move(response));
+      });
+    }
+
+   private:
+    std::shared_ptr<Connection> to_;
+    std::atomic<bool> given_{false};
+  };
 
   void send(HttpResponse from) {
     response_.version(11);
@@ -160,18 +189,18 @@ void HttpServer::Impl::connectionEnded() {
   if (!closed && !accepting) accept();
 }
 
-HttpResponse HttpServer::Impl::answer(beast::http::verb method, std::string_view target) const {
+void HttpServer::Impl::answer(beast::http::verb method, std::string_view target, const Respond& respond) const {
   if (method != beast::http::verb::get && method != beast::http::verb::head) {
-    return plain(405, "only GET and HEAD: nothing can be changed here");
+    return respond(plain(405, "only GET and HEAD: nothing can be changed here"));
   }
   HttpRequest request;
   const auto question = target.find('?');
   request.path = target.substr(0, question);
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   try {
-    return handler(request);
+    handler(request, respond);
   } catch (...) {  // what went wrong is no business of whoever asks
-    return plain(500, "this page could not be made");
+    respond(plain(500, "this page could not be made"));
   }
 }
 

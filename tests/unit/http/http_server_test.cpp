@@ -5,7 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <vector>
 
@@ -15,12 +17,14 @@ using http::HttpServer;
 
 namespace {
 
-http::HttpResponse echo(const http::HttpRequest& request) {
+http::HttpResponse makeEcho(const http::HttpRequest& request) {
   if (request.path == "/broken") throw std::runtime_error("secret words");
   http::HttpResponse response;
   response.body = request.path + "|" + request.query + "\n";
   return response;
 }
+
+const auto echo = http::atOnce(makeEcho);
 
 }  // namespace
 
@@ -92,4 +96,45 @@ TEST_CASE("HttpServer stops while clients are there, and its port is free then")
   server.reset();
   CHECK(idle.readAll().empty());
   CHECK_THAT(get(port, "/b"), Catch::Contains("/b|"));
+}
+
+TEST_CASE("HttpServer sends an answer that comes later, from another thread, and serves others meanwhile") {
+  http::Respond later;
+  std::mutex mutex;
+  std::condition_variable changed;
+  HttpServer server("127.0.0.1", 0, [&](const http::HttpRequest& request, const http::Respond& respond) {
+    if (request.path != "/later") return respond(makeEcho(request));
+    const std::lock_guard lock(mutex);
+    later = respond;
+    changed.notify_all();
+  });
+  RawClient waits(server.port());
+  waits.send("GET /later HTTP/1.1\r\n\r\n");
+  {
+    std::unique_lock lock(mutex);
+    REQUIRE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return static_cast<bool>(later); }));
+  }
+  CHECK_THAT(get(server.port(), "/x"), Catch::Contains("/x|"));
+  later({.body = "first\n"});
+  later({.body = "second\n"});
+  CHECK_THAT(waits.readAll(), Catch::EndsWith("\r\n\r\nfirst\n"));
+}
+
+TEST_CASE("HttpServer sends 500 when nobody is left who could answer") {
+  HttpServer server("127.0.0.1", 0, [](const http::HttpRequest&, const http::Respond&) {});
+  CHECK_THAT(get(server.port(), "/x"), Catch::StartsWith("HTTP/1.1 500 "));
+}
+
+TEST_CASE("A value of a query is found by its key and decoded") {
+  using http::queryValue;
+  CHECK(queryValue("task=a&subtask=7", "task") == "a");
+  CHECK(queryValue("task=a&subtask=7", "subtask") == "7");
+  CHECK(queryValue("task=na%C3%AFve+key%26%3D", "task") == "na\u00efve key&=");
+  CHECK(queryValue("task", "task") == "");
+  CHECK(queryValue("task=a=b", "task") == "a=b");
+  CHECK(queryValue("task=1&task=2", "task") == "1");
+  for (const auto* wrong : {"", "x=1", "taska=1", "task=%", "task=%4", "task=%zz", "&&"}) {
+    INFO(wrong);
+    CHECK_FALSE(queryValue(wrong, "task"));
+  }
 }
