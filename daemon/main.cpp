@@ -1,5 +1,6 @@
 #include "args.hpp"
 #include "daemon.hpp"
+#include "disttask/settings/values.hpp"
 #include "exit_codes.hpp"
 #include "store_settings.hpp"
 

@@ -37,9 +37,9 @@ TEST_CASE("disttaskd lists everything that is wrong with its settings and ends w
     CHECK(result.exit_code == 78);
     CHECK_THAT(
         result.err,
-        Catch::Contains(file + ":1: node.slots:") &&
-            Catch::Contains(file + ":2: store.poool: unknown key, did you mean 'pool'?") &&
-            Catch::Contains(file + ":3: log.level:")
+        Catch::Contains(file + ":1:21: node.slots:") &&
+            Catch::Contains(file + ":2:21: store.poool: unknown key, did you mean 'pool'?") &&
+            Catch::Contains(file + ":3:14: log.level:")
     );
     CHECK(result.out.empty());
   }

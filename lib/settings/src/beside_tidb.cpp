@@ -6,13 +6,13 @@ namespace disttask::settings {
 namespace {
 
 /// Where a key stands, or its section, or the first line.
-int lineOf(Section& root, std::string_view section_name, std::string_view key) {
+Place placeOf(const Section& root, std::string_view section_name, std::string_view key) {
   const auto* section = root.find(section_name);
-  if (section == nullptr) return 1;
+  if (section == nullptr) return {};
   for (const auto& member : section->value.members) {
-    if (member.key == key) return member.line;
+    if (member.key == key) return member.place;
   }
-  return section->line;
+  return section->place;
 }
 
 bool isHostAndPort(const std::string& id) {
@@ -22,11 +22,11 @@ bool isHostAndPort(const std::string& id) {
 
 }  // namespace
 
-void applyBesideTiDb(Section& root, Problems& problems, Settings& settings) {
+void applyBesideTiDb(Section& root, Settings& settings) {
   if (settings.store.schema != "mysql") return;
   const auto refuse = [&](std::string_view section, std::string_view key, const std::string& text) {
     const auto path = std::string(section) + "." + std::string(key);
-    problems.push_back({lineOf(root, section, key), path, text + ", since store.schema is mysql"});
+    root.problemAt(placeOf(root, section, key), path, text + ", since store.schema is mysql");
   };
   bool is_explicit = false;
   if (const auto* scheduler = root.find("scheduler")) {

@@ -6,6 +6,6 @@ namespace disttask::settings {
 
 /// Checks what `store.schema: mysql` asks of the other sections, and switches the scheduler role off: TiDB's own
 /// scheduler has it. Nothing with another schema. `root`: the whole file.
-void applyBesideTiDb(Section& root, Problems& problems, Settings& settings);
+void applyBesideTiDb(Section& root, Settings& settings);
 
 }  // namespace disttask::settings

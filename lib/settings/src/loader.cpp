@@ -1,6 +1,7 @@
 #include "disttask/settings/loader.hpp"
 
 #include "beside_tidb.hpp"
+#include "config_files.hpp"
 #include "disttask/settings/endpoint_text.hpp"
 #include "store_section.hpp"
 
@@ -9,21 +10,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <memory>
-#include <system_error>
 
 namespace disttask::settings {
 namespace {
-
-using std::chrono::hours;
-using std::chrono::minutes;
-using std::chrono::seconds;
-constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
-    {{"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo}, {"warn", LogLevel::kWarn}, {"error", LogLevel::kError}}};
-constexpr std::array<std::pair<std::string_view, LogFormat>, 3> kFormats{
-    {{"auto", LogFormat::kAuto}, {"text", LogFormat::kText}, {"json", LogFormat::kJson}}};
 
 /// True for names that every host answers to: they identify nobody.
 bool isLocalName(std::string_view name) {
@@ -47,18 +36,13 @@ bool isAddress(const std::optional<Endpoint>& endpoint) {
          inet_pton(AF_INET6, host, bytes.data()) == 1;
 }
 
-const YamlNode* valueOf(Section& root, std::string_view key) {
-  const auto* member = root.find(key);
-  return member == nullptr ? nullptr : &member->value;
-}
-
 void readNodeId(Section& section, const HostFacts& facts, NodeSettings& settings) {
-  section.readText("instance", settings.instance);
+  section.read("instance", settings.instance);
   if (!settings.instance.empty() &&
       (!isPrintable(settings.instance) || settings.instance.find(':') != std::string::npos)) {
     section.problem("instance", "value '" + settings.instance + "', expected a text without spaces and colons");
   }
-  section.readText("id", settings.id);
+  section.read("id", settings.id);
   if (section.has("id")) {
     if (isLocalName(settings.id))
       section.problem("id", "value '" + settings.id + "', expected a name that no other host has, never localhost");
@@ -75,19 +59,19 @@ void readNodeId(Section& section, const HostFacts& facts, NodeSettings& settings
   }
 }
 
-void readNode(const YamlNode* node, Problems& problems, const HostFacts& facts, NodeSettings& settings) {
-  Section section(node, "node", problems);
+void readNode(Section& root, const HostFacts& facts, NodeSettings& settings) {
+  Section section(root, "node");
   readNodeId(section, facts, settings);
-  section.readText("scope", settings.scope);
+  section.read("scope", settings.scope);
   if (settings.scope.size() > 64 || !isPrintable(settings.scope)) {
     section.problem("scope", "value '" + settings.scope.substr(0, 80) + "', expected at most 64 bytes without spaces");
   }
   settings.slots = std::max(1, facts.cpu_count);
-  section.readInt("slots", 1, 4096, settings.slots);
+  section.read("slots", settings.slots);
   settings.memory_bytes = facts.memory_bytes;
-  section.readSize("memory", 16 << 20, 1LL << 46, settings.memory_bytes);
-  section.readText("listen", settings.listen);
-  section.readText("advertise", settings.advertise);
+  section.read("memory", settings.memory_bytes);
+  section.read("listen", settings.listen);
+  section.read("advertise", settings.advertise);
   const auto listen = parseEndpoint(settings.listen, 0);
   if (!isAddress(listen)) {
     section.problem("listen", "value '" + settings.listen + "', expected IP_ADDRESS:PORT");
@@ -101,19 +85,19 @@ void readNode(const YamlNode* node, Problems& problems, const HostFacts& facts, 
       section.problem("advertise", "value '" + settings.advertise + "', expected IP_ADDRESS or IP_ADDRESS:PORT");
     }
   }
-  section.readText("state_dir", settings.state_dir);
+  section.read("state_dir", settings.state_dir);
   if (settings.state_dir.front() != '/')
     section.problem("state_dir", "value '" + settings.state_dir + "', expected an absolute path");
-  section.readDuration("lease", seconds(3), hours(1), settings.lease);
-  section.readDuration("stop_timeout", milliseconds(0), hours(24), settings.stop_timeout);
-  section.readInt("max_abnormal_ends", 1, 1'000'000, settings.max_abnormal_ends);
+  section.read("lease", settings.lease);
+  section.read("stop_timeout", settings.stop_timeout);
+  section.read("max_abnormal_ends", settings.max_abnormal_ends);
 }
 
-void readPolling(const YamlNode* node, Problems& problems, PollingSettings& settings) {
-  Section section(node, "polling", problems);
-  section.readDuration("task_interval", milliseconds(10), minutes(1), settings.task_interval);
-  section.readDuration("subtask_interval", milliseconds(10), minutes(1), settings.subtask_interval);
-  section.readDuration("max_interval", milliseconds(10), minutes(10), settings.max_interval);
+void readPolling(Section& root, PollingSettings& settings) {
+  Section section(root, "polling");
+  section.read("task_interval", settings.task_interval);
+  section.read("subtask_interval", settings.subtask_interval);
+  section.read("max_interval", settings.max_interval);
   if (settings.max_interval < std::max(settings.task_interval, settings.subtask_interval)) {
     section.problem(
         "max_interval", "is shorter than task_interval or subtask_interval, expected at least the longer of them"
@@ -121,100 +105,155 @@ void readPolling(const YamlNode* node, Problems& problems, PollingSettings& sett
   }
 }
 
-void readPlugins(const YamlNode* node, Problems& problems, const HostFacts& facts, PluginSettings& settings) {
-  Section section(node, "plugins", problems);
+void readPlugins(Section& root, const HostFacts& facts, PluginSettings& settings) {
+  Section section(root, "plugins");
   settings.dir = facts.plugin_dir;
-  section.readText("dir", settings.dir);
+  section.read("dir", settings.dir);
   if (section.has("dir") && settings.dir.front() != '/')
     section.problem("dir", "value '" + settings.dir + "', expected an absolute path");
-  section.readTexts("list", settings.list);
-  const auto* config = section.find("config");
-  Section types(config == nullptr ? nullptr : &config->value, "plugins.config", problems);
+  section.read("list", settings.list);
+  const Section types(section, "config");
   for (const auto& member : types.all()) settings.config.emplace(member.key, toJson(member.value));
 }
 
-void readHttp(const YamlNode* node, Problems& problems, HttpSettings& settings) {
-  Section section(node, "http", problems);
-  section.readTextOrNone("listen", settings.listen);
+void readHttp(Section& root, HttpSettings& settings) {
+  Section section(root, "http");
+  section.read("listen", settings.listen);
   if (!settings.listen.empty() && !isAddress(parseEndpoint(settings.listen, 0))) {
     section.problem("listen", "value '" + settings.listen + "', expected IP_ADDRESS:PORT, or '' for none");
   }
 }
 
-std::string formatProblems(Problems& problems, const std::string& file_name) {
-  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-    return a.line < b.line;
-  });
-  std::string text;
-  for (const auto& problem : problems) {
-    if (!text.empty()) text += '\n';
-    text += fmt::format(
-        "{}:{}: {}{}{}", file_name, problem.line, problem.path, problem.path.empty() ? "" : ": ", problem.text
-    );
-  }
-  return text;
+void readScheduler(Section& root, SchedulerSettings& settings) {
+  Section section(root, "scheduler");
+  section.read("enabled", settings.enabled);
+  section.read("max_tasks", settings.max_tasks);
+  section.read("history_after", settings.history_after);
+  section.read("history_keep", settings.history_keep);
 }
 
-Expected<std::string> readFile(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
-  if (!file) return Error(ErrorCode::kInvalidConfig, path + ": " + std::generic_category().message(errno));
-  // One byte more than a file may have is enough to refuse it.
-  std::string text((1 << 20) + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0)
-    return Error(ErrorCode::kInvalidConfig, path + ": " + std::generic_category().message(errno));
-  return text;
+void readLog(Section& root, LogSettings& settings) {
+  Section section(root, "log");
+  section.readWord("level", settings.level);
+  section.readWord("format", settings.format);
+}
+
+Settings readAll(const YamlNode& tree, const HostFacts& facts, Problems& problems) {
+  Settings settings;
+  Section root(tree, problems);
+  readNode(root, facts, settings.node);
+  readStore(root, facts, settings.store);
+  readPolling(root, settings.polling);
+  readScheduler(root, settings.scheduler);
+  readPlugins(root, facts, settings.plugins);
+  readConnections(root, facts, settings.connections);
+  applyBesideTiDb(root, settings);
+  readLog(root, settings.log);
+  readHttp(root, settings.http);
+  return settings;
+}
+
+/// Notes where each key with a value stands; what the table does not split stays one.
+void notePlaces(
+    const YamlNode& node,
+    const std::string& path,
+    const std::string& pattern,
+    const std::vector<std::string>& files,
+    std::map<std::string, SettingPlace>& places
+) {
+  const auto below = namesBelow(pattern);
+  if (below.empty()) return;
+  for (const auto& member : node.members) {
+    if (member.value.kind == YamlNode::Kind::kNull) continue;
+    const auto prefix = path.empty() ? "" : path + ".";
+    const auto key = prefix + member.key;
+    const auto& place = member.place;
+    places[key] = {files.at(static_cast<std::size_t>(place.file)), place.line, place.column};
+    notePlaces(
+        member.value,
+        key,
+        (pattern.empty() ? "" : pattern + ".") + (below.front() == "*" ? "*" : member.key),
+        files,
+        places
+    );
+  }
+}
+
+std::vector<SettingsProblem> named(Problems problems, const std::vector<std::string>& files) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return a.place < b.place;
+  });
+  std::vector<SettingsProblem> to;
+  for (auto& problem : problems) {
+    const auto& place = problem.place;
+    to.push_back(
+        {files.at(static_cast<std::size_t>(place.file)),
+         place.line,
+         place.column,
+         std::move(problem.path),
+         std::move(problem.text)}
+    );
+  }
+  return to;
+}
+
+Error toError(const std::vector<SettingsProblem>& problems) {
+  std::string text;
+  for (const auto& problem : problems) text += (text.empty() ? "" : "\n") + toString(problem);
+  return {ErrorCode::kInvalidConfig, text};
+}
+
+/// Reads what the files say together. After a file that could not be read, or is no YAML, nothing is known of the rest.
+SettingsRead readDocuments(ConfigFiles files, const HostFacts& facts, Problems problems) {
+  SettingsRead read;
+  if (files.complete) {
+    read.settings = readAll(files.tree, facts, problems);
+    notePlaces(files.tree, "", "", files.names, read.places);
+  }
+  read.problems = named(std::move(problems), files.names);
+  read.files = std::move(files.names);
+  return read;
+}
+
+Expected<Settings> settingsOf(SettingsRead read) {
+  if (!read.problems.empty()) return toError(read.problems);
+  return std::move(read.settings);
 }
 
 }  // namespace
 
-Expected<Settings> parseSettings(std::string_view yaml, const std::string& file_name, const HostFacts& facts) {
+std::string toString(const SettingsProblem& problem) {
+  auto text = problem.file;
+  if (problem.line > 0) text += fmt::format(":{}:{}", problem.line, problem.column);
+  if (!problem.path.empty()) text += ": " + problem.path;
+  return text + ": " + problem.text;
+}
+
+SettingsRead readSettings(const std::string& path, const HostFacts& facts) {
   Problems problems;
-  const auto tree = parseYaml(yaml, problems);
-  Settings settings;
-  if (problems.empty() || !tree.members.empty()) {
-    Section root(&tree, "", problems);
-    readNode(valueOf(root, "node"), problems, facts, settings.node);
-    readStore(valueOf(root, "store"), problems, facts, settings.store);
-    readPolling(valueOf(root, "polling"), problems, settings.polling);
-    {
-      Section scheduler(valueOf(root, "scheduler"), "scheduler", problems);
-      scheduler.readBool("enabled", settings.scheduler.enabled);
-      scheduler.readInt("max_tasks", 1, 4096, settings.scheduler.max_tasks);
-      scheduler.readDuration("history_after", milliseconds(0), hours(365 * 24), settings.scheduler.history_after);
-      scheduler.readDuration("history_keep", hours(1), hours(10 * 365 * 24), settings.scheduler.history_keep);
-    }
-    readPlugins(valueOf(root, "plugins"), problems, facts, settings.plugins);
-    readConnections(valueOf(root, "connections"), problems, facts, settings.connections);
-    applyBesideTiDb(root, problems, settings);
-    {
-      Section log(valueOf(root, "log"), "log", problems);
-      log.readWord<LogLevel>("level", kLevels, settings.log.level);
-      log.readWord<LogFormat>("format", kFormats, settings.log.format);
-    }
-    readHttp(valueOf(root, "http"), problems, settings.http);
-  }
-  if (!problems.empty()) return Error(ErrorCode::kInvalidConfig, formatProblems(problems, file_name));
-  return settings;
+  auto files = readConfigFiles(path, true, problems);
+  return readDocuments(std::move(files), facts, std::move(problems));
 }
 
 Expected<Settings> loadSettings(const std::string& path, const HostFacts& facts) {
-  const auto text = readFile(path);
-  if (!text) return text.error();
-  return parseSettings(text.value(), path, facts);
+  return settingsOf(readSettings(path, facts));
+}
+
+Expected<Settings> parseSettings(std::string_view yaml, const std::string& file_name, const HostFacts& facts) {
+  Problems problems;
+  auto files = readConfigText(yaml, file_name, problems);
+  return settingsOf(readDocuments(std::move(files), facts, std::move(problems)));
 }
 
 Expected<StoreSettings> loadCtlSettings(const std::string& path, const HostFacts& facts) {
-  const auto text = readFile(path);
-  if (!text) return text.error();
   Problems problems;
-  const auto tree = parseYaml(text.value(), problems);
+  const auto files = readConfigFiles(path, false, problems);
   StoreSettings store;
-  if (problems.empty() || !tree.members.empty()) {
-    Section root(&tree, "", problems);
-    readStore(valueOf(root, "store"), problems, facts, store);
+  if (files.complete) {
+    Section root(files.tree, problems, "store");
+    readStore(root, facts, store);
   }
-  if (!problems.empty()) return Error(ErrorCode::kInvalidConfig, formatProblems(problems, path));
+  if (!problems.empty()) return toError(named(std::move(problems), files.names));
   return store;
 }
 

@@ -1,5 +1,6 @@
 #include "section.hpp"
 
+#include "disttask/base/error.hpp"
 #include "disttask/base/utf8.hpp"
 #include "disttask/settings/nearest_name.hpp"
 #include "disttask/settings/units.hpp"
@@ -8,8 +9,29 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace disttask::settings {
+namespace {
+
+std::string joined(std::string_view path, std::string_view key) {
+  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
+}
+
+std::optional<std::int64_t> wholeNumber(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+Expected<std::int64_t> parseLength(std::string_view text) {
+  const auto value = parseDuration(text);
+  if (!value) return value.error();
+  return value.value().count();
+}
+
+}  // namespace
 
 std::string describe(const YamlNode& node) {
   switch (node.kind) {
@@ -25,17 +47,33 @@ std::string describe(const YamlNode& node) {
   return "no value";
 }
 
-Section::Section(const YamlNode* node, std::string path, Problems& problems)
-    : node_(node), path_(std::move(path)), problems_(problems) {
-  if (node_ == nullptr) return;
-  if (node_->kind != YamlNode::Kind::kMap && node_->kind != YamlNode::Kind::kNull) {
-    problems_.push_back({node_->line, path_, describe(*node_) + ", expected keys with values"});
-    all_known_ = true;
-  }
+Section::Section(const YamlNode* node, std::string path, std::string pattern, Problems& problems)
+    : node_(node),
+      path_(std::move(path)),
+      pattern_(std::move(pattern)),
+      problems_(problems),
+      known_(namesBelow(pattern_)) {
+  if (node_ == nullptr || node_->kind == YamlNode::Kind::kMap || node_->kind == YamlNode::Kind::kNull) return;
+  problems_.push_back({node_->place, path_, describe(*node_) + ", expected keys with values"});
 }
 
+Section::Section(const YamlNode& root, Problems& problems, std::string_view only) : Section(&root, "", "", problems) {
+  if (!only.empty()) known_ = {std::string(only)};
+}
+
+Section::Section(Section& parent, std::string_view key)
+    : Section(
+          parent.find(key) == nullptr ? nullptr : &parent.find(key)->value,
+          parent.pathOf(key),
+          joined(parent.pattern_, key),
+          parent.problems_
+      ) {}
+
+Section::Section(Section& parent, const YamlMember& named)
+    : Section(&named.value, parent.pathOf(named.key), joined(parent.pattern_, "*"), parent.problems_) {}
+
 Section::~Section() {
-  if (node_ == nullptr || all_known_) return;
+  if (node_ == nullptr || known_ == std::vector<std::string>{"*"}) return;
   for (const auto& member : node_->members) {
     if (std::find(known_.begin(), known_.end(), member.key) != known_.end()) continue;
     std::string text = "unknown key";
@@ -48,18 +86,20 @@ Section::~Section() {
     } else {
       text += fmt::format("; known here: {}", fmt::join(known_, ", "));
     }
-    problems_.push_back({member.line, pathOf(toValidUtf8(member.key, 80)), text});
+    problemAt(member.place, toValidUtf8(member.key, 80), text);
   }
 }
 
-const std::vector<YamlMember>& Section::all() {
+std::string Section::pathOf(std::string_view key) const {
+  return joined(path_, key);
+}
+
+const std::vector<YamlMember>& Section::all() const {
   static const std::vector<YamlMember> kNone;
-  all_known_ = true;
   return node_ == nullptr ? kNone : node_->members;
 }
 
-const YamlMember* Section::find(std::string_view key) {
-  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
+const YamlMember* Section::find(std::string_view key) const {
   if (node_ == nullptr) return nullptr;
   for (const auto& member : node_->members) {
     if (member.key == key) return member.value.kind == YamlNode::Kind::kNull ? nullptr : &member;
@@ -67,106 +107,94 @@ const YamlMember* Section::find(std::string_view key) {
   return nullptr;
 }
 
-const YamlMember* Section::findScalar(std::string_view key, std::string_view expected) {
-  const auto* member = find(key);
-  if (member == nullptr) return nullptr;
-  if (member->value.kind == YamlNode::Kind::kScalar) return member;
-  wrong(*member, expected);
+const Key& Section::keyOf(std::string_view name) const {
+  const auto* key = findKey(joined(pattern_, name));
+  if (key == nullptr) throw Exception(ErrorCode::kInternal, "no key " + joined(pattern_, name) + " in the table");
+  return *key;
+}
+
+const YamlMember* Section::findScalar(const Key& key, std::string_view name) {
+  const auto* member = find(name);
+  if (member == nullptr || member->value.kind == YamlNode::Kind::kScalar) return member;
+  wrong(*member, expectedText(key));
   return nullptr;
 }
 
 void Section::wrong(const YamlMember& member, std::string_view expected) {
-  problems_.push_back(
-      {member.value.line, pathOf(member.key), fmt::format("{}, expected {}", describe(member.value), expected)}
-  );
+  problemAt(member.value.place, member.key, fmt::format("{}, expected {}", describe(member.value), expected));
 }
 
 void Section::problem(std::string_view key, std::string text) {
-  int at = line();
-  if (node_ != nullptr) {
-    for (const auto& member : node_->members) {
-      if (member.key == key) at = member.line;
-    }
+  auto at = node_ == nullptr ? Place{} : node_->place;
+  for (const auto& member : all()) {
+    if (member.key == key) at = member.place;
   }
-  problems_.push_back({at, key.empty() ? path_ : pathOf(key), std::move(text)});
+  problemAt(at, key, std::move(text));
 }
 
-void Section::readText(std::string_view key, std::string& out) {
-  const auto* member = findScalar(key, "a text");
-  if (member == nullptr) return;
-  if (member->value.scalar.empty()) return wrong(*member, "a text that is not empty");
-  if (findInvalidUtf8(member->value.scalar) != std::string_view::npos) return wrong(*member, "valid UTF-8");
-  out = member->value.scalar;
+void Section::problemAt(const Place& place, std::string_view key, std::string text) {
+  problems_.push_back({place, key.empty() ? path_ : pathOf(key), std::move(text)});
 }
 
-void Section::readTextOrNone(std::string_view key, std::string& out) {
-  const auto* member = findScalar(key, "a text, or '' for none");
-  if (member == nullptr) return;
-  if (member->value.scalar.empty()) {
-    out.clear();
-  } else {
-    readText(key, out);
-  }
-}
-
-void Section::readBool(std::string_view key, bool& out) {
-  const auto* member = findScalar(key, "true or false");
-  if (member == nullptr) return;
-  if (member->value.plain && member->value.scalar == "true") {
-    out = true;
-  } else if (member->value.plain && member->value.scalar == "false") {
-    out = false;
-  } else {
-    wrong(*member, "true or false");
-  }
-}
-
-void Section::readInt(std::string_view key, std::int32_t min, std::int32_t max, std::int32_t& out) {
-  const auto expected = fmt::format("a whole number from {} to {}", min, max);
-  const auto* member = findScalar(key, expected);
+void Section::read(std::string_view name, std::string& out) {
+  const auto& key = keyOf(name);
+  if (!key.default_text.empty()) out = key.default_text;
+  const auto* member = findScalar(key, name);
   if (member == nullptr) return;
   const auto& text = member->value.scalar;
-  std::int64_t number = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (!member->value.plain || failure != std::errc{} || end != text.data() + text.size() || number < min ||
-      number > max) {
-    return wrong(*member, expected);
-  }
-  out = static_cast<std::int32_t>(number);
+  if (text.empty() && key.kind != KeyKind::kTextOrNone) return wrong(*member, "a text that is not empty");
+  if (findInvalidUtf8(text) != std::string_view::npos) return wrong(*member, "valid UTF-8");
+  out = text;
 }
 
-void Section::readDuration(
-    std::string_view key, std::chrono::milliseconds min, std::chrono::milliseconds max, std::chrono::milliseconds& out
-) {
-  const auto expected = fmt::format("a length of time from {} to {}", formatDuration(min), formatDuration(max));
-  const auto* member = findScalar(key, expected);
+void Section::read(std::string_view name, bool& out) {
+  const auto& key = keyOf(name);
+  if (!key.default_text.empty()) out = key.default_text == "true";
+  const auto* member = findScalar(key, name);
   if (member == nullptr) return;
-  const auto value = parseDuration(member->value.scalar);
+  const auto& text = member->value.scalar;
+  if (!member->value.plain || (text != "true" && text != "false")) return wrong(*member, expectedText(key));
+  out = text == "true";
+}
+
+void Section::read(std::string_view name, std::int32_t& out) {
+  const auto& key = keyOf(name);
+  if (!key.default_text.empty()) out = static_cast<std::int32_t>(wholeNumber(key.default_text).value());
+  const auto* member = findScalar(key, name);
+  if (member == nullptr) return;
+  const auto number = wholeNumber(member->value.scalar);
+  if (!member->value.plain || !number || *number < key.min || *number > key.max) {
+    return wrong(*member, expectedText(key));
+  }
+  out = static_cast<std::int32_t>(*number);
+}
+
+void Section::read(std::string_view name, std::int64_t& out) {
+  const auto& key = keyOf(name);
+  const bool is_size = key.kind == KeyKind::kSize;
+  const auto parse = [is_size](std::string_view text) { return is_size ? parseSize(text) : parseLength(text); };
+  if (!key.default_text.empty()) out = parse(key.default_text).value();
+  const auto* member = findScalar(key, name);
+  if (member == nullptr) return;
+  const auto value = parse(member->value.scalar);
   if (!value) {
-    problems_.push_back({member->value.line, pathOf(key), describe(member->value) + ", " + value.error().message()});
-  } else if (value.value() < min || value.value() > max) {
-    wrong(*member, expected);
+    problemAt(member->value.place, name, describe(member->value) + ", " + value.error().message());
+  } else if (value.value() < key.min || value.value() > key.max) {
+    wrong(*member, expectedText(key));
   } else {
     out = value.value();
   }
 }
 
-void Section::readSize(std::string_view key, std::int64_t min, std::int64_t max, std::int64_t& out) {
-  const auto expected = fmt::format("a size from {} to {}", formatSize(min), formatSize(max));
-  const auto* member = findScalar(key, expected);
-  if (member == nullptr) return;
-  const auto value = parseSize(member->value.scalar);
-  if (!value) {
-    problems_.push_back({member->value.line, pathOf(key), describe(member->value) + ", " + value.error().message()});
-  } else if (value.value() < min || value.value() > max) {
-    wrong(*member, expected);
-  } else {
-    out = value.value();
-  }
+void Section::read(std::string_view name, std::chrono::milliseconds& out) {
+  auto value = static_cast<std::int64_t>(out.count());
+  read(name, value);
+  out = std::chrono::milliseconds(value);
 }
 
-void Section::readTexts(std::string_view key, std::vector<std::string>& out) {
-  const auto* member = find(key);
+void Section::read(std::string_view name, std::vector<std::string>& out) {
+  const auto& key = keyOf(name);
+  const auto* member = find(name);
   if (member == nullptr) return;
   std::vector<std::string> texts;
   if (member->value.kind == YamlNode::Kind::kScalar) {
@@ -174,15 +202,27 @@ void Section::readTexts(std::string_view key, std::vector<std::string>& out) {
   } else if (member->value.kind == YamlNode::Kind::kList) {
     for (const auto& item : member->value.items) {
       if (item.kind != YamlNode::Kind::kScalar || item.scalar.empty()) {
-        problems_.push_back({item.line, pathOf(key), describe(item) + " in the list, expected a text"});
-        return;
+        return problemAt(item.place, name, describe(item) + " in the list, expected a text");
       }
       texts.push_back(item.scalar);
     }
   } else {
-    return wrong(*member, "a list of texts");
+    return wrong(*member, expectedText(key));
   }
   out = std::move(texts);
+}
+
+int Section::wordIndex(std::string_view name) {
+  const auto& key = keyOf(name);
+  const auto indexOf = [&key](std::string_view word) {
+    const auto* at = std::find(key.words.begin(), key.words.end(), word);
+    return word.empty() || at == key.words.end() ? -1 : static_cast<int>(at - key.words.begin());
+  };
+  const auto* member = findScalar(key, name);
+  if (member == nullptr) return indexOf(key.default_text);
+  const int index = indexOf(member->value.scalar);
+  if (index < 0) wrong(*member, expectedText(key));
+  return index;
 }
 
 }  // namespace disttask::settings

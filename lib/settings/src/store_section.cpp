@@ -6,15 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 namespace disttask::settings {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-constexpr std::array<std::pair<std::string_view, TlsMode>, 2> kTlsModes{
-    {{"off", TlsMode::kOff}, {"verify", TlsMode::kVerify}}};
 
 bool isLocal(const Endpoint& endpoint) {
   return !endpoint.socket.empty() || endpoint.host == "localhost" || endpoint.host == "::1" ||
@@ -22,7 +16,7 @@ bool isLocal(const Endpoint& endpoint) {
 }
 
 void readTlsFile(Section& section, std::string_view key, std::string& path) {
-  section.readText(key, path);
+  section.read(key, path);
   if (!path.empty() && ::access(path.c_str(), R_OK) != 0)
     section.problem(key, "value '" + path + "', expected a file that can be read");
 }
@@ -31,10 +25,10 @@ void readTlsFile(Section& section, std::string_view key, std::string& path) {
 void readEndpoints(Section& section, std::string_view key, bool many, std::vector<Endpoint>& endpoints) {
   std::string socket;
   std::vector<std::string> texts;
-  section.readText("socket", socket);
+  section.read("socket", socket);
   if (many) {
-    section.readTexts(key, texts);
-  } else if (std::string text; section.readText(key, text), !text.empty()) {
+    section.read(key, texts);
+  } else if (std::string text; section.read(key, text), !text.empty()) {
     texts.push_back(text);
   }
   if (!socket.empty() && !texts.empty()) {
@@ -57,7 +51,7 @@ void readEndpoints(Section& section, std::string_view key, bool many, std::vecto
 }
 
 void readSideSchema(Section& section, StoreSettings& store) {
-  section.readText("side_schema", store.side_schema);
+  section.read("side_schema", store.side_schema);
   if (store.schema != "mysql") {
     if (section.has("side_schema"))
       section.problem("side_schema", "stands beside schema '" + store.schema + "', expected only with schema mysql");
@@ -70,26 +64,18 @@ void readSideSchema(Section& section, StoreSettings& store) {
     );
 }
 
-}  // namespace
-
-bool isPlainName(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' &&
-           std::string_view("`'\"./\\").find(c) == std::string_view::npos;
-  });
-}
-
-void readTls(Section& parent, Problems& problems, bool remote, Tls& tls) {
-  const auto* member = parent.find("tls");
-  if (member == nullptr) {
+/// Reads `tls: {mode, ca, cert, key}` of a store or connection. `remote`: the server is not reached through a socket or
+/// loopback.
+void readTls(Section& parent, bool remote, Tls& tls) {
+  if (!parent.has("tls")) {
     if (remote)
       parent.problem(
           "", "goes over the network; say tls: {mode: verify, ca: FILE}, or tls: {mode: off} if that network is trusted"
       );
     return;
   }
-  Section section(&member->value, parent.pathOf("tls"), problems);
-  section.readWord<TlsMode>("mode", kTlsModes, tls.mode);
+  Section section(parent, "tls");
+  section.readWord("mode", tls.mode);
   readTlsFile(section, "ca", tls.ca);
   readTlsFile(section, "cert", tls.cert);
   readTlsFile(section, "key", tls.key);
@@ -100,9 +86,10 @@ void readTls(Section& parent, Problems& problems, bool remote, Tls& tls) {
     section.problem("cert", "and key belong together, expected both or none");
 }
 
+/// Reads `password_file` or `password_credential`, and checks the file.
 void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource& source) {
-  section.readText("password_file", source.file);
-  section.readText("password_credential", source.credential);
+  section.read("password_file", source.file);
+  section.read("password_credential", source.credential);
   if (!source.file.empty() && !source.credential.empty()) {
     section.problem("password_credential", "stands beside password_file, expected only one of them");
     return;
@@ -125,60 +112,59 @@ void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource
   }
 }
 
-void readStore(const YamlNode* node, Problems& problems, const HostFacts& facts, StoreSettings& store) {
-  if (node == nullptr || node->kind == YamlNode::Kind::kNull) {
-    problems.push_back({1, "store", "is missing, expected endpoints or socket of the server"});
-    return;
-  }
-  Section section(node, "store", problems);
+}  // namespace
+
+bool isPlainName(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' &&
+           std::string_view("`'\"./\\").find(c) == std::string_view::npos;
+  });
+}
+
+void readStore(Section& root, const HostFacts& facts, StoreSettings& store) {
+  if (!root.has("store")) return root.problemAt({}, "store", "is missing, expected endpoints or socket of the server");
+  Section section(root, "store");
   readEndpoints(section, "endpoints", true, store.endpoints);
-  section.readText("user", store.user);
+  section.read("user", store.user);
   readPasswordSource(section, facts, store.password);
-  section.readText("schema", store.schema);
+  section.read("schema", store.schema);
   if (!isPlainName(store.schema))
     section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
   readSideSchema(section, store);
   const bool remote = !std::all_of(store.endpoints.begin(), store.endpoints.end(), isLocal);
-  readTls(section, problems, remote, store.tls);
-  section.readDuration("connect_timeout", seconds(1), seconds(60), store.connect_timeout);
-  section.readDuration("read_timeout", seconds(1), seconds(300), store.read_timeout);
-  const auto* pool_member = section.find("pool");
-  Section pool(pool_member == nullptr ? nullptr : &pool_member->value, "store.pool", problems);
-  pool.readInt("max_connections", 2, 64, store.pool.max_connections);
-  pool.readDuration("max_idle", seconds(1), std::chrono::hours(1), store.pool.max_idle);
+  readTls(section, remote, store.tls);
+  section.read("connect_timeout", store.connect_timeout);
+  section.read("read_timeout", store.read_timeout);
+  Section pool(section, "pool");
+  pool.read("max_connections", store.pool.max_connections);
+  pool.read("max_idle", store.pool.max_idle);
 }
 
-void readConnections(
-    const YamlNode* node,
-    Problems& problems,
-    const HostFacts& facts,
-    std::map<std::string, ConnectionSettings>& connections
-) {
-  Section all(node, "connections", problems);
+void readConnections(Section& root, const HostFacts& facts, std::map<std::string, ConnectionSettings>& connections) {
+  Section all(root, "connections");
   for (const auto& member : all.all()) {
-    const auto path = all.pathOf(member.key);
     if (!isPlainName(member.key)) {
-      problems.push_back({member.line, path, "is no usable name, expected at most 64 letters, digits, '-' or '_'"});
+      all.problemAt(member.place, member.key, "is no usable name, expected at most 64 letters, digits, '-' or '_'");
       continue;
     }
     if (member.value.kind == YamlNode::Kind::kNull) {
-      problems.push_back({member.line, path, "no value, expected endpoint or socket, user, types and schemas"});
+      all.problemAt(member.place, member.key, "no value, expected endpoint or socket, user, types and schemas");
       continue;
     }
     auto& connection = connections[member.key];
-    Section section(&member.value, path, problems);
+    Section section(all, member);
     std::vector<Endpoint> endpoints;
     readEndpoints(section, "endpoint", false, endpoints);
     if (!endpoints.empty()) connection.endpoint = endpoints.front();
-    section.readText("user", connection.user);
+    section.read("user", connection.user);
     if (!section.has("user")) section.problem("", "has no user");
     readPasswordSource(section, facts, connection.password);
-    readTls(section, problems, !endpoints.empty() && !isLocal(connection.endpoint), connection.tls);
-    section.readInt("max_connections", 1, 64, connection.max_connections);
-    section.readTexts("types", connection.types);
+    readTls(section, !endpoints.empty() && !isLocal(connection.endpoint), connection.tls);
+    section.read("max_connections", connection.max_connections);
+    section.read("types", connection.types);
     if (connection.types.empty())
       section.problem("types", "is missing or empty, expected the task types that may use this connection");
-    section.readTexts("schemas", connection.schemas);
+    section.read("schemas", connection.schemas);
     if (connection.schemas.empty())
       section.problem(
           "schemas", "is missing or empty, expected the schemas that tasks may write through this connection"
@@ -186,7 +172,7 @@ void readConnections(
     for (const auto& schema : connection.schemas) {
       if (!isPlainName(schema)) section.problem("schemas", "value '" + schema + "', expected the name of a schema");
     }
-    section.readText("ledger", connection.ledger);
+    section.read("ledger", connection.ledger);
     if (connection.ledger.empty() && !connection.schemas.empty())
       connection.ledger = connection.schemas.front() + ".disttask_csv_ledger";
     const auto dot = connection.ledger.find('.');

@@ -11,7 +11,7 @@ Expected<Json> yamlToJson(std::string_view text) {
   if (problems.empty()) return toJson(tree);
   std::string message;
   for (const auto& problem : problems) {
-    message += (message.empty() ? "line " : "; line ") + std::to_string(problem.line) + ": " + problem.text;
+    message += (message.empty() ? "line " : "; line ") + std::to_string(problem.place.line) + ": " + problem.text;
   }
   return Error(ErrorCode::kInvalidArgument, message);
 }

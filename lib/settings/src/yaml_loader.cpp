@@ -15,23 +15,23 @@ constexpr int kMaxNodes = 20'000;
 
 /// Stops a conversion whose size is out of bounds.
 struct TooBig {
-  int line;
+  Place place;
   const char* why;
 };
 
-int lineOf(const YAML::Node& node, int parent_line) {
-  return node.Mark().is_null() ? parent_line : node.Mark().line + 1;
+Place placeOf(const YAML::Mark& mark, const Place& parent) {
+  return mark.is_null() ? parent : Place{mark.line + 1, mark.column + 1, parent.file};
 }
 
 class Converter {
  public:
   explicit Converter(Problems& problems) : problems_(problems) {}
 
-  YamlNode convert(const YAML::Node& from, int parent_line, int depth) {
+  YamlNode convert(const YAML::Node& from, const Place& parent, int depth) {
     YamlNode to;
-    to.line = lineOf(from, parent_line);
-    if (depth > kMaxDepth) throw TooBig{to.line, "nested deeper than 32 levels, or an alias that refers to itself"};
-    if (++num_nodes_ > kMaxNodes) throw TooBig{to.line, "more than 20,000 values once aliases are written out"};
+    to.place = placeOf(from.Mark(), parent);
+    if (depth > kMaxDepth) throw TooBig{to.place, "nested deeper than 32 levels, or an alias that refers to itself"};
+    if (++num_nodes_ > kMaxNodes) throw TooBig{to.place, "more than 20,000 values once aliases are written out"};
     switch (from.Type()) {
       case YAML::NodeType::Scalar:
         to.kind = YamlNode::Kind::kScalar;
@@ -40,7 +40,7 @@ class Converter {
         break;
       case YAML::NodeType::Sequence:
         to.kind = YamlNode::Kind::kList;
-        for (const auto& item : from) to.items.push_back(convert(item, to.line, depth + 1));
+        for (const auto& item : from) to.items.push_back(convert(item, to.place, depth + 1));
         break;
       case YAML::NodeType::Map:
         to.kind = YamlNode::Kind::kMap;
@@ -56,20 +56,20 @@ class Converter {
   void convertMembers(const YAML::Node& from, YamlNode& to, int depth) {
     std::unordered_set<std::string> seen;
     for (const auto& member : from) {
-      const int line = lineOf(member.first, to.line);
+      const auto place = placeOf(member.first.Mark(), to.place);
       if (!member.first.IsScalar()) {
-        problems_.push_back({line, "", "a key is no text"});
+        problems_.push_back({place, "", "a key is no text"});
         continue;
       }
       const auto& key = member.first.Scalar();
       if (!seen.insert(key).second) {
-        problems_.push_back({line, "", "the key '" + key + "' stands twice"});
+        problems_.push_back({place, "", "the key '" + key + "' stands twice"});
         continue;
       }
-      auto value = convert(member.second, line, depth + 1);
+      auto value = convert(member.second, place, depth + 1);
       // A block begins on the line after its key; people look for the key.
-      if (value.kind != YamlNode::Kind::kScalar) value.line = line;
-      to.members.push_back({key, line, std::move(value)});
+      if (value.kind != YamlNode::Kind::kScalar) value.place = place;
+      to.members.push_back({key, place, std::move(value)});
     }
   }
 
@@ -79,25 +79,27 @@ class Converter {
 
 }  // namespace
 
-YamlNode parseYaml(std::string_view text, Problems& problems) {
+YamlNode parseYaml(std::string_view text, Problems& problems, int file) {
+  const Place begin{1, 1, file};
   YamlNode empty;
+  empty.place = begin;
   empty.kind = YamlNode::Kind::kMap;
   if (text.size() > kMaxBytes) {
-    problems.push_back({1, "", "the file is larger than 1 MiB"});
+    problems.push_back({begin, "", "the file is larger than 1 MiB"});
     return empty;
   }
   try {
     const auto documents = YAML::LoadAll(std::string(text));
     if (documents.empty() || (documents.size() == 1 && documents.front().IsNull())) return empty;
     if (documents.size() > 1) {
-      problems.push_back({lineOf(documents[1], 1), "", "holds more than one YAML document"});
+      problems.push_back({placeOf(documents[1].Mark(), begin), "", "holds more than one YAML document"});
       return empty;
     }
-    return Converter(problems).convert(documents.front(), 1, 0);
+    return Converter(problems).convert(documents.front(), begin, 0);
   } catch (const YAML::Exception& failure) {
-    problems.push_back({failure.mark.is_null() ? 1 : failure.mark.line + 1, "", "no valid YAML: " + failure.msg});
+    problems.push_back({placeOf(failure.mark, begin), "", "no valid YAML: " + failure.msg});
   } catch (const TooBig& failure) {
-    problems.push_back({failure.line, "", failure.why});
+    problems.push_back({failure.place, "", failure.why});
   }
   return empty;
 }

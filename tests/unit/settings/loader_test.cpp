@@ -29,71 +29,72 @@ TEST_CASE("A file that names only the store gets all defaults") {
   CHECK(settings.log.level == LogLevel::kInfo);
 }
 
-TEST_CASE("All problems of a file are reported at once, by line") {
+TEST_CASE("All problems of a file are reported at once, by line and column") {
   CHECK(
       problemsOf("node:\n  slots: many\n  lease: 300\nstore:\n  socket: /s\n  poool: 4\nlog:\n  level: loud\n") ==
       Lines{
-          "d.yaml:2: node.slots: value 'many', expected a whole number from 1 to 4096",
-          "d.yaml:3: node.lease: value '300', needs a unit, such as 300ms",
-          "d.yaml:6: store.poool: unknown key, did you mean 'pool'?",
-          "d.yaml:8: log.level: value 'loud', expected debug or info or warn or error",
+          "d.yaml:2:10: node.slots: value 'many', expected a whole number from 1 to 4096",
+          "d.yaml:3:10: node.lease: value '300', needs a unit, such as 300ms",
+          "d.yaml:6:3: store.poool: unknown key, did you mean 'pool'?",
+          "d.yaml:8:10: log.level: value 'loud', expected debug or info or warn or error",
       }
   );
 }
 
 TEST_CASE("An unknown key gets the nearest name, or the list of known ones") {
-  CHECK(problemsOf(kStore + "nod: {}\n") == Lines{"d.yaml:2: nod: unknown key, did you mean 'node'?"});
+  CHECK(problemsOf(kStore + "nod: {}\n") == Lines{"d.yaml:2:1: nod: unknown key, did you mean 'node'?"});
   CHECK(
       problemsOf(kStore + "scheduler:\n  colour: red\n") ==
-      Lines{"d.yaml:3: scheduler.colour: unknown key; known here: enabled, max_tasks, history_after, history_keep"}
+      Lines{"d.yaml:3:3: scheduler.colour: unknown key; known here: enabled, max_tasks, history_after, history_keep"}
   );
 }
 
 TEST_CASE("A password in the file is refused with the way to do it, and not shown") {
   const auto problems = problemsOf("store:\n  socket: /s\n  passwd: hush\n");
   CHECK(
-      problems == Lines{"d.yaml:3: store.passwd: unknown key; a password stands in a file of its own: password_file"}
+      problems == Lines{"d.yaml:3:3: store.passwd: unknown key; a password stands in a file of its own: password_file"}
   );
 }
 
 TEST_CASE("Wrong types say what was found and what is expected") {
   CHECK(
       problemsOf(kStore + "scheduler: {enabled: \"true\"}\n") ==
-      Lines{"d.yaml:2: scheduler.enabled: value 'true', expected true or false"}
+      Lines{"d.yaml:2:22: scheduler.enabled: value 'true', expected true or false"}
   );
   CHECK(
       problemsOf(kStore + "scheduler: {max_tasks: [1]}\n") ==
-      Lines{"d.yaml:2: scheduler.max_tasks: value is a list, expected a whole number from 1 to 4096"}
+      Lines{"d.yaml:2:13: scheduler.max_tasks: value is a list, expected a whole number from 1 to 4096"}
   );
-  CHECK(problemsOf(kStore + "node: 7\n") == Lines{"d.yaml:2: node: value '7', expected keys with values"});
+  CHECK(problemsOf(kStore + "node: 7\n") == Lines{"d.yaml:2:7: node: value '7', expected keys with values"});
   CHECK(
       problemsOf(kStore + "plugins: {list: {a: b}}\n") ==
-      Lines{"d.yaml:2: plugins.list: value is a map, expected a list of texts"}
+      Lines{"d.yaml:2:11: plugins.list: value is a map, expected a list of texts"}
   );
   CHECK(
       problemsOf(kStore + "plugins:\n  list:\n    - [x]\n") ==
-      Lines{"d.yaml:4: plugins.list: value is a list in the list, expected a text"}
+      Lines{"d.yaml:4:7: plugins.list: value is a list in the list, expected a text"}
   );
 }
 
 TEST_CASE("Values out of range name the range") {
   CHECK(
       problemsOf(kStore + "node: {slots: 0}\n") ==
-      Lines{"d.yaml:2: node.slots: value '0', expected a whole number from 1 to 4096"}
+      Lines{"d.yaml:2:15: node.slots: value '0', expected a whole number from 1 to 4096"}
   );
   CHECK(problemsOf(kStore + "node: {slots: 99999999999999999999}\n").size() == 1);
   CHECK(
       problemsOf(kStore + "node: {lease: 1s}\n") ==
-      Lines{"d.yaml:2: node.lease: value '1s', expected a length of time from 3s to 1h"}
+      Lines{"d.yaml:2:15: node.lease: value '1s', expected a length of time from 3s to 1h"}
   );
   CHECK(
       problemsOf(kStore + "node: {memory: 12}\n") ==
-      Lines{"d.yaml:2: node.memory: value '12', needs a unit, such as 12MiB"}
+      Lines{"d.yaml:2:16: node.memory: value '12', needs a unit, such as 12MiB"}
   );
   CHECK(
       problemsOf(kStore + "polling: {max_interval: 100ms}\n") ==
-      Lines{"d.yaml:2: polling.max_interval: is shorter than task_interval or subtask_interval, expected at least the "
-            "longer of them"}
+      Lines{
+          "d.yaml:2:11: polling.max_interval: is shorter than task_interval or subtask_interval, expected at least the "
+          "longer of them"}
   );
 }
 
@@ -104,14 +105,15 @@ TEST_CASE("A node never takes a name that every host has") {
   REQUIRE_FALSE(parsed);
   CHECK(
       parsed.error().message() ==
-      "d.yaml:1: node.id: is missing, and this host calls itself 'localhost.localdomain', which identifies nobody; set "
+      "d.yaml:1:1: node.id: is missing, and this host calls itself 'localhost.localdomain', which identifies nobody; "
+      "set "
       "node.id"
   );
   CHECK(problemsOf(kStore + "node: {id: \"localhost:2\"}\n").size() == 1);
   CHECK(parse(kStore + "node: {instance: b}\n").value().node.id == "db-7.example:b");
   CHECK(
       problemsOf(kStore + "node: {id: a, instance: b}\n") ==
-      Lines{"d.yaml:2: node.instance: stands beside id, expected only one of them"}
+      Lines{"d.yaml:2:15: node.instance: stands beside id, expected only one of them"}
   );
 }
 
@@ -120,11 +122,11 @@ TEST_CASE("Listening on every address needs one to advertise") {
   CHECK(problemsOf(kStore + "node: {listen: \"0.0.0.0:7700\", advertise: 10.0.0.7}\n").empty());
   CHECK(
       problemsOf(kStore + "node: {listen: \"10.0.0.7:0\", advertise: db-7.example}\n") ==
-      Lines{"d.yaml:2: node.advertise: value 'db-7.example', expected IP_ADDRESS or IP_ADDRESS:PORT"}
+      Lines{"d.yaml:2:30: node.advertise: value 'db-7.example', expected IP_ADDRESS or IP_ADDRESS:PORT"}
   );
   CHECK(
       problemsOf(kStore + "node: {listen: /run/x}\n") ==
-      Lines{"d.yaml:2: node.listen: value '/run/x', expected IP_ADDRESS:PORT"}
+      Lines{"d.yaml:2:8: node.listen: value '/run/x', expected IP_ADDRESS:PORT"}
   );
 }
 
@@ -132,13 +134,13 @@ TEST_CASE("Broken YAML, doubled keys and several documents are problems with a l
   CHECK_THAT(
       problemsOf("store: {socket: /s\nnode: [").at(0), Catch::StartsWith("d.yaml:") && Catch::Contains("no valid YAML")
   );
-  CHECK(problemsOf(kStore + "log: {}\nlog: {}\n") == Lines{"d.yaml:3: the key 'log' stands twice"});
+  CHECK(problemsOf(kStore + "log: {}\nlog: {}\n") == Lines{"d.yaml:3:1: the key 'log' stands twice"});
   CHECK_THAT(problemsOf(kStore + "---\nlog: {}\n").at(0), Catch::Contains("more than one YAML document"));
   CHECK_THAT(problemsOf("- a\n- b\n").at(0), Catch::Contains("value is a list, expected keys with values"));
 }
 
 TEST_CASE("An empty file says that the store is missing") {
-  CHECK(problemsOf("") == Lines{"d.yaml:1: store: is missing, expected endpoints or socket of the server"});
+  CHECK(problemsOf("") == Lines{"d.yaml:1:1: store: is missing, expected endpoints or socket of the server"});
 }
 
 TEST_CASE("An alias bomb and an alias of itself end as a problem, quickly") {
@@ -190,7 +192,7 @@ TEST_CASE("loadCtlSettings reads a store and nothing else") {
   const ScratchFile good("store: {socket: /s, user: me}\n");
   CHECK(loadCtlSettings(good.path(), facts()).value().user == "me");
   const ScratchFile bad("node: {}\nstore: {socket: /s}\n");
-  CHECK_THAT(loadCtlSettings(bad.path(), facts()).error().message(), Catch::Contains(":1: node: unknown key"));
+  CHECK_THAT(loadCtlSettings(bad.path(), facts()).error().message(), Catch::Contains(":1:1: node: unknown key"));
 }
 
 TEST_CASE("detectHostFacts finds at least one CPU and some memory") {

@@ -22,7 +22,7 @@ TEST_CASE("The store may be a list of endpoints, one endpoint, or a socket") {
 TEST_CASE("A store beyond this host needs a word on TLS") {
   CHECK_THAT(
       problemsOf("store: {endpoints: [db:4000]}\n").at(0),
-      Catch::StartsWith("d.yaml:1: store: goes over the network; say tls:")
+      Catch::StartsWith("d.yaml:1:1: store: goes over the network; say tls:")
   );
   CHECK(problemsOf("store: {endpoints: [db:4000], tls: {mode: off}}\n").empty());
 }
@@ -30,15 +30,15 @@ TEST_CASE("A store beyond this host needs a word on TLS") {
 TEST_CASE("TLS with verification needs a CA file, and certificate and key together") {
   CHECK(
       problemsOf("store:\n  socket: /s\n  tls: {mode: verify}\n") ==
-      Lines{"d.yaml:3: store.tls.ca: is missing, expected a PEM file to verify the server with"}
+      Lines{"d.yaml:3:3: store.tls.ca: is missing, expected a PEM file to verify the server with"}
   );
   CHECK(
       problemsOf("store:\n  socket: /s\n  tls: {mode: verify, ca: /nowhere/ca}\n") ==
-      Lines{"d.yaml:3: store.tls.ca: value '/nowhere/ca', expected a file that can be read"}
+      Lines{"d.yaml:3:23: store.tls.ca: value '/nowhere/ca', expected a file that can be read"}
   );
   CHECK(
       problemsOf("store:\n  socket: /s\n  tls: {mode: maybe}\n") ==
-      Lines{"d.yaml:3: store.tls.mode: value 'maybe', expected off or verify"}
+      Lines{"d.yaml:3:15: store.tls.mode: value 'maybe', expected off or verify"}
   );
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("A password file that everybody may read is refused at its line") {
   REQUIRE(problems.size() == 1);
   CHECK_THAT(
       problems[0],
-      Catch::StartsWith("d.yaml:3: store.password_file: value '" + open.path() + "': may be read by everybody")
+      Catch::StartsWith("d.yaml:3:3: store.password_file: value '" + open.path() + "': may be read by everybody")
   );
   CHECK_THAT(problemsOf("store: {socket: /s, password_file: /nowhere/pw}\n").at(0), Catch::Contains("No such file"));
   CHECK_THAT(problemsOf("store: {socket: /s, password_credential: a/b}\n").at(0), Catch::Contains("without '/'"));
@@ -80,9 +80,11 @@ TEST_CASE("A connection that says not who may use it is refused") {
   CHECK(
       problemsOf(kStore + "connections:\n  demo:\n    endpoint: 127.0.0.1\n") ==
       Lines{
-          "d.yaml:3: connections.demo: has no user",
-          "d.yaml:3: connections.demo.types: is missing or empty, expected the task types that may use this connection",
-          "d.yaml:3: connections.demo.schemas: is missing or empty, expected the schemas that tasks may write through "
+          "d.yaml:3:3: connections.demo: has no user",
+          "d.yaml:3:3: connections.demo.types: is missing or empty, expected the task types that may use this "
+          "connection",
+          "d.yaml:3:3: connections.demo.schemas: is missing or empty, expected the schemas that tasks may write "
+          "through "
           "this connection",
       }
   );
@@ -102,23 +104,25 @@ TEST_CASE("Schema mysql, beside a live TiDB, has rules of its own, each one sent
   CHECK(parse("node: {id: \"db-7:7001\"}\nscheduler: {enabled: false}\n" + store));
   CHECK(
       problemsOf("node: {id: \"db-7:7001\"}\n" + store + "scheduler:\n  enabled: true\n") ==
-      Lines{"d.yaml:4: scheduler.enabled: value 'true', expected false: TiDB's own scheduler plans and balances, since "
-            "store.schema is mysql"}
+      Lines{
+          "d.yaml:4:3: scheduler.enabled: value 'true', expected false: TiDB's own scheduler plans and balances, since "
+          "store.schema is mysql"}
   );
   CHECK(
       problemsOf("node:\n  id: db-7\n" + store) ==
-      Lines{"d.yaml:2: node.id: value 'db-7', expected HOST:PORT as TiDB names its nodes, since store.schema is mysql"}
+      Lines{
+          "d.yaml:2:3: node.id: value 'db-7', expected HOST:PORT as TiDB names its nodes, since store.schema is mysql"}
   );
   CHECK(
       problemsOf("node:\n  id: \"db-7:7001\"\n  scope: \"\"\n" + store) ==
-      Lines{"d.yaml:3: node.scope: value '', expected a text that is not empty"}
+      Lines{"d.yaml:3:10: node.scope: value '', expected a text that is not empty"}
   );
   CHECK(
       problemsOf("node: {id: \"db-7:7001\"}\nstore: {socket: /s, schema: mysql, side_schema: mysql}\n") ==
-      Lines{"d.yaml:2: store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"}
+      Lines{"d.yaml:2:36: store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"}
   );
   CHECK(
       problemsOf("store: {socket: /s, side_schema: other}\n") ==
-      Lines{"d.yaml:1: store.side_schema: stands beside schema 'disttask', expected only with schema mysql"}
+      Lines{"d.yaml:1:21: store.side_schema: stands beside schema 'disttask', expected only with schema mysql"}
   );
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/settings/loader.hpp"
+#include "disttask/settings/values.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -3,9 +3,10 @@
 #include "disttask/settings/settings.hpp"
 
 #include <functional>
-#include <optional>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace disttask::settings {
 
@@ -22,19 +23,44 @@ struct HostFacts {
 /// empty.
 [[nodiscard]] HostFacts detectHostFacts();
 
-/// Reads the settings of a daemon from YAML text. The error (kInvalidConfig) lists every problem, one a line and by
-/// line number, as `FILE:LINE: path: value …, expected …`. Looks at the files that the text names (passwords,
-/// certificates), not at the store. Thread-compatible.
+/// One thing that is wrong with settings.
+struct SettingsProblem {
+  std::string file;
+  int line = 0;  ///< from 1; 0: the file as a whole
+  int column = 0;
+  std::string path;  ///< such as node.slots; empty: no single key
+  std::string text;  ///< what was found, what is expected
+};
+/// Writes it as `FILE:LINE:COLUMN: path: value …, expected …`.
+[[nodiscard]] std::string toString(const SettingsProblem& problem);
+
+/// Where a value stands.
+struct SettingPlace {
+  std::string file;
+  int line = 1;
+  int column = 1;
+};
+
+/// What reading settings gave.
+struct SettingsRead {
+  Settings settings;                           ///< of use only without problems
+  std::vector<SettingsProblem> problems;       ///< by file, line and column
+  std::vector<std::string> files;              ///< that were read, in order; a later one wins
+  std::map<std::string, SettingPlace> places;  ///< path of each key that the files set → where its value comes from
+};
+
+/// Reads the settings of a daemon from a file and from those of the folder `conf.d` beside it: `*.yaml`, in the order
+/// of names, at most 64. Maps are merged deeply, all else is replaced by the later file. Looks at the files that the
+/// text names (passwords, certificates), not at the store. Thread-compatible.
+[[nodiscard]] SettingsRead readSettings(const std::string& path, const HostFacts& facts);
+/// The same; the error (kInvalidConfig) lists every problem, one a line.
+[[nodiscard]] Expected<Settings> loadSettings(const std::string& path, const HostFacts& facts);
+/// The same from YAML text alone.
 [[nodiscard]] Expected<Settings> parseSettings(
     std::string_view yaml, const std::string& file_name, const HostFacts& facts
 );
-/// The same from a file; one that cannot be read is one problem.
-[[nodiscard]] Expected<Settings> loadSettings(const std::string& path, const HostFacts& facts);
 
-/// Reads the settings of disttaskctl: a file with a section `store` only, in the same form.
+/// Reads the settings of disttaskctl: a file with a section `store` only, in the same form, alone.
 [[nodiscard]] Expected<StoreSettings> loadCtlSettings(const std::string& path, const HostFacts& facts);
-
-/// Writes settings as YAML, defaults included, secrets left out.
-[[nodiscard]] std::string dumpSettings(const Settings& settings);
 
 }  // namespace disttask::settings
