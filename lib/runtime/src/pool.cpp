@@ -31,9 +31,9 @@ ThreadPool::ThreadPool(
     std::string name, std::size_t max_threads, std::size_t max_queue, std::function<void(const Error&)> on_exception
 )
     : name_(std::move(name)),
-      max_threads_(max_threads),
       max_queue_(max_queue),
-      on_exception_(std::move(on_exception)) {}
+      on_exception_(std::move(on_exception)),
+      max_threads_(max_threads) {}
 
 ThreadPool::~ThreadPool() {
   releaseAndWait();
@@ -75,6 +75,11 @@ void ThreadPool::releaseAndWait() {
   }
   changed_.notify_all();
   threads_.join();
+}
+
+void ThreadPool::setMaxThreads(std::size_t max_threads) {
+  const std::lock_guard lock(mutex_);
+  max_threads_ = max_threads;
 }
 
 std::size_t ThreadPool::numBusy() const {

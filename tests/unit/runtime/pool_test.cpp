@@ -214,3 +214,18 @@ TEST_CASE("A pool survives many threads that give it jobs while it is released",
     REQUIRE(num_ended == num_taken);
   }
 }
+
+TEST_CASE("A pool may get more threads while it works", "[runtime][pool]") {
+  Held held;
+  ThreadPool pool("wider", 1, 0, {});
+  REQUIRE(pool.run(held.job()));
+  REQUIRE(held.begun.wait());
+  CHECK_FALSE(pool.run(held.job()));
+  pool.setMaxThreads(2);
+  REQUIRE(pool.run(held.job()));
+  REQUIRE(held.begun.wait());
+  pool.setMaxThreads(1);
+  CHECK_FALSE(pool.run(held.job()));
+  CHECK(pool.numBusy() == 2);
+  held.release(2);
+}

@@ -62,6 +62,8 @@ class ThreadPool final : public Pool {
   Expected<std::monostate> run(Job job) override;
   Expected<std::monostate> runWithConcurrency(JobChannel& channel, std::uint32_t concurrency) override;
   void releaseAndWait() override;
+  /// Changes how many threads there may be; those that are there stay. Any thread.
+  void setMaxThreads(std::size_t max_threads);
   /// Returns how many jobs run now.
   [[nodiscard]] std::size_t numBusy() const;
 
@@ -69,11 +71,11 @@ class ThreadPool final : public Pool {
   void work();
   void runGuarded(Job& job) const noexcept;
   const std::string name_;
-  const std::size_t max_threads_;
   const std::size_t max_queue_;
   const std::function<void(const Error&)> on_exception_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::size_t max_threads_;  // guarded by mutex_, and so are those below
   std::deque<Job> queue_;
   std::size_t num_threads_ = 0;
   std::size_t num_idle_ = 0;  // threads without a job, those that are starting included
