@@ -86,10 +86,11 @@ std::optional<Level> parseLevel(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-void log(Level level, std::string_view message, std::span<const Field> fields) noexcept {
+namespace {
+
+void write(Level level, std::string_view message, std::span<const Field> fields) noexcept {
   try {
     auto& state = theLog();
-    if (!isEnabled(level)) return;
     ++state.num_lines[indexOf(level)];
     const std::shared_lock lock(state.mutex);
     for (const auto& capturer : state.capturers) (*capturer)(level, message, fields);
@@ -97,6 +98,16 @@ void log(Level level, std::string_view message, std::span<const Field> fields) n
   } catch (...) {  // no memory for the line: it is lost, the work goes on
     return;
   }
+}
+
+}  // namespace
+
+void log(Level level, std::string_view message, std::span<const Field> fields) noexcept {
+  if (isEnabled(level)) write(level, message, fields);
+}
+
+void logAsked(std::string_view message, std::span<const Field> fields) noexcept {
+  write(Level::kInfo, message, fields);
 }
 
 void log(Level level, std::string_view message, std::initializer_list<Field> fields) noexcept {

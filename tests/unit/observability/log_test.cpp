@@ -37,6 +37,13 @@ const std::map<std::string, std::function<void()>>& scripts() {
              "with \"quotes\"",
              {{"rows", 7}, {"rate", 1.5}, {"ok", false}, {"text", "7\n"}, {"bad", "\xFF"}});
        }},
+      {"asked",
+       [] {
+         configureLog({.level = Level::kError});
+         log(Level::kInfo, "too low");
+         const Field field("task_id", 7);
+         logAsked("a person wants it", std::span<const Field>(&field, 1));
+       }},
       {"journal",
        [] {
          configureLog({.level = Level::kDebug, .to_journal = true});
@@ -212,4 +219,10 @@ TEST_CASE("Stderr is the journal only if JOURNAL_STREAM names it", "[observabili
   CHECK_FALSE(isStderrJournal("x"));
   CHECK_FALSE(isStderrJournal(""));
   CHECK_FALSE(isStderrJournal(nullptr));
+}
+
+TEST_CASE("What a person has asked for is written whatever the level is", "[observability][log]") {
+  const auto lines = linesOf("asked");
+  REQUIRE(lines.size() == 1);
+  CHECK(withoutTime(lines[0]) == "INFO a person wants it task_id=7");
 }

@@ -58,8 +58,10 @@ class Field {
 /// line that cannot be written is lost silently.
 void log(Level level, std::string_view message, std::initializer_list<Field> fields = {}) noexcept;
 void log(Level level, std::string_view message, std::span<const Field> fields) noexcept;
-/// The same, with the error's text, code and reaction (and store number, if any) as the fields error, code, reaction,
-/// store_number.
+/// Writes a line of level info that a person has asked for: whatever the level is.
+void logAsked(std::string_view message, std::span<const Field> fields) noexcept;
+/// The same as log, with the error's text, code and reaction (and store number, if any) as the fields error, code,
+/// reaction, store_number.
 void log(Level level, std::string_view message, const Error& error, std::initializer_list<Field> fields = {}) noexcept;
 
 /// Sets how lines are written from now on. Any thread. Before the first call: info, text.
