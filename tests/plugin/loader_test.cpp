@@ -243,4 +243,40 @@ TEST_CASE("PluginLoader loads all of its folder, or only what the list names", "
   }
 }
 
+TEST_CASE("PluginLoader loads what is new later, and what it knows never again", "[plugin][loader]") {
+  LoaderBench bench;
+  bench.settings.dir = (bench.dir / "").string();
+  auto loader = bench.makeLoader();
+  CHECK(loader.loadAll().empty());
+  CHECK(loader.loadNew({}, {}).loaded.empty());
+  const auto good = bench.copyFixture("good");
+  const auto refused = bench.copyFixture("bad_options");
+  const auto first = loader.loadNew({}, {});
+  REQUIRE(first.loaded.size() == 1);
+  CHECK(first.loaded[0].types == std::vector<std::string>{"fixture"});
+  REQUIRE(first.refused.size() == 1);
+  CHECK_THAT(first.refused[0].message(), Contains("bad_options.so is refused"));
+  REQUIRE(bench.types.find("fixture"));
+
+  const auto second = loader.loadNew({}, {});
+  CHECK(second.loaded.empty());
+  CHECK(second.refused.empty());
+  CHECK(second.need_restart.empty());
+
+  // Another file under the same name: the library that is loaded stays.
+  const auto type = bench.types.find("fixture");
+  fs::copy_file(good, good + ".new");
+  fs::rename(good + ".new", good);
+  const auto third = loader.loadNew({}, {});
+  CHECK(third.loaded.empty());
+  CHECK(third.need_restart == std::vector<std::string>{"plugin " + good + " was replaced since it was loaded"});
+  CHECK(bench.types.find("fixture") == type);
+  fs::remove(good);
+  CHECK(loader.loadNew({}, {}).need_restart.empty());
+
+  const auto missing = loader.loadNew({"nowhere"}, {});
+  REQUIRE(missing.refused.size() == 1);
+  CHECK_THAT(missing.refused[0].message(), Contains("nowhere.so"));
+}
+
 }  // namespace disttask::test

@@ -7,10 +7,15 @@
 namespace disttask::plugin {
 namespace {
 
-Json reportOf(const std::string& path, const std::function<void(const std::string&)>& tell) {
+Json reportOf(
+    const std::string& path,
+    const std::map<std::string, std::string>& config,
+    const std::function<void(const std::string&)>& tell
+) {
   TaskTypes types;
   NoConnections connections;
   PluginLoaderSettings settings;
+  settings.config = config;
   settings.on_step = tell;
   PluginLoader loader(std::move(settings), types, connections, runtime::systemClock());
   Json report;
@@ -53,11 +58,13 @@ PluginCheck parseReport(const Json& report) {
 
 }  // namespace
 
-PluginCheck checkPlugin(const std::string& path, runtime::Duration limit) {
+PluginCheck checkPlugin(
+    const std::string& path, runtime::Duration limit, const std::map<std::string, std::string>& config
+) {
   const auto child = runInChild(
-      [&path](const auto& tell) {
+      [&path, &config](const auto& tell) {
         try {
-          return reportOf(path, tell);
+          return reportOf(path, config, tell);
         } catch (const std::exception&) {
           Json report;
           report["problem"] = "plugin " + path + " cannot be checked: " + currentError().message();

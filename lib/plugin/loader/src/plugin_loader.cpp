@@ -8,6 +8,7 @@
 #include "plugin_path.hpp"
 #include "shared_library.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,20 +66,20 @@ PluginLoader::PluginLoader(
 
 PluginLoader::~PluginLoader() = default;
 
-Expected<std::vector<std::string>> PluginLoader::findFiles() const {
+Expected<std::vector<std::string>> findPlugins(const std::string& dir, const std::vector<std::string>& list) {
   std::vector<std::string> files;
-  for (const std::string& item : settings_.list) {
+  for (const std::string& item : list) {
     const bool is_path = item.find('/') != std::string::npos;
-    files.push_back(is_path ? item : settings_.dir + "/" + item + (item.ends_with(".so") ? "" : ".so"));
+    files.push_back(is_path ? item : dir + "/" + item + (item.ends_with(".so") ? "" : ".so"));
   }
   if (!files.empty()) return files;
   std::error_code failure;
-  fs::directory_iterator at(settings_.dir, failure);
+  fs::directory_iterator at(dir, failure);
   for (; !failure && at != fs::directory_iterator(); at.increment(failure)) {
     if (at->path().extension() == ".so") files.push_back(at->path().string());
   }
   if (failure)
-    return Error(ErrorCode::kInvalidConfig, "plugin folder " + settings_.dir + " cannot be read: " + failure.message());
+    return Error(ErrorCode::kInvalidConfig, "plugin folder " + dir + " cannot be read: " + failure.message());
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -88,13 +89,41 @@ void PluginLoader::tell(const std::string& step) const {
 }
 
 std::vector<Error> PluginLoader::loadAll() {
-  const auto files = findFiles();
+  const auto files = findPlugins(settings_.dir, settings_.list);
   if (!files) return {files.error()};
   std::vector<Error> errors;
   for (const std::string& file : files.value()) {
     if (auto loaded = load(file); !loaded) errors.push_back(loaded.error());
   }
   return errors;
+}
+
+NewPlugins PluginLoader::loadNew(std::vector<std::string> list, std::map<std::string, std::string> config) {
+  settings_.list = std::move(list);
+  settings_.config = std::move(config);
+  NewPlugins to;
+  const auto files = findPlugins(settings_.dir, settings_.list);
+  if (!files) {
+    to.refused.push_back(files.error());
+    return to;
+  }
+  for (const std::string& file : files.value()) {
+    const auto tried = std::find_if(files_.begin(), files_.end(), [&](const auto& one) { return one.second == file; });
+    struct stat status {};
+    const bool is_there = ::stat(file.c_str(), &status) == 0;
+    const FileId id{status.st_dev, status.st_ino};
+    if (is_there && files_.count(id) > 0) continue;  // also under another name
+    if (tried != files_.end()) {
+      if (is_there) to.need_restart.push_back("plugin " + file + " was replaced since it was loaded");
+      continue;
+    }
+    if (auto loaded = load(file)) {
+      to.loaded.push_back(std::move(loaded.value()));
+    } else {
+      to.refused.push_back(loaded.error());
+    }
+  }
+  return to;
 }
 
 Expected<LoadedPlugin> PluginLoader::load(const std::string& path) {

@@ -30,6 +30,11 @@ struct PluginLoaderSettings {
       on_step;  ///< told what comes next before code of a plugin runs ("calling init"); may be empty
 };
 
+/// Returns the files that a folder and a list mean (PluginLoaderSettings), in the order in which they are loaded.
+[[nodiscard]] Expected<std::vector<std::string>> findPlugins(
+    const std::string& dir, const std::vector<std::string>& list
+);
+
 /// A plugin that was accepted.
 struct LoadedPlugin {
   std::string origin;  ///< its file, or what adopt was told
@@ -39,9 +44,18 @@ struct LoadedPlugin {
   std::vector<std::string> types;
 };
 
+/// What loading new files gave.
+struct NewPlugins {
+  std::vector<LoadedPlugin> loaded;
+  std::vector<Error> refused;
+  /// Sentences about files that are known and not as they were when they were tried: only a restart looks at them
+  /// again.
+  std::vector<std::string> need_restart;
+};
+
 /// Loads shared objects of task types and adds the types to TaskTypes. What it made lives in TaskTypes and uses the
-/// connection source and the clock, which therefore outlive the types. Nothing is ever unloaded. One thread, before any
-/// work.
+/// connection source and the clock, which therefore outlive the types. Nothing is ever unloaded. One thread at a time;
+/// other threads may work with the types meanwhile.
 class PluginLoader {
  public:
   PluginLoader(PluginLoaderSettings settings, TaskTypes& types, ConnectionSource& connections, runtime::Clock& clock);
@@ -51,6 +65,9 @@ class PluginLoader {
   /// was refused, each a sentence that names the file, what was found and what is needed; no error: all are loaded. A
   /// refused plugin adds no type.
   [[nodiscard]] std::vector<Error> loadAll();
+  /// Loads the files that were not tried before, by another list and, for task types that are new, another
+  /// configuration; the folder stays. What is loaded is never loaded again, whatever became of its file.
+  [[nodiscard]] NewPlugins loadNew(std::vector<std::string> list, std::map<std::string, std::string> config);
   /// Loads one file.
   [[nodiscard]] Expected<LoadedPlugin> load(const std::string& path);
   /// Takes a plugin that is linked into this process, through the same checks and the same adapter. `origin` names it
@@ -60,14 +77,14 @@ class PluginLoader {
   [[nodiscard]] const std::vector<LoadedPlugin>& plugins() const noexcept { return plugins_; }
 
  private:
-  [[nodiscard]] Expected<std::vector<std::string>> findFiles() const;
   void tell(const std::string& step) const;
 
-  const PluginLoaderSettings settings_;
+  PluginLoaderSettings settings_;
   TaskTypes& types_;
   const std::shared_ptr<const HostServices> services_;
   std::vector<LoadedPlugin> plugins_;
-  std::map<std::pair<dev_t, ino_t>, std::string> files_;  // accepted or not: device and inode → the path that was tried
+  using FileId = std::pair<dev_t, ino_t>;
+  std::map<FileId, std::string> files_;  // accepted or not: device and inode → the path that was tried
 };
 
 }  // namespace disttask::plugin
