@@ -330,3 +330,31 @@ TEST_CASE("What stands in keyspace_id changes nothing of a node", "[db][node_tab
   CHECK(read->role == "disttask");
   CHECK(read->slots == 8);
 }
+
+TEST_CASE("NodeTable writes what a living life offers anew, and nothing of another") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  auto node = makeNode("a", 11);
+  CHECK_FALSE(nodes.describe({}, node));  // no row
+  REQUIRE(nodes.registerNode({}, node, std::nullopt));
+  node.role = "other";
+  node.slots = 77;
+  node.types = {{"x", "9"}};
+  node.host = "not written";
+  CHECK(nodes.describe({}, node));
+  CHECK(nodes.describe({}, node));
+  auto read = nodes.getNode({}, "a");
+  CHECK(read->role == "other");
+  CHECK(read->slots == 77);
+  CHECK(read->types == node.types);
+  CHECK(read->host != node.host);
+  CHECK(read->renewals == 0);
+  node.life = Life(12);
+  node.role = "third";
+  CHECK_FALSE(nodes.describe({}, node));
+  CHECK(nodes.getNode({}, "a")->role == "other");
+  REQUIRE(nodes.evict({}, "a", Life(11), 0));
+  node.life = Life(11);
+  CHECK_FALSE(nodes.describe({}, node));
+  CHECK(nodes.getNode({}, "a")->role == "other");
+}

@@ -154,6 +154,7 @@ class FakeNodes final : public storage::NodeTable {
   }
   bool registerNode(const Call&, const proto::Node&, const std::optional<proto::Life>&) override { return false; }
   bool renew(const Call&, const proto::Node&) override { return false; }
+  bool describe(const Call&, const proto::Node&) override { return false; }
   bool release(const Call&, const proto::ExecId&, proto::Life) override { return false; }
   bool evict(const Call&, const proto::ExecId&, proto::Life, std::int64_t) override { return false; }
   bool setWish(const Call&, const proto::ExecId&, const storage::NodeWish&) override { return false; }

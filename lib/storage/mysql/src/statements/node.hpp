@@ -39,6 +39,8 @@ inline constexpr sqlclient::Sql kRenewNode{
     "node.renew",
     "update disttask_node set renewals = renewals + 1, lease_ms = ?, address = ?, reasons = ?, modifications = ? "
     "where exec_id = ? and life = ?"};
+inline constexpr sqlclient::Sql kDescribeNode{
+    "node.describe", "update disttask_node set types = ? where exec_id = ? and life = ?"};
 inline constexpr sqlclient::Sql kReleaseNode{
     "node.release", "update disttask_node set life = 0 where exec_id = ? and life = ?"};
 inline constexpr sqlclient::Sql kEvictNode{

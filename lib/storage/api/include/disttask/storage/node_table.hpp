@@ -37,6 +37,9 @@ class NodeTable {
   /// Renews the lease: renewals + 1 where the life is ours; also writes lease_ms, address, reasons, modifications.
   /// False: evicted, or the row is gone.
   virtual bool renew(const Call& call, const proto::Node& node) = 0;
+  /// Writes what a life says of itself anew, where it is ours: types, and role and cpu_count of dist_framework_meta.
+  /// False: evicted, or the row is gone.
+  virtual bool describe(const Call& call, const proto::Node& node) = 0;
   /// Ends a life by its own process: life = 0. False: it was not ours any more.
   virtual bool release(const Call& call, const ExecId& exec_id, Life life) = 0;
   /// Evicts: life = 0 where life and renewals are as observed (design rule 3). False: it moved.
