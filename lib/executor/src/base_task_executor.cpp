@@ -81,6 +81,9 @@ std::int64_t BaseTaskExecutor::appliedModifications() const {
 std::int32_t BaseTaskExecutor::recallBorrowed(std::int32_t slots) {
   return impl_->control.recallBorrowed(slots);
 }
+TaskActivity BaseTaskExecutor::activity() const {
+  return impl_->control.activity(impl_->context.node.clock.now());
+}
 void BaseTaskExecutor::nudge() {
   impl_->control.nudge();
 }

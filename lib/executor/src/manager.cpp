@@ -64,13 +64,13 @@ Manager::~Manager() {
 }
 
 void Manager::initMeta() {
-  const auto& settings = impl_->node.settings;
-  impl_->parts.table.initMeta(impl_->node.call(), settings.exec_id, settings.scope, settings.slots);
+  const auto& node = impl_->node;
+  impl_->parts.table.initMeta(node.call(), node.settings.exec_id, node.live.scope(), node.slots.capacity());
 }
 
 void Manager::recoverMeta() {
-  const auto& settings = impl_->node.settings;
-  impl_->parts.table.recoverMeta(impl_->node.call(), settings.exec_id, settings.scope, settings.slots);
+  const auto& node = impl_->node;
+  impl_->parts.table.recoverMeta(node.call(), node.settings.exec_id, node.live.scope(), node.slots.capacity());
 }
 
 void Manager::start() {
@@ -78,8 +78,8 @@ void Manager::start() {
       Level::kInfo,
       "task executor manager start",
       {{"exec_id", impl_->node.settings.exec_id},
-       {"slots", impl_->node.settings.slots},
-       {"scope", impl_->node.settings.scope}}
+       {"slots", impl_->node.slots.capacity()},
+       {"scope", impl_->node.live.scope()}}
   );
   {
     const std::lock_guard lock(impl_->mutex);
@@ -90,6 +90,12 @@ void Manager::start() {
   } else {
     impl_->periodic.start(Duration::zero());
   }
+}
+
+void Manager::reconfigure(const ExecutorSettings& settings) {
+  impl_->node.live.set(settings);
+  impl_->node.slots.resize(settings.slots);
+  nudge();
 }
 
 bool Manager::takePoll(const storage::NodePoll& seen) {
@@ -168,6 +174,12 @@ std::vector<proto::TaskId> Manager::tasks() const {
   const std::lock_guard lock(impl_->mutex);
   for (const auto& [id, executor] : impl_->executors) ids.push_back(id);
   return ids;
+}
+
+std::vector<std::pair<proto::TaskBase, TaskActivity>> Manager::activities() const {
+  std::vector<std::pair<proto::TaskBase, TaskActivity>> list;
+  for (const auto& executor : impl_->all()) list.emplace_back(executor->getTaskBase(), executor->activity());
+  return list;
 }
 
 NodeServices& Manager::node() noexcept {

@@ -12,8 +12,8 @@ using proto::TaskState;
 using runtime::CancelCause;
 
 Duration Manager::Impl::pollByItself() {
-  const auto base = node.settings.task_check_interval;
-  interval = poll(nullptr) ? base : std::min<Duration>(interval * 2, node.settings.max_check_interval);
+  const auto base = node.live.taskCheckInterval();
+  interval = poll(nullptr) ? base : std::min<Duration>(interval * 2, node.live.maxCheckInterval());
   return interval;
 }
 
@@ -48,8 +48,8 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
   if (seen != nullptr) followModifications(seen->modifications);
   const bool is_behind = modifications != node.modifications;
   if (!parts.lease.mayStart()) return true;
-  if (seen == nullptr || seen->meta_slots != node.settings.slots) {
-    parts.table.recoverMeta(call(), node.settings.exec_id, node.settings.scope, node.settings.slots);
+  if (seen == nullptr || seen->meta_slots != node.slots.capacity()) {
+    parts.table.recoverMeta(call(), node.settings.exec_id, node.live.scope(), node.slots.capacity());
   }
   std::vector<proto::TaskExecInfo> infos;
   if (seen == nullptr || seen->has_subtasks) {
@@ -284,7 +284,7 @@ void Manager::Impl::failTask(const proto::Task& task, const Error& error) {
 
 void Manager::Impl::runTask(std::shared_ptr<TaskExecutor> executor, const proto::TaskBase& task) {
   try {
-    executor->run(stepResourceOf(node.settings, task));
+    executor->run(node.resourceOf(task));
     executor->close();
   } catch (...) {  // it promised not to; its slots must come back all the same
     observability::log(Level::kError, "task executor threw", currentError(), {{"task_id", task.id}});

@@ -70,6 +70,8 @@ struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
   Duration renewRound();
   [[nodiscard]] bool isWedged();
   void becomeEvicted(proto::Life life);
+  /// Writes what `describe` was told last, if that is not in the rows yet; false: it must be tried again.
+  [[nodiscard]] bool describeIfAsked();
 
   // --- the watch; timer thread ---
   void scheduleWatch();
@@ -92,9 +94,11 @@ struct NodeLease::Impl : std::enable_shared_from_this<NodeLease::Impl> {
 
   mutable std::mutex mutex;
   // guarded by mutex
-  proto::Node self;           // life 0 while not registered
-  TimePoint renewed_at{};     // before the last confirmed renewal was sent
-  TimePoint registered_at{};  // after the row of this life was made
+  proto::Node self;               // life 0 while not registered
+  std::uint64_t description = 0;  // how often role, slots and types of `self` were changed
+  std::uint64_t described = 0;    // which of these is in the rows
+  TimePoint renewed_at{};         // before the last confirmed renewal was sent
+  TimePoint registered_at{};      // after the row of this life was made
   std::optional<Error> last_error;
   bool risk_told = false;
   TimePoint risk_told_at{};
@@ -135,9 +139,11 @@ NodeLease::Impl::Impl(
 
 bool NodeLease::Impl::tryRegister(const std::optional<proto::Life>& expected) {
   proto::Node fresh;
+  std::uint64_t number = 0;
   {
     const std::lock_guard guard(mutex);
     fresh = self;
+    number = description;
   }
   fresh.epoch = holder ? holder->epoch + 1 : 1;
   fresh.life = proto::Life(randomToken());
@@ -148,7 +154,11 @@ bool NodeLease::Impl::tryRegister(const std::optional<proto::Life>& expected) {
   if (!table.registerNode(call(), fresh, expected)) return false;
   {
     const std::lock_guard guard(mutex);
-    self = fresh;
+    const auto now_said = std::exchange(self, fresh);
+    self.role = now_said.role;
+    self.slots = now_said.slots;
+    self.types = now_said.types;
+    described = number;
     renewed_at = sent;
     registered_at = clock.now();
     risk_told = expiry_told = false;
@@ -226,13 +236,15 @@ Duration NodeLease::Impl::renewRound() {
       becomeEvicted(mine.life);
       return kSoon;
     }
-    const std::lock_guard guard(mutex);
-    if (self.life != mine.life) return kRetryEvery;
-    renewed_at = sent;
-    last_error.reset();
-    if (risk_told) observability::log(Level::kInfo, "the lease is renewed again", {{"exec_id", mine.exec_id}});
-    risk_told = expiry_told = false;
-    return settings.renew_every;
+    {
+      const std::lock_guard guard(mutex);
+      if (self.life != mine.life) return kRetryEvery;
+      renewed_at = sent;
+      last_error.reset();
+      if (risk_told) observability::log(Level::kInfo, "the lease is renewed again", {{"exec_id", mine.exec_id}});
+      risk_told = expiry_told = false;
+    }
+    return describeIfAsked() ? settings.renew_every : std::min<Duration>(kRetryEvery, settings.renew_every);
   } catch (...) {
     if (stopping.token().cancelled()) return kRetryEvery;
     rewatch.reset();
@@ -251,6 +263,38 @@ Duration NodeLease::Impl::renewRound() {
     );
     return std::min<Duration>(kRetryEvery, settings.renew_every);
   }
+}
+
+bool NodeLease::Impl::describeIfAsked() {
+  proto::Node mine;
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard guard(mutex);
+    if (described == description) return true;
+    mine = self;
+    number = description;
+  }
+  try {
+    if (!table.describe(call(), mine)) {
+      becomeEvicted(mine.life);
+      return false;
+    }
+  } catch (...) {
+    // The renewal itself went through.
+    sampled.log(
+        Level::kWarn, "the node's row could not be changed, trying again", {{"error", currentError().message()}}
+    );
+    return false;
+  }
+  observability::log(
+      Level::kInfo,
+      "the node's row says what it offers now",
+      {{"exec_id", mine.exec_id}, {"scope", mine.role}, {"slots", mine.slots}, {"types", mine.types.size()}}
+  );
+  const std::lock_guard guard(mutex);
+  if (self.life != mine.life) return false;
+  described = number;
+  return described == description;
 }
 
 bool NodeLease::Impl::isWedged() {
@@ -391,6 +435,19 @@ void NodeLease::start(LeaseHooks hooks) {
   impl_->hooks = std::move(hooks);
   impl_->renewals.start(Duration::zero());
   impl_->scheduleWatch();
+}
+
+void NodeLease::describe(
+    const std::string& scope, std::int32_t slots, const std::map<std::string, std::string>& types
+) {
+  {
+    const std::lock_guard guard(impl_->mutex);
+    impl_->self.role = scope;
+    impl_->self.slots = slots;
+    impl_->self.types = types;
+    ++impl_->description;
+  }
+  renewSoon();
 }
 
 void NodeLease::renewSoon() {

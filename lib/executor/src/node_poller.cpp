@@ -25,6 +25,8 @@ struct NodePoller::Impl {
       : settings(settings_in),
         table(table_in),
         clock(clock_in),
+        interval(settings_in.interval),
+        max_interval(settings_in.max_interval),
         pause(settings_in.interval),
         periodic("poll", timers, pool, [this] { return round(); }) {}
 
@@ -42,6 +44,8 @@ struct NodePoller::Impl {
   std::vector<Subscriber> subscribers;  // constant after start
   Watcher watcher;                      // the same
   observability::SampledLog sampled{std::chrono::seconds(10)};
+  std::atomic<Duration> interval;
+  std::atomic<Duration> max_interval;
   std::atomic<bool> nudged{true};  // the first round counts as asked for
   std::atomic<std::uint64_t> progress{0};
   std::atomic<proto::WantedState> wanted{proto::WantedState::kNormal};
@@ -76,7 +80,7 @@ Duration NodePoller::Impl::round() {
       );
     }
   }
-  pause = soon ? settings.interval : std::min(pause * 2, settings.max_interval);
+  pause = soon ? interval.load() : std::min(pause * 2, max_interval.load());
   return pause;
 }
 
@@ -123,6 +127,12 @@ void NodePoller::start() {
 void NodePoller::nudge() {
   impl_->nudged = true;
   impl_->periodic.nudge();
+}
+
+void NodePoller::setIntervals(Duration interval, Duration max_interval) {
+  impl_->interval = interval;
+  impl_->max_interval = max_interval;
+  nudge();
 }
 
 void NodePoller::look() {

@@ -4,13 +4,15 @@
 
 namespace disttask::executor {
 
-proto::StepResource stepResourceOf(const ExecutorSettings& settings, const proto::TaskBase& task) noexcept {
+proto::StepResource stepResourceOf(
+    std::int32_t node_slots, std::int64_t node_memory, const proto::TaskBase& task
+) noexcept {
   auto slots = std::max(1, task.slots);
   const auto& steps = task.extra.target_steps;
   const bool limited = steps.empty() || std::find(steps.begin(), steps.end(), task.step.value()) != steps.end();
   if (limited && task.extra.max_runtime_slots > 0) slots = std::min(slots, task.extra.max_runtime_slots);
-  const auto share = static_cast<double>(slots) / std::max(1, settings.slots);
-  return {slots, static_cast<std::int64_t>(share * static_cast<double>(settings.memory_bytes))};
+  const auto share = static_cast<double>(slots) / std::max(1, node_slots);
+  return {slots, static_cast<std::int64_t>(share * static_cast<double>(node_memory))};
 }
 
 bool NodeExclusive::enter(const runtime::CancelToken& token, bool alone) {

@@ -88,6 +88,17 @@ bool SlotManager::isWaiting() const {
   return waiting_;
 }
 
+void SlotManager::resize(std::int32_t capacity) {
+  const std::lock_guard lock(mutex_);
+  available_ += capacity - capacity_;
+  capacity_ = capacity;
+}
+
+std::int32_t SlotManager::capacity() const {
+  const std::lock_guard lock(mutex_);
+  return capacity_;
+}
+
 std::int32_t SlotManager::available() const {
   const std::lock_guard lock(mutex_);
   return available_;

@@ -29,6 +29,7 @@ SubtaskRun::SubtaskRun(
       idempotent_(idempotent),
       on_borrowed_slots_(on_borrowed_slots),
       run_token_(table.liveToken(id)),
+      began_at_(node.clock.now()),
       token_(source_.token()),
       calls_(node.vanish.token()) {}
 

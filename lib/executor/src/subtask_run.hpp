@@ -41,6 +41,7 @@ class SubtaskRun final : public plugin::RunContext {
   /// Cancels the run if this cause may (design rule 12). Its store calls go on, so that it can keep how far it came,
   /// unless the cause says that the store or the row is out of reach.
   void interrupt(runtime::CancelCause cause) noexcept;
+  [[nodiscard]] runtime::TimePoint beganAt() const noexcept { return began_at_; }
   /// Returns when the run was cancelled; nothing while it was not.
   [[nodiscard]] std::optional<runtime::TimePoint> cancelledAt() const noexcept;
   /// True once, for whoever reports that the run ignores its cancel.
@@ -67,6 +68,7 @@ class SubtaskRun final : public plugin::RunContext {
   const bool idempotent_;
   const bool on_borrowed_slots_;
   const proto::RunToken run_token_;
+  const runtime::TimePoint began_at_;
   runtime::CancelSource source_;
   const runtime::CancelToken token_;
   runtime::CancelSource calls_;  ///< of its store calls; ends with the node

@@ -12,7 +12,7 @@ using runtime::CancelCause;
 }  // namespace
 
 proto::StepResource TaskRun::resourceOf(const proto::TaskBase& task) const {
-  return stepResourceOf(parts_.node.settings, task);
+  return parts_.node.resourceOf(task);
 }
 
 TaskRun::Next TaskRun::adopt(const proto::Task& fresh) {

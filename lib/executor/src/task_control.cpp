@@ -45,6 +45,22 @@ std::int32_t TaskControl::recallBorrowed(std::int32_t slots) {
   return step ? step->recallBorrowed(slots) : 0;
 }
 
+TaskActivity TaskControl::activity(runtime::TimePoint now) const {
+  std::shared_ptr<StepRun> step;
+  {
+    const std::lock_guard lock(mutex_);
+    step = step_;
+  }
+  TaskActivity activity;
+  if (!step) return activity;
+  activity.queued = step->numQueued();
+  activity.active = step->numActive();
+  for (const auto& run : step->runs()) {
+    activity.runs.push_back({run->id(), now - run->beganAt(), run->cancelledAt().has_value()});
+  }
+  return activity;
+}
+
 bool TaskControl::isInterrupted() const {
   const std::lock_guard lock(mutex_);
   return cause_.has_value();

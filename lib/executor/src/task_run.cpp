@@ -21,10 +21,7 @@ constexpr Duration kFullLookInterval = std::chrono::seconds(5);
 }  // namespace
 
 TaskRun::TaskRun(const TaskParts& parts, proto::Task task, const proto::StepResource& resource)
-    : parts_(parts),
-      task_(std::move(task)),
-      resource_(resource),
-      interval_(parts.node.settings.subtask_check_interval) {
+    : parts_(parts), task_(std::move(task)), resource_(resource), interval_(parts.node.live.subtaskCheckInterval()) {
   const auto at = now();
   last_busy_ = next_refresh_ = next_fetch_ = at;
   next_params_ = at + parts_.node.settings.param_check_interval;
@@ -46,7 +43,7 @@ TaskRun::Next TaskRun::pass() {
   if (parts_.control.isInterrupted() || parts_.control.isDraining()) draining_ = true;
   const bool nudged = parts_.control.takeNudge();
   if (nudged) {
-    interval_ = parts_.node.settings.subtask_check_interval;
+    interval_ = parts_.node.live.subtaskCheckInterval();
     next_refresh_ = next_fetch_ = now();
   }
   if (!draining_ && now() >= next_refresh_ && refresh() == Next::kExit) return Next::kExit;
@@ -74,7 +71,7 @@ TaskRun::Next TaskRun::pass() {
 }
 
 void TaskRun::waitForNext() {
-  auto due = now() + parts_.node.settings.max_check_interval;
+  auto due = now() + parts_.node.live.maxCheckInterval();
   const auto consider = [&](runtime::TimePoint at) { due = std::min(due, at); };
   if (!draining_) {
     consider(next_refresh_);
@@ -89,9 +86,8 @@ void TaskRun::waitForNext() {
 }
 
 TaskRun::Next TaskRun::refresh() {
-  const auto& settings = parts_.node.settings;
   const bool busy = step_ && step_->numActive() > 0;
-  next_refresh_ = now() + (busy ? settings.max_check_interval : interval_);
+  next_refresh_ = now() + (busy ? parts_.node.live.maxCheckInterval() : interval_);
   if (std::exchange(first_pass_, false)) {
     // The Manager has just read it.
     follow(task_.state);
@@ -105,7 +101,7 @@ TaskRun::Next TaskRun::refresh() {
     const auto base = parts_.table.getTaskBaseById(parts_.node.call(), task_.id);
     const bool differs = base && (base->step != task_.step || base->slots != task_.slots || base->extra != task_.extra);
     if (base && (differs || was_modified || now() >= next_params_)) {
-      next_params_ = now() + settings.param_check_interval;
+      next_params_ = now() + parts_.node.settings.param_check_interval;
       fresh = parts_.table.getTaskById(parts_.node.call(), task_.id);
     } else if (base) {
       fresh = task_;
@@ -257,7 +253,7 @@ TaskRun::Next TaskRun::fetch() {
     if (at_once) next_fetch_ = last_fetch_ + kMinFetchGap;
     return Next::kGoOn;
   }
-  if (at_once) interval_ = parts_.node.settings.subtask_check_interval;
+  if (at_once) interval_ = parts_.node.live.subtaskCheckInterval();
   last_fetch_ = now();
 
   std::vector<proto::Subtask> rows;
@@ -274,7 +270,7 @@ TaskRun::Next TaskRun::fetch() {
   if (num_new > 0) {
     dry_told_ = false;
     last_busy_ = now();  // a quick subtask may be over before anyone sees it run
-    interval_ = parts_.node.settings.subtask_check_interval;
+    interval_ = parts_.node.live.subtaskCheckInterval();
     next_fetch_ = now() + interval_;
     return Next::kGoOn;
   }
@@ -283,7 +279,7 @@ TaskRun::Next TaskRun::fetch() {
     if (parts_.node.on_queue_dry) parts_.node.on_queue_dry(task_.id);
   }
   next_fetch_ = next_refresh_ = now() + interval_;
-  interval_ = std::min<Duration>(interval_ * 2, parts_.node.settings.max_check_interval);
+  interval_ = std::min<Duration>(interval_ * 2, parts_.node.live.maxCheckInterval());
   return Next::kGoOn;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "disttask/executor/extension.hpp"
 #include "disttask/executor/registry.hpp"
+#include "disttask/executor/task_executor.hpp"
 #include "step_run.hpp"
 
 #include <atomic>
@@ -31,6 +32,8 @@ class TaskControl {
   [[nodiscard]] bool isDraining() const;
   /// Cancels runs of the present step on borrowed slots; returns how many slots come back.
   std::int32_t recallBorrowed(std::int32_t slots);
+  /// Returns what the present step does.
+  [[nodiscard]] TaskActivity activity(runtime::TimePoint now) const;
   [[nodiscard]] bool isInterrupted() const;
   /// Returns the token of step executors: cancelled when the executor is to end, for whatever cause.
   [[nodiscard]] runtime::CancelToken token() const noexcept { return source_.token(); }

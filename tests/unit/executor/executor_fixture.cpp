@@ -168,7 +168,7 @@ void RunningExecutor::start() {
   threads_.join();
   returned_ = false;
   threads_.spawn("run", [this] {
-    executor_->run(executor::stepResourceOf(node_.settings, executor_->getTaskBase()));
+    executor_->run(node_.resourceOf(executor_->getTaskBase()));
     returned_ = true;
   });
 }

@@ -48,6 +48,17 @@ class FakeNodes final : public storage::NodeTable {
     ++at->second.renewals;
     return true;
   }
+  bool describe(const Call&, const proto::Node& node) override {
+    const std::lock_guard lock(mutex_);
+    failIfAway();
+    if (refuses_describe) throw Exception(ErrorCode::kStoreConflict, "not now");
+    const auto at = nodes_.find(node.exec_id);
+    if (at == nodes_.end() || at->second.life != node.life) return false;
+    at->second.role = node.role;
+    at->second.slots = node.slots;
+    at->second.types = node.types;
+    return true;
+  }
   bool release(const Call&, const proto::ExecId& exec_id, proto::Life life) override { return end(exec_id, life); }
   bool evict(const Call&, const proto::ExecId& exec_id, proto::Life life, std::int64_t renewals) override {
     if (get(exec_id).renewals != renewals) return false;
@@ -65,6 +76,7 @@ class FakeNodes final : public storage::NodeTable {
     nodes_[node.exec_id] = node;
   }
   std::atomic<bool> away{false};
+  std::atomic<bool> refuses_describe{false};
 
  private:
   void failIfAway() const {
@@ -510,4 +522,43 @@ TEST_CASE(
   child->kill(SIGKILL);
   REQUIRE(child->wait());
   CHECK_NOTHROW(InstanceLock::acquire(dir / "state"));
+}
+
+TEST_CASE("What a node offers anew is written with the next renewal, and tried until it is", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.runUntil([&] { return leases.nodes.get().renewals > 0; }));
+  leases.nodes.refuses_describe = true;
+  lease->describe("other", 7, {{"t", "1"}, {"u", "2"}});
+  const auto renewals = leases.nodes.get().renewals;
+  REQUIRE(leases.runUntil([&] { return leases.nodes.get().renewals > renewals + 1; }));
+  // The lease itself does not suffer.
+  CHECK(leases.nodes.get().role == "disttask");
+  CHECK_FALSE(lease->lastError());
+  leases.nodes.refuses_describe = false;
+  REQUIRE(leases.runUntil([&] { return leases.nodes.get().role == "other"; }));
+  CHECK(leases.nodes.get().slots == 7);
+  CHECK(leases.nodes.get().types.at("u") == "2");
+  CHECK(leases.world.log.count("the node's row says what it offers now") == 1);
+}
+
+TEST_CASE("A life that begins after an eviction offers what was said last", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  REQUIRE(leases.runUntil([&] { return leases.nodes.get().renewals > 0; }));
+  auto row = leases.nodes.get();
+  const auto old = row.life;
+  row.life = proto::Life();
+  leases.nodes.put(row);
+  lease->describe("other", 7, {{"u", "2"}});
+  REQUIRE(leases.runUntil([&] { return leases.nodes.get().life.value() != 0; }));
+  row = leases.nodes.get();
+  CHECK(row.life != old);
+  CHECK(row.role == "other");
+  CHECK(row.slots == 7);
+  CHECK(row.types.count("u") == 1);
 }

@@ -186,3 +186,18 @@ TEST_CASE("A stop does not wait for the store", "[executor][poll]") {
   CHECK(polling.table.num_calls == 1);
   CHECK(polling.told == 0);
 }
+
+TEST_CASE("Other intervals hold from the next pause on") {
+  Polling polling;
+  polling.poller.start();
+  REQUIRE(polling.reach(1));
+  polling.poller.setIntervals(40ms, 100ms);
+  polling.world.clock.advance(30s);
+  REQUIRE(eventually([&] { return polling.poller.numPolls() >= 2 && polling.world.timers.untilNext(); }));
+  // Idle: it doubles, up to the new limit.
+  for (int i = 0; i < 4; ++i) polling.passPause();
+  CHECK(polling.passPause() == 100ms);
+  polling.work = true;
+  polling.passPause();
+  CHECK(polling.passPause() == 40ms);
+}

@@ -134,3 +134,32 @@ TEST_CASE("A task whose priority was changed is preempted by its new rank", "[ex
   CHECK(slots.available() == 0);
   CHECK(slots.canAlloc(task(3, 2, 50)).second.at(0).id == proto::TaskId(1));
 }
+
+TEST_CASE("SlotManager with fewer slots lets holders keep theirs and gives none until enough came back") {
+  SlotManager slots(4);
+  REQUIRE(slots.alloc(task(1, 3)));
+  slots.resize(2);
+  CHECK(slots.capacity() == 2);
+  CHECK(slots.available() == -1);
+  CHECK(slots.holders().size() == 1);
+  CHECK_FALSE(slots.canAlloc(task(2, 1)).first);
+  CHECK_FALSE(slots.alloc(task(2, 1)));
+  CHECK_FALSE(slots.tryBorrow(1));
+  slots.free(proto::TaskId(1));
+  CHECK(slots.available() == 2);
+  CHECK(slots.alloc(task(2, 2)));
+  slots.resize(3);
+  CHECK(slots.alloc(task(3, 1)));
+  CHECK_FALSE(slots.alloc(task(4, 1)));
+}
+
+TEST_CASE("SlotManager wants borrowed slots back that there are no more") {
+  SlotManager slots(4);
+  REQUIRE(slots.alloc(task(1, 1)));
+  REQUIRE(slots.tryBorrow(3));
+  CHECK_FALSE(slots.mustReturnBorrowed());
+  slots.resize(2);
+  CHECK(slots.mustReturnBorrowed());
+  slots.returnBorrowed(2);
+  CHECK_FALSE(slots.mustReturnBorrowed());
+}

@@ -157,12 +157,12 @@ TEST_CASE("The runtime slots of a task are at most what it allows itself", "[exe
   settings.memory_bytes = 800;
   proto::TaskBase task;
   task.slots = 4;
-  CHECK(executor::stepResourceOf(settings, task) == proto::StepResource{4, 400});
+  CHECK(executor::stepResourceOf(settings.slots, settings.memory_bytes, task) == proto::StepResource{4, 400});
   task.extra.max_runtime_slots = 2;
-  CHECK(executor::stepResourceOf(settings, task) == proto::StepResource{2, 200});
+  CHECK(executor::stepResourceOf(settings.slots, settings.memory_bytes, task) == proto::StepResource{2, 200});
   task.extra.target_steps = {1};
   task.step = kStepOne;
-  CHECK(executor::stepResourceOf(settings, task) == proto::StepResource{2, 200});
+  CHECK(executor::stepResourceOf(settings.slots, settings.memory_bytes, task) == proto::StepResource{2, 200});
   task.step = kStepTwo;
-  CHECK(executor::stepResourceOf(settings, task) == proto::StepResource{4, 400});
+  CHECK(executor::stepResourceOf(settings.slots, settings.memory_bytes, task) == proto::StepResource{4, 400});
 }

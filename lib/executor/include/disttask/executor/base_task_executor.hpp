@@ -35,6 +35,7 @@ class BaseTaskExecutor : public TaskExecutor, public Extension {
   void drain() final;
   [[nodiscard]] std::int64_t appliedModifications() const final;
   std::int32_t recallBorrowed(std::int32_t slots) final;
+  [[nodiscard]] TaskActivity activity() const final;
   void nudge() final;
   void close() final;
   [[nodiscard]] bool isRetryableError(const Error& error) override = 0;

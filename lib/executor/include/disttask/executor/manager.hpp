@@ -3,6 +3,7 @@
 #include "disttask/executor/node_services.hpp"
 #include "disttask/executor/registry.hpp"
 #include "disttask/executor/settings.hpp"
+#include "disttask/executor/task_executor.hpp"
 #include "disttask/runtime/pool.hpp"
 #include "disttask/runtime/timers.hpp"
 #include "disttask/storage/poll_table.hpp"
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace disttask::executor {
@@ -47,6 +49,10 @@ class Manager {
   void recoverMeta();
   /// Begins to poll, or to heed takePoll. Once only.
   void start();
+  /// Goes on with other slots, scope, memory and intervals (LiveSettings); the rest of `settings` is not looked at.
+  /// Runs keep what they have: with fewer slots than they use, nothing begins until enough have returned. What the
+  /// node's row says follows with the next poll (slots) and NodeLease::describe (all).
+  void reconfigure(const ExecutorSettings& settings);
   /// Does what this answer calls for: puts a missing row of dist_framework_meta back, and looks at the tasks with rows
   /// here. Returns whether there is work, so that the next poll should come soon. One call at a time; for a Manager
   /// with `ask_for_poll`.
@@ -76,6 +82,8 @@ class Manager {
   [[nodiscard]] std::optional<std::uint64_t> writerProgress() const;
   /// Returns the tasks that have a task executor here now.
   [[nodiscard]] std::vector<proto::TaskId> tasks() const;
+  /// Returns what each task executor here does now, by task id. Any thread.
+  [[nodiscard]] std::vector<std::pair<proto::TaskBase, TaskActivity>> activities() const;
   [[nodiscard]] NodeServices& node() noexcept;
 
  private:

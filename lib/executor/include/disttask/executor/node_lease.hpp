@@ -86,6 +86,9 @@ class NodeLease final : public Lease {
   void acquire(const runtime::CancelToken& token, const std::function<void(const std::string&)>& waiting = {});
   /// Begins to renew and to watch. After acquire, once.
   void start(LeaseHooks hooks);
+  /// Changes what this node says of itself in its rows: scope, slots and types. The next renewal, which comes at once,
+  /// writes it; so does each try after it until one has gone through. Any thread.
+  void describe(const std::string& scope, std::int32_t slots, const std::map<std::string, std::string>& types);
   /// Renews now, since what it writes has changed. Any thread; nothing before start.
   void renewSoon();
   /// Looks whether this answer still shows our life; if not, it is over at once, as after a renewal that matched

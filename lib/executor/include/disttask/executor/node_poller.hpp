@@ -55,6 +55,8 @@ class NodePoller {
   /// Polls at once and leaves the pause between polls as it is: the answer is wanted, but it promises no work. Like
   /// nudge in all else.
   void look();
+  /// Goes on with other pauses (PollSettings), and polls at once. Any thread.
+  void setIntervals(runtime::Duration interval, runtime::Duration max_interval);
   /// Cancels the round that runs, waits for it, and begins no more. Idempotent, legal before start.
   void stop();
   /// Returns how many rounds have ended.

@@ -64,10 +64,10 @@ struct ExecutorCounters {
   std::atomic<std::int64_t> store_errors{0};
 };
 
-/// Returns what a task may use here: its runtime slots (`max_runtime_slots` applied) and their share of the memory
+/// Returns what a task may use on a node: its runtime slots (`max_runtime_slots` applied) and their share of the memory
 /// (contract 3.10). Pure.
 [[nodiscard]] proto::StepResource stepResourceOf(
-    const ExecutorSettings& settings, const proto::TaskBase& task
+    std::int32_t node_slots, std::int64_t node_memory, const proto::TaskBase& task
 ) noexcept;
 
 /// What all task executors of one node share. The Manager owns one; the references outlive it. Any thread.
@@ -75,6 +75,7 @@ class NodeServices {
  public:
   NodeServices(const ExecutorSettings& node_settings, runtime::Clock& node_clock, Lease& node_lease)
       : settings(node_settings),
+        live(node_settings),
         clock(node_clock),
         lease(node_lease),
         slots(node_settings.slots),
@@ -83,7 +84,8 @@ class NodeServices {
   NodeServices(const NodeServices&) = delete;
   NodeServices& operator=(const NodeServices&) = delete;
 
-  const ExecutorSettings settings;
+  const ExecutorSettings settings;  ///< as at the start: of what may change, `live` and `slots` have the present
+  LiveSettings live;
   runtime::Clock& clock;
   Lease& lease;
   SlotManager slots;
@@ -110,6 +112,10 @@ class NodeServices {
   /// True once the stop deadline has passed: final writes are tried once and left to the Manager.
   std::atomic<bool> hurry{false};
 
+  /// Returns what a task may use here now.
+  [[nodiscard]] proto::StepResource resourceOf(const proto::TaskBase& task) const {
+    return stepResourceOf(slots.capacity(), live.memoryBytes(), task);
+  }
   /// Makes a store call that ends with the node, or after the call timeout.
   [[nodiscard]] storage::Call call() const { return {vanish.token(), runtime::Deadline(clock, settings.call_timeout)}; }
 };

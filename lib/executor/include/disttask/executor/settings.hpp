@@ -2,16 +2,18 @@
 #include "disttask/proto/ids.hpp"
 #include "disttask/runtime/clock.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace disttask::executor {
 
 using runtime::Duration;
 
-/// How a node's executor behaves; the defaults are those of DXF (contract 4.1) where it has one. A value, fixed before
-/// the Manager is made.
+/// How a node's executor behaves; the defaults are those of DXF (contract 4.1) where it has one. A value; what
+/// LiveSettings has may change later, the rest is fixed before the Manager is made.
 struct ExecutorSettings {
   proto::ExecId exec_id;           ///< this node in `exec_id` and `host` columns
   std::string scope = "disttask";  ///< service scope, column `role` of dist_framework_meta
@@ -35,6 +37,38 @@ struct ExecutorSettings {
   std::int32_t prefetch_rows = 1000;      ///< pending subtasks that a task executor holds ready, at most
   std::int64_t prefetch_bytes = 8 << 20;  ///< and the bytes of their metas
   bool fail_unknown_types = true;         ///< own schema: as the contract; false (schema `mysql`): skip and count
+};
+
+/// What may change of them while the node works, beside its slots (SlotManager). Any thread.
+class LiveSettings {
+ public:
+  explicit LiveSettings(const ExecutorSettings& settings) { set(settings); }
+  void set(const ExecutorSettings& settings) {
+    {
+      const std::lock_guard lock(mutex_);
+      scope_ = settings.scope;
+    }
+    memory_bytes_ = settings.memory_bytes;
+    task_check_interval_ = settings.task_check_interval;
+    subtask_check_interval_ = settings.subtask_check_interval;
+    max_check_interval_ = settings.max_check_interval;
+  }
+  [[nodiscard]] std::string scope() const {
+    const std::lock_guard lock(mutex_);
+    return scope_;
+  }
+  [[nodiscard]] std::int64_t memoryBytes() const noexcept { return memory_bytes_; }
+  [[nodiscard]] Duration taskCheckInterval() const noexcept { return task_check_interval_; }
+  [[nodiscard]] Duration subtaskCheckInterval() const noexcept { return subtask_check_interval_; }
+  [[nodiscard]] Duration maxCheckInterval() const noexcept { return max_check_interval_; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string scope_;  // guarded by mutex_
+  std::atomic<std::int64_t> memory_bytes_{0};
+  std::atomic<Duration> task_check_interval_{};
+  std::atomic<Duration> subtask_check_interval_{};
+  std::atomic<Duration> max_check_interval_{};
 };
 
 }  // namespace disttask::executor

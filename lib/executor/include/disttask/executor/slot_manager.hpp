@@ -36,7 +36,10 @@ class SlotManager {
   void setWaiting(bool waiting);
   [[nodiscard]] bool isWaiting() const;
 
-  [[nodiscard]] std::int32_t capacity() const noexcept { return capacity_; }
+  /// Changes how many slots there are. Who holds some keeps them: with fewer slots than are held, `available` is below
+  /// zero, and nobody gets any until enough have come back.
+  void resize(std::int32_t capacity);
+  [[nodiscard]] std::int32_t capacity() const;
   /// Returns the slots that no task holds; borrowed ones count as free.
   [[nodiscard]] std::int32_t available() const;
   /// Returns who holds slots, lowest rank first.
@@ -45,8 +48,8 @@ class SlotManager {
  private:
   void insertLocked(const proto::TaskBase& task);
 
-  const std::int32_t capacity_;
   mutable std::mutex mutex_;
+  std::int32_t capacity_;                 // guarded by mutex_
   std::int32_t available_;                // guarded by mutex_
   std::int32_t borrowed_ = 0;             // guarded by mutex_
   bool waiting_ = false;                  // guarded by mutex_

@@ -6,8 +6,22 @@
 
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace disttask::executor {
+
+/// A run of a subtask that plugin code has now.
+struct LiveRun {
+  proto::SubtaskId id;
+  runtime::Duration age{};    ///< since its start was confirmed
+  bool is_cancelled = false;  ///< was told to return
+};
+/// What a task executor does now; for people who look for what hangs.
+struct TaskActivity {
+  std::size_t queued = 0;  ///< pending subtasks that it holds ready
+  std::size_t active = 0;  ///< subtasks that are being started, run, or have their end written
+  std::vector<LiveRun> runs;
+};
 
 /// Runs one task on this node (DXF's TaskExecutor). The cancel tree: Manager → task executor → step → run of a subtask.
 ///
@@ -41,6 +55,8 @@ class TaskExecutor {
   /// Returns up to which modification (NodeServices::modifications) this task runs with what was asked. A type of its
   /// own that does not say is not waited for.
   [[nodiscard]] virtual std::int64_t appliedModifications() const { return std::numeric_limits<std::int64_t>::max(); }
+  /// Returns what it does now. A type of its own may leave it empty.
+  [[nodiscard]] virtual TaskActivity activity() const { return {}; }
   /// There may be news for this task: look now. A hint.
   virtual void nudge() {}
   /// Cancels and waits until run has returned and all is released. Idempotent; not from run.
