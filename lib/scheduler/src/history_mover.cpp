@@ -17,12 +17,21 @@ class HistoryMover::Impl {
   Impl(HistoryDeps deps, HistorySettings settings)
       : deps_(std::move(deps)),
         settings_(settings),
+        after_(settings.after),
+        keep_(settings.keep),
+        interval_(settings.interval),
         periodic_("history", deps_.timers, deps_.pool, [this] { return runRound(); }) {}
 
-  void start() { periodic_.start(settings_.interval); }
+  void start() { periodic_.start(interval_); }
   void stop() {
     stopping_.cancel(runtime::CancelCause::kShutdown);
     periodic_.stop();
+  }
+  void reconfigure(const HistorySettings& settings) {
+    after_ = settings.after;
+    keep_ = settings.keep;
+    interval_ = settings.interval;
+    periodic_.nudge();
   }
   [[nodiscard]] std::int64_t numMoved() const noexcept { return num_moved_; }
   runtime::Duration runRound();
@@ -40,6 +49,10 @@ class HistoryMover::Impl {
 
   const HistoryDeps deps_;
   const HistorySettings settings_;
+  // The present ones of settings_.
+  std::atomic<runtime::Duration> after_;
+  std::atomic<runtime::Duration> keep_;
+  std::atomic<runtime::Duration> interval_;
   runtime::CancelSource stopping_;
   std::atomic<std::int64_t> num_moved_{0};
   bool more_ = false;  ///< the round stopped before all was moved; touched by rounds only
@@ -50,7 +63,7 @@ class HistoryMover::Impl {
 runtime::Duration HistoryMover::Impl::runRound() {
   more_ = false;
   const auto owner = deps_.owner();
-  if (!owner) return settings_.interval;
+  if (!owner) return interval_;
   try {
     moveTasks(*owner);
     forgetOld(*owner);
@@ -63,9 +76,9 @@ runtime::Duration HistoryMover::Impl::runRound() {
           {{"error", error.message()}, {"code", toString(error.code())}}
       );
     }
-    return settings_.interval;
+    return interval_;
   }
-  return more_ ? runtime::Duration::zero() : settings_.interval;
+  return more_ ? runtime::Duration::zero() : interval_.load();
 }
 
 void HistoryMover::Impl::moveTasks(proto::Life owner) {
@@ -74,7 +87,7 @@ void HistoryMover::Impl::moveTasks(proto::Life owner) {
   do {
     // Tasks that cannot be moved, however many, do not hide those behind them.
     const auto after = ids.empty() ? proto::TaskId() : ids.back();
-    ids = deps_.history.findEndedTasks(call(), settings_.after, after, settings_.round_tasks);
+    ids = deps_.history.findEndedTasks(call(), after_, after, settings_.round_tasks);
     moveEach(owner, ids);
   } while (static_cast<std::int32_t>(ids.size()) == settings_.round_tasks && num_moved_ == before);
   more_ = static_cast<std::int32_t>(ids.size()) == settings_.round_tasks;
@@ -125,8 +138,8 @@ void HistoryMover::Impl::forgetOld(proto::Life owner) {
       rest(began, owner);
     }
   };
-  repeat([&] { return deps_.history.forgetSubtasks(call(), owner, settings_.keep, settings_.batch_rows); });
-  repeat([&] { return deps_.history.forgetEvents(call(), owner, settings_.keep, settings_.batch_rows); });
+  repeat([&] { return deps_.history.forgetSubtasks(call(), owner, keep_, settings_.batch_rows); });
+  repeat([&] { return deps_.history.forgetEvents(call(), owner, keep_, settings_.batch_rows); });
 }
 
 void HistoryMover::Impl::rest(runtime::TimePoint began, proto::Life owner) {
@@ -147,6 +160,9 @@ void HistoryMover::start() {
 }
 void HistoryMover::stop() {
   impl_->stop();
+}
+void HistoryMover::reconfigure(const HistorySettings& settings) {
+  impl_->reconfigure(settings);
 }
 std::int64_t HistoryMover::numMoved() const noexcept {
   return impl_->numMoved();

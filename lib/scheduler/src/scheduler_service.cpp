@@ -62,6 +62,7 @@ class SchedulerService::Impl {
   Impl(SchedulerDeps deps, SchedulerSettings settings)
       : deps_(withDefaults(std::move(deps))),
         settings_(fitted(settings)),
+        max_tasks_at_once_(settings.max_tasks_at_once),
         ownership_(deps_.scheduler, deps_.clock, settings_, deps_.exec_id),
         liveness_(deps_.nodes, deps_.scheduler, deps_.clock, settings_.lease),
         tasks_(deps_.scheduler),
@@ -83,6 +84,11 @@ class SchedulerService::Impl {
       // Another node takes the role when its lease has run out.
       log(Level::kWarn, "scheduler role could not be given up", e.error(), {{"exec_id", deps_.exec_id}});
     }
+  }
+
+  void setMaxTasksAtOnce(std::int32_t max_tasks) {
+    max_tasks_at_once_ = max_tasks;
+    nudge();
   }
 
   void nudge() {
@@ -208,8 +214,7 @@ class SchedulerService::Impl {
       stopping_.token().throwIfCancelled();
       try {
         DISTTASK_FAILPOINT("scheduler.task");
-        const auto admission =
-            places < settings_.max_tasks_at_once ? admit(round, task, reservation) : Admission::kNoPlace;
+        const auto admission = places < max_tasks_at_once_ ? admit(round, task, reservation) : Admission::kNoPlace;
         const auto result = tasks_.run(round, task, admission);
         places += result.takes_place ? 1 : 0;
         changed |= result.changed;
@@ -268,6 +273,7 @@ class SchedulerService::Impl {
 
   const SchedulerDeps deps_;
   const SchedulerSettings settings_;
+  std::atomic<std::int32_t> max_tasks_at_once_;  // the present one of settings_
   runtime::CancelSource stopping_;
   std::atomic<bool> is_early_{false};
   mutable std::mutex reading_mutex_;
@@ -306,6 +312,9 @@ void SchedulerService::stop() {
 }
 void SchedulerService::takePoll(const storage::NodePoll& seen) {
   impl_->takePoll(seen);
+}
+void SchedulerService::setMaxTasksAtOnce(std::int32_t max_tasks) {
+  impl_->setMaxTasksAtOnce(max_tasks);
 }
 void SchedulerService::nudge() {
   impl_->nudge();

@@ -47,6 +47,8 @@ class HistoryMover {
   void start();
   /// Idempotent, legal before start.
   void stop();
+  /// Goes on with other ages and pauses (`after`, `keep`, `interval`) from the next call to the store on. Any thread.
+  void reconfigure(const HistorySettings& settings);
   /// Returns how many tasks were moved by this process.
   [[nodiscard]] std::int64_t numMoved() const noexcept;
   /// Runs one round on the calling thread, for tests that lead time by hand; not while started. Returns the delay to

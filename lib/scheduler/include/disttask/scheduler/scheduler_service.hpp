@@ -63,6 +63,9 @@ class SchedulerService {
   /// Notes who holds the role by this poll of the node, so that a follower need not ask for itself; a role that is free
   /// is taken at once. Any thread.
   void takePoll(const storage::NodePoll& seen);
+  /// Lets so many tasks run at the same time from the next round on, which comes at once; those that run go on. Any
+  /// thread.
+  void setMaxTasksAtOnce(std::int32_t max_tasks);
   /// Asks for a round now: a task was submitted, a node has nothing left to do, a plan is complete.
   void nudge();
   /// True while this node holds the role and its lease is fresh.
