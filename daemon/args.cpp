@@ -10,7 +10,8 @@ namespace disttask::app {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Signals: SIGTERM or SIGINT stops gracefully (running work is given back), a second one at once.
+    R"(Signals: SIGTERM or SIGINT stops gracefully (running work is given back), a second one at once. SIGHUP reads the
+settings again, SIGUSR1 writes the state of all parts to the log.
 
 Exit codes:
   0    stopped as asked

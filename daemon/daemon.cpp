@@ -44,8 +44,8 @@ bool healsByWaiting(const Error& error) {
 
 }  // namespace
 
-Daemon::Daemon(settings::Settings settings, settings::HostFacts facts)
-    : impl_(std::make_unique<Impl>(std::move(settings), std::move(facts))) {}
+Daemon::Daemon(settings::Settings settings, settings::HostFacts facts, std::string settings_file)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(facts), std::move(settings_file))) {}
 Daemon::~Daemon() = default;
 int Daemon::run() {
   return impl_->run();
@@ -102,21 +102,27 @@ void Daemon::Impl::loadPlugins() {
   if (!refused.empty() && !settings.plugins.list.empty()) {
     throw Exception(ErrorCode::kInvalidConfig, "plugins.list: " + refused.front().message());
   }
-  for (const auto& type : types.all()) {
-    executor::registerPluginType(registry, type);
-    metrics.addType(type->name());
-    observability::log(
-        Level::kInfo,
-        "task type",
-        {{"type", type->name()}, {"type_version", type->version()}, {"origin", type->origin()}}
-    );
-  }
+  for (const auto& type : types.all()) addType(type);
+}
+
+void Daemon::Impl::addType(const std::shared_ptr<plugin::TaskType>& type) {
+  executor::registerPluginType(registry, type);
+  metrics.addType(type->name());
+  observability::log(
+      Level::kInfo, "task type", {{"type", type->name()}, {"type_version", type->version()}, {"origin", type->origin()}}
+  );
 }
 
 void Daemon::Impl::watchSignals() {
   // A peer that goes away is an error of a call, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
-  reactor.onSignals({SIGTERM, SIGINT}, [this](int signal) {
+  reactor.onSignals({SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int signal) {
+    if (signal == SIGUSR1) return dumpState();
+    if (signal == SIGHUP) {
+      // Files are read by the main thread, while starting as soon as all works.
+      reload_asked = true;
+      return main_pause.notify();
+    }
     if (signals_seen.fetch_add(1) > 0) {
       observability::log(Level::kWarn, "second signal, leaving at once", {{"signal", signal}});
       leave(kExitSecondSignal);
@@ -275,9 +281,9 @@ void Daemon::Impl::work() {
   phase.compare_exchange_strong(starting, Phase::kWorking);
   notifyReady(statusLine(report()));
   observability::log(Level::kInfo, "ready", {{"exec_id", settings.node.id}, {"life", lease->node().life}});
-  runtime::Wakeup pause(clock);
   const auto every = watchdog ? std::min<runtime::Duration>(kStatusEvery, *watchdog / 4) : kStatusEvery;
-  while (pause.waitFor(stop_source.token(), every) != runtime::WakeReason::kCancelled) {
+  while (main_pause.waitFor(stop_source.token(), every) != runtime::WakeReason::kCancelled) {
+    if (reload_asked.exchange(false)) reload();
     if (watchLoops() && watchdog) notifyAlive();
     if (!http) openPages();
     notifyStatus(statusLine(report()));

@@ -2,6 +2,7 @@
 #include "disttask/settings/loader.hpp"
 
 #include <memory>
+#include <string>
 
 namespace disttask::app {
 
@@ -9,7 +10,8 @@ namespace disttask::app {
 /// reverse order. One instance a process, on the main thread.
 class Daemon {
  public:
-  Daemon(settings::Settings settings, settings::HostFacts facts);
+  /// `settings_file` is read again at SIGHUP.
+  Daemon(settings::Settings settings, settings::HostFacts facts, std::string settings_file);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();

@@ -15,6 +15,7 @@
 #include "node_report.hpp"
 #include "nudges.hpp"
 #include "patience.hpp"
+#include "reload.hpp"
 #include "sd_notify.hpp"
 #include "store_contact.hpp"
 #include "why_page.hpp"
@@ -24,6 +25,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace disttask::app {
 
@@ -33,9 +35,10 @@ void logJobFailure(const Error& error);
 /// All that a daemon owns, in the order in which it is built. daemon.cpp starts and stops it, daemon_report.cpp says
 /// how it is.
 struct Daemon::Impl {
-  Impl(settings::Settings settings_in, settings::HostFacts facts_in)
+  Impl(settings::Settings settings_in, settings::HostFacts facts_in, std::string settings_file_in)
       : settings(std::move(settings_in)),
         facts(std::move(facts_in)),
+        settings_file(std::move(settings_file_in)),
         connections(settings.connections, facts.credentials_directory) {}
 
   int run();
@@ -51,6 +54,16 @@ struct Daemon::Impl {
   void answer(const http::HttpRequest& request, const http::Respond& respond);
   /// Notes how far the loops are; true: all move.
   bool watchLoops();
+  /// Lets plugin types run here.
+  void addType(const std::shared_ptr<plugin::TaskType>& type);
+  // At SIGHUP, on the main thread (daemon_reload.cpp).
+  void reload();
+  [[nodiscard]] std::string reloadSettings();
+  void apply(const ReloadPlan& plan);
+  void describeNode(const settings::Settings& next);
+  std::size_t loadNewPlugins();
+  /// At SIGUSR1, on the reactor's thread (daemon_dump.cpp).
+  void dumpState() const;
   void say(Patience& patience, const std::string& waits_for);
   void takeNudge(std::string_view text);
   void announcePlan();
@@ -65,8 +78,10 @@ struct Daemon::Impl {
     return {stop_source.token(), runtime::Deadline(clock, limit)};
   }
 
-  const settings::Settings settings;
+  const settings::Settings settings;  // as at the start; parts that a reload changes have the present ones
   const settings::HostFacts facts;
+  const std::string settings_file;
+  settings::Settings present = settings;  // what holds now; touched by the main thread only
   runtime::Clock& clock = runtime::systemClock();
   const runtime::TimePoint began = clock.now();
   NodeMetrics metrics{DISTTASK_VERSION};
@@ -78,6 +93,8 @@ struct Daemon::Impl {
   std::shared_ptr<std::atomic<std::uint64_t>> beats = std::make_shared<std::atomic<std::uint64_t>>(0);
   runtime::CancelSource stop_source;
   std::atomic<int> signals_seen{0};
+  std::atomic<bool> reload_asked{false};
+  runtime::Wakeup main_pause{clock};  // what the main thread waits with while all works
   NamedConnections connections;
   plugin::TaskTypes types;
   executor::TaskExecutorRegistry registry;
@@ -101,6 +118,8 @@ struct Daemon::Impl {
   mutable std::mutex words_mutex;
   std::string waits_for;                   // guarded by words_mutex
   std::string http_trouble;                // guarded by words_mutex
+  std::string reload_trouble;              // guarded by words_mutex
+  std::vector<std::string> need_restart;   // guarded by words_mutex: keys whose new values a restart alone applies
   std::unique_ptr<http::HttpServer> http;  // its thread looks at all of the above
   std::unique_ptr<WhyPage> why_page;       // last: it answers through the server; there once `built` is true
 };

@@ -101,11 +101,14 @@ NodeReport Daemon::Impl::report() const {
     const std::lock_guard lock(words_mutex);
     to.waits_for = waits_for;
     to.http_trouble = http_trouble;
+    to.reload_trouble = reload_trouble;
+    to.need_restart = need_restart;
   }
   to.still_loops = loops.still();
   if (!built.load()) return to;
   if (to.phase == Phase::kWorking) to.waits_for.clear();
   const auto& node = manager->node();
+  to.scope = node.live.scope();
   to.epoch = lease->node().epoch;
   to.slots = node.slots.capacity();
   to.slots_used = to.slots - node.slots.available();

@@ -10,16 +10,24 @@ namespace disttask::app {
 NamedConnections::NamedConnections(
     std::map<std::string, settings::ConnectionSettings> connections, std::string credentials_directory
 )
-    : connections_(std::move(connections)), credentials_directory_(std::move(credentials_directory)) {}
+    : credentials_directory_(std::move(credentials_directory)), connections_(std::move(connections)) {}
+
+void NamedConnections::reconfigure(std::map<std::string, settings::ConnectionSettings> connections) {
+  {
+    const std::lock_guard lock(mutex_);
+    connections_ = std::move(connections);
+  }
+  given_back_.notify_all();
+}
 
 void NamedConnections::setStoreId(std::string store_id) {
   const std::lock_guard lock(mutex_);
   store_id_ = std::move(store_id);
 }
 
-Expected<const settings::ConnectionSettings*> NamedConnections::find(
-    const std::string& name, const std::string& task_type
-) const {
+Expected<settings::ConnectionSettings> NamedConnections::find(const std::string& name, const std::string& task_type)
+    const {
+  const std::lock_guard lock(mutex_);
   const auto at = connections_.find(name);
   if (at == connections_.end()) {
     return Error(
@@ -35,13 +43,13 @@ Expected<const settings::ConnectionSettings*> NamedConnections::find(
             ".types in the settings of this node)"
     );
   }
-  return &at->second;
+  return at->second;
 }
 
 Expected<std::string> NamedConnections::get(const std::string& name, const std::string& task_type) {
   const auto found = find(name, task_type);
   if (!found) return found.error();
-  const auto& connection = *found.value();
+  const auto& connection = found.value();
   Json json;
   if (connection.endpoint.socket.empty()) {
     json["host"] = connection.endpoint.host;
@@ -72,10 +80,17 @@ Expected<std::string> NamedConnections::get(const std::string& name, const std::
 void NamedConnections::acquire(
     const std::string& name, const std::string& task_type, const runtime::CancelToken& token
 ) {
-  const auto places = find(name, task_type).value()->max_connections;
+  (void)find(name, task_type).value();
   std::unique_lock lock(mutex_);
-  given_back_.wait(lock, token.stopToken(), [&] { return used_[name] < places; });
+  bool is_gone = false;
+  given_back_.wait(lock, token.stopToken(), [&] {
+    const auto at = connections_.find(name);
+    is_gone = at == connections_.end();
+    return is_gone || used_[name] < at->second.max_connections;
+  });
   token.throwIfCancelled();
+  if (is_gone)
+    throw Exception(ErrorCode::kNotFound, "connection '" + name + "' was taken out of the settings of this node");
   ++used_[name];
 }
 

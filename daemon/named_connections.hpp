@@ -15,6 +15,8 @@ class NamedConnections final : public plugin::ConnectionSource {
  public:
   NamedConnections(std::map<std::string, settings::ConnectionSettings> connections, std::string credentials_directory);
 
+  /// Goes on with other connections: for the next call of each task. Places that are taken stay taken. Any thread.
+  void reconfigure(std::map<std::string, settings::ConnectionSettings> connections);
   /// Sets the id of the store that this daemon works for; part of what get returns. Before any task runs.
   void setStoreId(std::string store_id);
 
@@ -23,16 +25,15 @@ class NamedConnections final : public plugin::ConnectionSource {
   void release(const std::string& name, const std::string& task_type) noexcept override;
 
  private:
-  [[nodiscard]] Expected<const settings::ConnectionSettings*> find(
-      const std::string& name, const std::string& task_type
-  ) const;
+  [[nodiscard]] Expected<settings::ConnectionSettings> find(const std::string& name, const std::string& task_type)
+      const;
 
-  const std::map<std::string, settings::ConnectionSettings> connections_;
   const std::string credentials_directory_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any given_back_;
-  std::string store_id_;                      // guarded by mutex_
-  std::map<std::string, std::int32_t> used_;  // guarded by mutex_
+  std::map<std::string, settings::ConnectionSettings> connections_;  // guarded by mutex_
+  std::string store_id_;                                             // guarded by mutex_
+  std::map<std::string, std::int32_t> used_;                         // guarded by mutex_
 };
 
 }  // namespace disttask::app

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 
@@ -118,6 +119,8 @@ NodeMetrics::NodeMetrics(const std::string& version)
            {"disttask_scheduler_owner", "1 while this node holds the scheduler role."},
            {"disttask_balance_skew", "Owner: the largest distance of a task's rows from an even spread."},
            {"disttask_task_types", "Task types that this node offers."},
+           {"disttask_config_last_reload_success", "1 when the settings that were read last hold; 0: they were wrong."},
+           {"disttask_config_last_reload_success_timestamp_seconds", "When settings were last read and right."},
            {"disttask_resident_memory_bytes", "Memory of the process."},
            {"disttask_open_files", "File descriptors of the process."},
            {"disttask_threads", "Threads of the process."}}) {
@@ -168,6 +171,7 @@ NodeMetrics::NodeMetrics(const std::string& version)
         )
     );
   }
+  reloaded(true);  // a start is one, too
   for (const auto state : kWanted) {
     wanted_.emplace(
         state,
@@ -195,6 +199,12 @@ void NodeMetrics::returned(const std::string& type, runtime::Duration took) noex
   const std::lock_guard lock(types_mutex_);
   const auto at = run_seconds_.find(type);
   if (at != run_seconds_.end()) at->second.observe(seconds(took));
+}
+
+void NodeMetrics::reloaded(bool applied) noexcept {
+  gauges_.at("disttask_config_last_reload_success").set(applied ? 1 : 0);
+  if (!applied) return;
+  gauges_.at("disttask_config_last_reload_success_timestamp_seconds").set(static_cast<double>(std::time(nullptr)));
 }
 
 void NodeMetrics::storeConnected() noexcept {

@@ -27,6 +27,7 @@ class NodeMetrics {
   // Told when it happens.
   void polled(runtime::Duration took, bool answered) noexcept;
   void returned(const std::string& type, runtime::Duration took) noexcept;
+  void reloaded(bool applied) noexcept;
   void storeConnected() noexcept;
   void storeFailed(const Error& error) noexcept;
   /// Makes the series of a task type.

@@ -90,6 +90,10 @@ std::string statusLine(const NodeReport& report) {
   }
   for (const auto& loop : report.still_loops) text += fmt::format(", the {} loop stands still", loop);
   if (!report.http_trouble.empty()) text += ", " + report.http_trouble;
+  if (!report.reload_trouble.empty()) text += ", " + report.reload_trouble;
+  if (!report.need_restart.empty()) {
+    text += fmt::format(", a restart is needed for {}", fmt::join(report.need_restart, ", "));
+  }
   return text;
 }
 
@@ -121,6 +125,9 @@ Json toJson(const NodeReport& report) {
       {"seconds", rounded(report.lease)},
       {"left_seconds", rounded(report.lease_left)},
       {"may_start", report.may_start}};
+  all["settings"] = Json::Object{
+      {"trouble", report.reload_trouble},
+      {"need_restart", Json::Array(report.need_restart.begin(), report.need_restart.end())}};
   all["still_loops"] = Json::Array(report.still_loops.begin(), report.still_loops.end());
   return all;
 }

@@ -45,9 +45,11 @@ struct NodeReport {
 
   runtime::Duration lease{};
   runtime::Duration lease_left{};
-  bool may_start = false;                ///< the lease allows new runs
-  std::vector<std::string> still_loops;  ///< loops that stand still for too long
-  std::string http_trouble;              ///< why no page is served; empty: they are, or none are wanted
+  bool may_start = false;                 ///< the lease allows new runs
+  std::vector<std::string> still_loops;   ///< loops that stand still for too long
+  std::string reload_trouble;             ///< why the settings of the last reload do not hold; empty: they do
+  std::vector<std::string> need_restart;  ///< keys that were changed and need a restart
+  std::string http_trouble;               ///< why no page is served; empty: they are, or none are wanted
 };
 
 /// Returns one line for whoever asks first (STATUS of the service manager): "2/8 slots, 1 tasks, 2 runs, store 1.2 ms".

@@ -24,6 +24,11 @@ void send(const std::string& text) noexcept {
 void notifyReady(const std::string& status) noexcept {
   send("READY=1\n" + statusLine(status));
 }
+void notifyReloading(const std::string& status) noexcept {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();  // CLOCK_MONOTONIC
+  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(count) + "\n" + statusLine(status));
+}
 void notifyStopping(const std::string& status) noexcept {
   send("STOPPING=1\n" + statusLine(status));
 }

@@ -11,6 +11,8 @@ namespace disttask::app {
 /// READY=1: the node is registered and works.
 void notifyReady(const std::string& status) noexcept;
 /// STOPPING=1: a stop was asked for.
+/// The settings are being read again; notifyReady ends it.
+void notifyReloading(const std::string& status) noexcept;
 void notifyStopping(const std::string& status) noexcept;
 /// STATUS=…: one line for whoever asks how it goes.
 void notifyStatus(const std::string& status) noexcept;

@@ -104,3 +104,31 @@ TEST_CASE("Waiting for a place ends when the run is cancelled") {
   CHECK(ended.wait() == ErrorCode::kCancelled);
   threads.join();
 }
+
+TEST_CASE("Other connections hold from the next call on, and who waits for a place sees them") {
+  NamedConnections connections({{"target", connection()}}, "");
+  connections.acquire("target", "csv_import", {});
+  connections.acquire("target", "csv_import", {});
+  test::TestSignal<std::string> got;
+  runtime::ThreadGroup threads;
+  const auto wait = [&] {
+    try {
+      connections.acquire("target", "csv_import", {});
+      got.send("a place");
+    } catch (const Exception& failure) {
+      got.send(failure.what());
+    }
+  };
+  threads.spawn("third", wait);
+  auto wider = connection();
+  wider.user = "another";
+  wider.max_connections = 3;
+  connections.reconfigure({{"target", wider}});
+  CHECK(got.wait() == "a place");
+  CHECK(Json::parse(connections.get("target", "csv_import").value()).find("user")->asString() == "another");
+  threads.spawn("fourth", wait);
+  connections.reconfigure({});
+  CHECK_THAT(got.wait().value(), Catch::Contains("'target'"));
+  CHECK_FALSE(connections.get("target", "csv_import"));
+  threads.join();
+}

@@ -57,6 +57,19 @@ TEST_CASE("The status line says what is wrong, the store first") {
   );
 }
 
+TEST_CASE("The status says that settings were wrong at a reload, and what needs a restart") {
+  auto report = working();
+  report.reload_trouble = "wrong settings were not loaded";
+  report.need_restart = {"node.lease", "store.user"};
+  CHECK_THAT(
+      statusLine(report),
+      Catch::EndsWith(", wrong settings were not loaded, a restart is needed for node.lease, store.user")
+  );
+  const auto json = toJson(report);
+  CHECK(json.find("settings")->find("trouble")->asString() == "wrong settings were not loaded");
+  CHECK(json.find("settings")->find("need_restart")->asArray().size() == 2);
+}
+
 TEST_CASE("The status line says the wish, the role and the skew") {
   auto report = working();
   report.wanted = proto::WantedState::kDraining;
