@@ -13,6 +13,7 @@ void addAllCommands(ArgumentTree& tree) {
   addSubtaskCommands(tree);
   addNodeCommands(tree);
   addPluginCommands(tree);
+  addConfigCommands(tree);
   addSchemaCommands(tree);
   addDoctorCommands(tree);
   addHistoryCommands(tree);

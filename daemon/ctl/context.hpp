@@ -27,6 +27,8 @@ class Context {
   [[nodiscard]] std::ostream& out() noexcept { return out_; }
   /// Talk goes here; nowhere with --quiet.
   [[nodiscard]] std::ostream& err() noexcept { return options_.quiet ? nowhere_ : err_; }
+  /// What is wrong goes here, also with --quiet.
+  [[nodiscard]] std::ostream& errors() noexcept { return err_; }
   [[nodiscard]] Output output() const noexcept { return options_.output; }
   [[nodiscard]] bool isQuiet() const noexcept { return options_.quiet; }
   [[nodiscard]] const Terminal& terminal() const noexcept { return terminal_; }

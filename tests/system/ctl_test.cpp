@@ -97,6 +97,11 @@ TEST_CASE("Each JSON form has the fields that docs/disttaskctl.md documents, and
   CHECK(fieldsOf(first({"node", "uncordon", "node-a"})) == documentedFields("node cordon"));
   CHECK(fieldsOf(first({"plugin", "ls"})) == documentedFields("plugin ls"));
   CHECK(fieldsOf(first({"plugin", "check", EXAMPLE_PLUGIN})) == documentedFields("plugin check"));
+  const auto settings = cluster.writeConfig({.id = "node-a"}).string();
+  const auto checked = first({"config", "check", settings, "--online"});
+  CHECK(fieldsOf(checked) == documentedFields("config check"));
+  CHECK(fieldsOf(checked.find("checks")->asArray().at(0)) == documentedFields("config check checks"));
+  CHECK(fieldsOf(first({"config", "show", settings})) == documentedFields("config show"));
   CHECK(fieldsOf(first({"schema", "status"})) == documentedFields("schema status"));
   CHECK(fieldsOf(first({"task", "submit", "--type", "example", "--key", "other"})) == documentedFields("task submit"));
   CHECK(fieldsOf(first({"task", "pause", "other"})) == documentedFields("task pause"));

@@ -68,6 +68,7 @@ void addWait(CLI::App* sub, WaitOptions& wait, const std::string& flag, const st
 void addAllCommands(ArgumentTree& tree);
 
 // One per file of this folder.
+void addConfigCommands(ArgumentTree& tree);
 void addSchemaCommands(ArgumentTree& tree);
 void addTaskCommands(ArgumentTree& tree);
 void addSubtaskCommands(ArgumentTree& tree);
