@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 using namespace disttask;
@@ -37,6 +38,37 @@ bool hasProblemAt(const std::vector<std::string>& problems, const std::string& p
   return std::any_of(problems.begin(), problems.end(), [&](const std::string& problem) {
     return problem.find(": " + path + ": ") != std::string::npos && problem.find(text) != std::string::npos;
   });
+}
+
+/// What the page on configuration says of the values of a key.
+std::string allowedText(const Key& key) {
+  const auto quoted = [](const std::string& text) { return "`" + text + "`"; };
+  const auto length = [&](std::int64_t value) { return quoted(formatDuration(std::chrono::milliseconds(value))); };
+  switch (key.kind) {
+    case KeyKind::kInt:
+      return std::to_string(key.min) + " to " + std::to_string(key.max);
+    case KeyKind::kDuration:
+      return length(key.min) + " to " + length(key.max);
+    case KeyKind::kSize:
+      return quoted(formatSize(key.min)) + " to " + quoted(formatSize(key.max));
+    case KeyKind::kBool:
+      return "`true`, `false`";
+    case KeyKind::kTexts:
+      return "list of texts";
+    case KeyKind::kTextOrNone:
+      return "text, `''` = none";
+    case KeyKind::kAny:
+      return "any";
+    case KeyKind::kText:
+      return "text";
+    case KeyKind::kWord:
+      break;
+  }
+  std::string words;
+  for (const auto word : key.words) {
+    if (!word.empty()) words += (words.empty() ? "" : ", ") + quoted(std::string(word));
+  }
+  return words;
 }
 
 }  // namespace
@@ -127,4 +159,46 @@ TEST_CASE("The schema for editors has each key with its range, and no other") {
   }
   CHECK(schema.find("additionalProperties")->asBool() == false);
   CHECK(schema.find("properties")->find("node")->find("additionalProperties")->asBool() == false);
+}
+
+TEST_CASE("The schema in config/ is the one of the table") {
+  std::ifstream file(SCHEMA_FILE);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  INFO("write it anew: disttaskctl config schema > config/disttask.schema.json");
+  CHECK(text == settingsJsonSchema().dump(2) + "\n");
+  for (const auto* example : {"/disttask.yaml", "/disttask.minimal.yaml"}) {
+    std::ifstream lines(std::string(EXAMPLES) + example);
+    std::string first;
+    std::getline(lines, first);
+    CHECK(first == "# yaml-language-server: $schema=/usr/share/disttask/disttask.schema.json");
+  }
+}
+
+TEST_CASE("The page on configuration has each key with default, range and whether it is live, and no other key") {
+  std::ifstream file(CONFIGURATION_PAGE);
+  std::set<std::string> rows;  // the cells before the meaning, after the name of the section
+  std::string section;
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.rfind("## ", 0) == 0) section = line.substr(3);
+    if (line.rfind("| `", 0) != 0) continue;
+    std::size_t end = 0;
+    for (int i = 0; i < 4; ++i) end = line.find(" | ", end + 1);
+    rows.insert(section + " " + line.substr(0, end));
+  }
+  for (const auto& key : keyTable()) {
+    const auto dot = key.path.find('.');
+    const std::string of(key.path.substr(0, dot));
+    std::string name(key.path.substr(dot + 1));
+    if (of == "connections") name = name.substr(2);
+    if (const auto star = name.find('*'); star != std::string::npos) name.replace(star, 1, "TYPE");
+    std::string standard = "–";
+    if (!key.default_text.empty()) standard = "`" + std::string(key.default_text) + "`";
+    if (!key.default_from.empty()) standard = key.default_from;
+    const auto row =
+        of + " | `" + name + "` | " + standard + " | " + allowedText(key) + " | " + (key.is_live ? "yes" : "no");
+    INFO(row);
+    CHECK(rows.erase(row) == 1);
+  }
+  for (const auto& row : rows) FAIL_CHECK("not in the table: " << row);
 }
