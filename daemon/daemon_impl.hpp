@@ -59,6 +59,7 @@ struct Daemon::Impl {
   // At SIGHUP, on the main thread (daemon_reload.cpp).
   void reload();
   [[nodiscard]] std::string reloadSettings();
+  [[nodiscard]] std::string refuseSettings(const std::vector<settings::SettingsProblem>& problems);
   void apply(const ReloadPlan& plan);
   void describeNode(const settings::Settings& next);
   std::size_t loadNewPlugins();

@@ -28,31 +28,8 @@ void Daemon::Impl::reload() {
 }
 
 std::string Daemon::Impl::reloadSettings() {
-  auto read = settings::readSettings(settings_file, facts);
-  if (!read.problems.empty()) {
-    for (const auto& problem : read.problems) {
-      observability::log(Level::kError, "the settings are wrong", {{"problem", toString(problem)}});
-    }
-    observability::log(
-        Level::kError,
-        "the settings were not reloaded, the old ones hold",
-        {{"file", settings_file}, {"problems", read.problems.size()}}
-    );
-    metrics.reloaded(false);
-    // Values stay in the log: strangers see the status.
-    const auto& first = read.problems.front();
-    const auto trouble = fmt::format(
-        "wrong settings were not loaded, the old ones hold: {} problems, the first in {}:{}{}{}",
-        read.problems.size(),
-        first.file,
-        first.line,
-        first.path.empty() ? "" : ": ",
-        first.path
-    );
-    const std::lock_guard lock(words_mutex);
-    reload_trouble = trouble;
-    return trouble;
-  }
+  const auto read = settings::readSettings(settings_file, facts);
+  if (!read.problems.empty()) return refuseSettings(read.problems);
   const auto plan =
       planReload(present, read.settings, [this](const std::string& type) { return types.find(type) != nullptr; });
   apply(plan);
@@ -63,16 +40,46 @@ std::string Daemon::Impl::reloadSettings() {
     observability::log(Level::kWarn, "a changed setting needs a restart", {{"setting", toString(change)}});
     waiting.push_back(change.any().name());
   }
+  const auto num_waiting = waiting.size();
+  {
+    const std::lock_guard lock(words_mutex);
+    reload_trouble.clear();
+    need_restart = std::move(waiting);
+  }
+  metrics.reloaded(true);
   observability::log(
       Level::kInfo,
       "the settings were reloaded",
-      {{"applied", plan.applied.size()}, {"new_plugins", num_plugins}, {"need_restart", waiting.size()}}
+      {{"applied", plan.applied.size()}, {"new_plugins", num_plugins}, {"need_restart", num_waiting}}
   );
-  metrics.reloaded(true);
-  const std::lock_guard lock(words_mutex);
-  reload_trouble.clear();
-  need_restart = std::move(waiting);
   return "settings reloaded";
+}
+
+std::string Daemon::Impl::refuseSettings(const std::vector<settings::SettingsProblem>& problems) {
+  // Values stay in the log: strangers see the status.
+  const auto& first = problems.front();
+  const auto trouble = fmt::format(
+      "wrong settings were not loaded, the old ones hold: {} problems, the first in {}:{}{}{}",
+      problems.size(),
+      first.file,
+      first.line,
+      first.path.empty() ? "" : ": ",
+      first.path
+  );
+  {
+    const std::lock_guard lock(words_mutex);
+    reload_trouble = trouble;
+  }
+  metrics.reloaded(false);
+  for (const auto& problem : problems) {
+    observability::log(Level::kError, "the settings are wrong", {{"problem", toString(problem)}});
+  }
+  observability::log(
+      Level::kError,
+      "the settings were not reloaded, the old ones hold",
+      {{"file", settings_file}, {"problems", problems.size()}}
+  );
+  return trouble;
 }
 
 void Daemon::Impl::apply(const ReloadPlan& plan) {
@@ -86,6 +93,13 @@ void Daemon::Impl::apply(const ReloadPlan& plan) {
   if (touches("log.")) configureLog(next.log);
   for (const auto& change : plan.applied) {
     observability::log(Level::kInfo, "a setting was applied", {{"setting", toString(change)}});
+  }
+  for (const auto& name : present.plugins.list) {
+    const auto& list = next.plugins.list;
+    if (std::find(list.begin(), list.end(), name) != list.end()) continue;
+    observability::log(
+        Level::kWarn, "a plugin needs a restart", {{"plugin", name + " is not in plugins.list any more, and works on"}}
+    );
   }
   if (touches("connections.")) connections.reconfigure(next.connections);
   if (touches("polling.")) poller->setIntervals(next.polling.task_interval, next.polling.max_interval);
