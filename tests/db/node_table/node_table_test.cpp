@@ -261,6 +261,49 @@ TEST_CASE("NodeTable writes a wish for whoever lives there, the last one counts"
   CHECK(nodes.getNode({}, "b")->wanted == proto::WantedState::kNormal);
 }
 
+TEST_CASE("NodeTable drains a node for its stop, until its next registration", "[db][node_table]") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  CHECK_FALSE(nodes.drainForStop({}, "a", Life(11), std::chrono::seconds(30)));
+  REQUIRE(nodes.registerNode({}, makeNode("a", 11), std::nullopt));
+  CHECK_FALSE(nodes.drainForStop({}, "a", Life(10), std::chrono::seconds(30)));
+  CHECK(nodes.getNode({}, "a")->wanted == proto::WantedState::kNormal);
+  for (int i = 0; i < 2; ++i) CHECK(nodes.drainForStop({}, "a", Life(11), std::chrono::seconds(30)));
+  auto read = nodes.getNode({}, "a");
+  CHECK(read->wanted == proto::WantedState::kDraining);
+  CHECK(read->wanted_message == proto::kStopDrainMessage);
+  CHECK(
+      store.scalar("select timestampdiff(second, now(), wanted_until) between 25 and 30 from disttask_node where "
+                   "exec_id='a'") == "1"
+  );
+  REQUIRE(nodes.release({}, "a", Life(11)));
+  CHECK(nodes.getNode({}, "a")->wanted == proto::WantedState::kDraining);
+  REQUIRE(nodes.registerNode({}, makeNode("a", 12), Life(0)));
+  read = nodes.getNode({}, "a");
+  CHECK(read->wanted == proto::WantedState::kNormal);
+  CHECK(read->wanted_message.empty());
+  CHECK(read->wanted_until == 0);
+  CHECK(
+      store.scalar("select group_concat(to_state order by seq) from disttask_event where exec_id='a' and event='wanted'"
+      ) == "draining,normal"
+  );
+}
+
+TEST_CASE("NodeTable leaves an operator's wish alone when its node stops and begins again", "[db][node_table]") {
+  TestStore store;
+  auto& nodes = store->nodeTable();
+  REQUIRE(nodes.registerNode({}, makeNode("a", 11), std::nullopt));
+  for (const auto wanted : {proto::WantedState::kCordoned, proto::WantedState::kDraining}) {
+    REQUIRE(nodes.setWish({}, "a", {wanted, std::nullopt, "disk swap"}));
+    CHECK_FALSE(nodes.drainForStop({}, "a", Life(11), std::chrono::seconds(30)));
+    REQUIRE(nodes.registerNode({}, makeNode("a", 11), Life(11)));
+    const auto read = nodes.getNode({}, "a");
+    CHECK(read->wanted == wanted);
+    CHECK(read->wanted_message == "disk swap");
+    CHECK(read->wanted_until == 0);
+  }
+}
+
 TEST_CASE("NodeTable refuses a wish that makes no sense", "[db][node_table]") {
   TestStore store;
   auto& nodes = store->nodeTable();
@@ -272,6 +315,7 @@ TEST_CASE("NodeTable refuses a wish that makes no sense", "[db][node_table]") {
   CHECK(refused({proto::WantedState::kDraining, std::chrono::seconds(-1), ""}));
   CHECK(refused({proto::WantedState::kDraining, std::nullopt, std::string(1025, 'x')}));
   CHECK(refused({proto::WantedState::kDraining, std::nullopt, "\xff"}));
+  CHECK(refused({proto::WantedState::kDraining, std::nullopt, std::string(proto::kStopDrainMessage)}));
   CHECK(nodes.getNode({}, "a")->wanted == proto::WantedState::kNormal);
 }
 

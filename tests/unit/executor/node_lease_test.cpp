@@ -65,6 +65,7 @@ class FakeNodes final : public storage::NodeTable {
     return end(exec_id, life);
   }
   bool setWish(const Call&, const proto::ExecId&, const storage::NodeWish&) override { return false; }
+  bool drainForStop(const Call&, const proto::ExecId&, proto::Life, std::chrono::seconds) override { return false; }
   bool forget(const Call&, const proto::ExecId&, proto::Life) override { return false; }
 
   proto::Node get(const proto::ExecId& exec_id = kNode) {

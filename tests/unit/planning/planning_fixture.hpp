@@ -158,6 +158,7 @@ class FakeNodes final : public storage::NodeTable {
   bool release(const Call&, const proto::ExecId&, proto::Life) override { return false; }
   bool evict(const Call&, const proto::ExecId&, proto::Life, std::int64_t) override { return false; }
   bool setWish(const Call&, const proto::ExecId&, const storage::NodeWish&) override { return false; }
+  bool drainForStop(const Call&, const proto::ExecId&, proto::Life, std::chrono::seconds) override { return false; }
   bool forget(const Call&, const proto::ExecId&, proto::Life) override { return false; }
   void add(const std::string& exec_id) {
     proto::Node node;

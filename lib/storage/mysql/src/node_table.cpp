@@ -93,6 +93,9 @@ void checkWish(const NodeWish& wish) {
   if (wish.message.size() > kMaxMessage) {
     refuse("the message for a node has " + std::to_string(wish.message.size()) + " bytes, at most 1024 are kept");
   }
+  if (wish.message == proto::kStopDrainMessage) {
+    refuse("the message '" + wish.message + "' marks the drain of a node that stops, expected other words");
+  }
   if (!wish.limit) return;
   if (wish.wanted != proto::WantedState::kDraining) refuse("only draining has a time limit");
   if (wish.limit->count() < 0) refuse("the time limit of draining must not be negative");
@@ -126,6 +129,7 @@ class MysqlNodeTable final : public NodeTable {
         connection.update(statements::kWriteMeta, {node.exec_id, node.role, std::int64_t{node.slots}});
         const auto where = "host " + node.host + ", pid " + std::to_string(node.pid);
         addNodeEvent(connection, node.exec_id, EventActor::node(node.exec_id), {.name = "registered", .reason = where});
+        endStopDrain(connection, node);
         return true;
       });
     } catch (const Exception& e) {
@@ -201,6 +205,29 @@ class MysqlNodeTable final : public NodeTable {
     }
   }
 
+  bool drainForStop(const Call& call, const ExecId& exec_id, Life life, std::chrono::seconds limit) override {
+    const std::string message(proto::kStopDrainMessage);
+    const auto write = [&](Connection& connection) {
+      if (connection.update(statements::kDrainForStop, {std::int64_t{limit.count()}, message, exec_id, life.value()}) !=
+          1) {
+        return false;
+      }
+      addNodeEvent(
+          connection,
+          exec_id,
+          EventActor::node(exec_id),
+          {.name = "wanted", .to = toString(proto::WantedState::kDraining), .reason = message}
+      );
+      return true;
+    };
+    if (context_.inTransaction(call, "node.drain_for_stop", write)) return true;
+    // 0 rows alone prove nothing (design rule 10).
+    const auto node = getNode(call, exec_id);
+    if (!node || node->life != life) return false;
+    if (node->wanted == proto::WantedState::kNormal) return context_.inTransaction(call, "node.drain_for_stop", write);
+    return node->wanted == proto::WantedState::kDraining && node->wanted_message == message;
+  }
+
   bool forget(const Call& call, const ExecId& exec_id, Life life) override {
     if (context_.dialect() != nullptr) leaveToTiDb(call, exec_id, life);
     const auto remove = [&](Connection& connection) {
@@ -242,6 +269,18 @@ class MysqlNodeTable final : public NodeTable {
     values.emplace_back(node.exec_id);
     values.emplace_back(expected.value());
     return connection.update(statements::kTakeNodeOver, values) == 1;
+  }
+
+  /// An operator's wish outlives the process, that of a stop does not.
+  static void endStopDrain(Connection& connection, const proto::Node& node) {
+    const std::string message(proto::kStopDrainMessage);
+    if (connection.update(statements::kEndStopDrain, {node.exec_id, node.life.value(), message}) != 1) return;
+    addNodeEvent(
+        connection,
+        node.exec_id,
+        EventActor::node(node.exec_id),
+        {.name = "wanted", .to = toString(proto::WantedState::kNormal), .reason = "its service began again"}
+    );
   }
 
   static std::optional<Life> readLifeWith(Connection& connection, const Sql& sql, const ExecId& exec_id) {

@@ -15,6 +15,9 @@ enum class WantedState : std::uint8_t { kNormal, kCordoned, kDraining };
 /// Reads the column; a text that is none of them, or missing, means normal.
 [[nodiscard]] WantedState parseWantedState(std::string_view text) noexcept;
 
+/// Why a node drains that is being stopped: its next life ends that drain, and no operator's, by this message.
+inline constexpr std::string_view kStopDrainMessage = "its service stops";
+
 /// A node: its side row (design rule 1) beside its row of `dist_framework_meta`.
 struct Node {
   ExecId exec_id;

@@ -50,6 +50,16 @@ inline constexpr sqlclient::Sql kSetWish{
     "node.set_wish",
     "update disttask_node set wanted = ?, wanted_until = date_add(now(), interval ? second), wanted_message = ? "
     "where exec_id = ?"};
+/// Binds: seconds until its limit, message, exec_id, life.
+inline constexpr sqlclient::Sql kDrainForStop{
+    "node.drain_for_stop",
+    "update disttask_node set wanted = 'draining', wanted_until = date_add(now(), interval ? second), "
+    "wanted_message = ? where exec_id = ? and life = ? and wanted not in ('cordoned', 'draining')"};
+/// Binds: exec_id, life, message.
+inline constexpr sqlclient::Sql kEndStopDrain{
+    "node.end_stop_drain",
+    "update disttask_node set wanted = 'normal', wanted_until = null, wanted_message = '' "
+    "where exec_id = ? and life = ? and wanted = 'draining' and wanted_message = ?"};
 inline constexpr sqlclient::Sql kReadLife{"node.read_life", "select life from disttask_node where exec_id = ?"};
 inline constexpr sqlclient::Sql kLockNode{"node.lock", "select life from disttask_node where exec_id = ? for update"};
 inline constexpr sqlclient::Sql kFindSubtaskOfNode{

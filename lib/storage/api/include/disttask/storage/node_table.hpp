@@ -32,7 +32,7 @@ class NodeTable {
   virtual std::vector<proto::Node> getAllNodes(const Call& call) = 0;
   /// Makes the row of a new id, or takes the row over: writes all of `node` (epoch + 1, renewals 0, new life) where the
   /// row's life is still `expected` (nothing: there is no row). False: somebody else was faster, read again. Also
-  /// writes dist_framework_meta (role, cpu_count).
+  /// writes dist_framework_meta (role, cpu_count), and ends the drain that drainForStop made.
   virtual bool registerNode(const Call& call, const proto::Node& node, const std::optional<Life>& expected) = 0;
   /// Renews the lease: renewals + 1 where the life is ours; also writes lease_ms, address, reasons, modifications.
   /// False: evicted, or the row is gone.
@@ -45,9 +45,13 @@ class NodeTable {
   /// Evicts: life = 0 where life and renewals are as observed (design rule 3). False: it moved.
   virtual bool evict(const Call& call, const ExecId& exec_id, Life life, std::int64_t renewals) = 0;
   /// Writes what an operator wants of a node, whoever lives there: it outlives the process (design rules 1, 24). The
-  /// last wish counts. False: there is no such node. Throws kInvalidArgument for a message that is too long or no
-  /// UTF-8, a limit below zero, or one without draining.
+  /// last wish counts. False: there is no such node. Throws kInvalidArgument for a message that is too long, no UTF-8
+  /// or kStopDrainMessage, a limit below zero, or one without draining.
   virtual bool setWish(const Call& call, const ExecId& exec_id, const NodeWish& wish) = 0;
+  /// Drains a node whose process is being stopped, for at most `limit`, until its next registration; where an operator
+  /// wants something of it, that stays. True: the row says so now, also when it did before. False: it does not, since
+  /// of an operator's wish, or the life is over.
+  virtual bool drainForStop(const Call& call, const ExecId& exec_id, Life life, std::chrono::seconds limit) = 0;
   /// Deletes an evicted node's rows; refused (kPrecondition) while subtask rows of it remain.
   virtual bool forget(const Call& call, const ExecId& exec_id, Life life) = 0;
 };
