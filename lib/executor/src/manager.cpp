@@ -116,6 +116,16 @@ void Manager::cancel() {
   impl_->source.cancel(CancelCause::kClosed);
 }
 
+void Manager::drain() {
+  impl_->draining = true;  // first: what a poll begins meanwhile is drained by the next one
+  impl_->drainExecutors(false);
+  impl_->askForPoll();
+}
+
+bool Manager::waitUntilEmpty(Duration limit) {
+  return impl_->waitForAll(limit) == 0;
+}
+
 std::size_t Manager::stop() {
   {
     const std::lock_guard lock(impl_->mutex);

@@ -68,6 +68,7 @@ struct Manager::Impl {
   bool stopping = false;
   bool stopped = false;
 
+  std::atomic<bool> draining{false};           // by this process itself
   std::mutex poll_mutex;                       // held by a poll; taken before `mutex`
   std::atomic<std::int64_t> modifications{0};  // that are applied here
   std::atomic<std::uint64_t> num_polls{0};

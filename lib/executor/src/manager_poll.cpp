@@ -63,8 +63,9 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
       noteStoreError("task of this node could not be handled", currentError(), info.task.id);
     }
   }
-  if (seen != nullptr && seen->wanted == proto::WantedState::kDraining) {
-    drainExecutors(seen->is_wish_due);
+  const bool is_drained_by_wish = seen != nullptr && seen->wanted == proto::WantedState::kDraining;
+  if (is_drained_by_wish || draining) {
+    drainExecutors(is_drained_by_wish && seen->is_wish_due);
   } else {
     handleCandidates(candidates);
   }

@@ -75,6 +75,27 @@ TEST_CASE("When the time of a drain is over, runs that may run again are given b
   CHECK(node.world.state(id) == SubtaskState::kPending);
 }
 
+TEST_CASE(
+    "A Manager that drains by itself begins nothing more, whatever is wanted of its node", "[executor][manager][drain]"
+) {
+  Drained node;
+  const auto task = node.world.addTask();
+  const auto ids = node.world.addSubtasks(task, 3);
+  REQUIRE(node.pollUntil(WantedState::kNormal, false, [&] { return node.blocker.numWaiting() == 1; }));
+  node.manager.drain();
+  CHECK_FALSE(node.manager.waitUntilEmpty(0s));
+  const auto begin = node.world.clock.now();
+  REQUIRE(node.pollUntil(WantedState::kNormal, false, [&] { return node.world.clock.now() - begin > 5s; }));
+  CHECK(node.blocker.numWaiting() == 1);  // not cancelled
+  node.blocker.letGo();
+  REQUIRE(node.pollUntil(WantedState::kNormal, false, [&] { return node.manager.waitUntilEmpty(0s); }));
+  CHECK(node.world.state(ids[0]) == SubtaskState::kSucceed);
+  // Nor does a later poll begin anything.
+  for (int i = 0; i < 3; ++i) node.poll(WantedState::kNormal);
+  CHECK(node.manager.tasks().empty());
+  CHECK(node.world.numInState(task, SubtaskState::kPending) == 2);
+}
+
 TEST_CASE("A cordoned node works off what it has", "[executor][manager][drain]") {
   Drained node;
   node.blocker.letGo();

@@ -62,6 +62,11 @@ class Manager {
   /// Vanishes, as a killed process does: runs are cancelled, and from this moment on nothing is written. Returns at
   /// once.
   void cancel();
+  /// Lets this node run empty, whatever is wanted of it: from here on nothing begins, what runs ends by itself. Returns
+  /// at once; for good.
+  void drain();
+  /// Waits until no task has an executor here, at most `limit`; returns whether that came.
+  [[nodiscard]] bool waitUntilEmpty(runtime::Duration limit);
   /// Stops gracefully (design rule 13): no new work; idempotent runs are cancelled at once, others at the stop
   /// deadline; with the runs joined, running rows that may run again are given back, others fail. Returns how many runs
   /// have ignored the cancel: 0 = all is done; otherwise the process has to end without them. Idempotent.
