@@ -39,6 +39,8 @@ constexpr Key kKeys[] = {
      .sentence = "Folder with the identity of this node and its lock"},
     {.path = "node.lease", .kind = kDuration, .min = 3 * kSecond, .max = kHour, .default_text = "30s",
      .sentence = "After this long without a sign of life others take this node's work"},
+    {.path = "node.drain_timeout", .kind = kDuration, .min = 0, .max = kDay, .default_text = "30s",
+     .sentence = "How long runs may end by themselves after SIGTERM, before the graceful stop"},
     {.path = "node.stop_timeout", .kind = kDuration, .min = 0, .max = kDay, .default_text = "30s",
      .sentence = "How long a graceful stop waits for runs that may not be interrupted"},
     {.path = "node.max_abnormal_ends", .kind = kInt, .min = 1, .max = 1'000'000, .default_text = "3",

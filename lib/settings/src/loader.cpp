@@ -37,6 +37,7 @@ bool isAddress(const std::optional<Endpoint>& endpoint) {
 }
 
 void readNodeId(Section& section, const HostFacts& facts, NodeSettings& settings) {
+  settings.instance = section.has("id") ? "" : facts.instance;
   section.read("instance", settings.instance);
   if (!settings.instance.empty() &&
       (!isPrintable(settings.instance) || settings.instance.find(':') != std::string::npos)) {
@@ -85,10 +86,12 @@ void readNode(Section& root, const HostFacts& facts, NodeSettings& settings) {
       section.problem("advertise", "value '" + settings.advertise + "', expected IP_ADDRESS or IP_ADDRESS:PORT");
     }
   }
+  if (!facts.state_dir.empty()) settings.state_dir = facts.state_dir;
   section.read("state_dir", settings.state_dir);
   if (settings.state_dir.front() != '/')
     section.problem("state_dir", "value '" + settings.state_dir + "', expected an absolute path");
   section.read("lease", settings.lease);
+  section.read("drain_timeout", settings.drain_timeout);
   section.read("stop_timeout", settings.stop_timeout);
   section.read("max_abnormal_ends", settings.max_abnormal_ends);
 }

@@ -70,6 +70,7 @@ void addNode(Values& values, const NodeSettings& node) {
   values.addIfSet("node.advertise", node.advertise);
   values.add("node.state_dir", Json(node.state_dir));
   values.add("node.lease", node.lease);
+  values.add("node.drain_timeout", node.drain_timeout);
   values.add("node.stop_timeout", node.stop_timeout);
   values.add("node.max_abnormal_ends", node.max_abnormal_ends);
 }

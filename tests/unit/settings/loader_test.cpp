@@ -111,6 +111,14 @@ TEST_CASE("A node never takes a name that every host has") {
   );
   CHECK(problemsOf(kStore + "node: {id: \"localhost:2\"}\n").size() == 1);
   CHECK(parse(kStore + "node: {instance: b}\n").value().node.id == "db-7.example:b");
+  auto instance = facts();
+  instance.instance = "c";
+  const auto with = [&instance](const std::string& node) {
+    return parseSettings(kStore + node, "d.yaml", instance).value().node.id;
+  };
+  CHECK(with("") == "db-7.example:c");
+  CHECK(with("node: {instance: b}\n") == "db-7.example:b");
+  CHECK(with("node: {id: a}\n") == "a");
   CHECK(
       problemsOf(kStore + "node: {id: a, instance: b}\n") ==
       Lines{"d.yaml:2:15: node.instance: stands beside id, expected only one of them"}
@@ -193,6 +201,21 @@ TEST_CASE("loadCtlSettings reads a store and nothing else") {
   CHECK(loadCtlSettings(good.path(), facts()).value().user == "me");
   const ScratchFile bad("node: {}\nstore: {socket: /s}\n");
   CHECK_THAT(loadCtlSettings(bad.path(), facts()).error().message(), Catch::Contains(":1:1: node: unknown key"));
+}
+
+TEST_CASE("The service manager's state directory is a default, not more") {
+  auto host = facts();
+  CHECK(parseSettings(kStore, "d.yaml", host).value().node.state_dir == "/var/lib/disttask");
+  host.state_dir = "/var/lib/disttask-b";
+  CHECK(parseSettings(kStore, "d.yaml", host).value().node.state_dir == "/var/lib/disttask-b");
+  CHECK(parseSettings(kStore + "node: {state_dir: /srv/s}\n", "d.yaml", host).value().node.state_dir == "/srv/s");
+}
+
+TEST_CASE("The time of a drain at a stop is a setting with a unit") {
+  CHECK(parse(kStore).value().node.drain_timeout == std::chrono::seconds(30));
+  CHECK(parse(kStore + "node: {drain_timeout: 2h}\n").value().node.drain_timeout == std::chrono::hours(2));
+  CHECK(parse(kStore + "node: {drain_timeout: 0s}\n").value().node.drain_timeout == std::chrono::seconds(0));
+  CHECK(problemsOf(kStore + "node: {drain_timeout: 25h}\n").size() == 1);
 }
 
 TEST_CASE("detectHostFacts finds at least one CPU and some memory") {

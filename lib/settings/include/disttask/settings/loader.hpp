@@ -17,9 +17,11 @@ struct HostFacts {
   std::int64_t memory_bytes = 0;
   std::string plugin_dir;             ///< where this build installs plugins
   std::string credentials_directory;  ///< $CREDENTIALS_DIRECTORY; empty = none
+  std::string instance = {};          ///< what node.instance is when the file does not say; empty = none
+  std::string state_dir = {};         ///< what node.state_dir is then; empty = the built-in default
 };
 
-/// Finds out host name, CPUs and memory that this process may use: affinity and cgroup limits count. The other two stay
+/// Finds out host name, CPUs and memory that this process may use: affinity and cgroup limits count. The others stay
 /// empty.
 [[nodiscard]] HostFacts detectHostFacts();
 

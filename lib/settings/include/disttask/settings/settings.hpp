@@ -47,6 +47,8 @@ struct NodeSettings {
   std::string advertise;                          ///< address that others nudge; default: the bound one
   std::string state_dir = "/var/lib/disttask";    ///< holds the instance UUID and its lock
   milliseconds lease = std::chrono::seconds(30);  ///< how long others wait before they take a silent node's work
+  milliseconds drain_timeout =
+      std::chrono::seconds(30);  ///< how long runs may end by themselves after SIGTERM, before the graceful stop
   milliseconds stop_timeout =
       std::chrono::seconds(30);        ///< how long a graceful stop waits for runs that may not be interrupted
   std::int32_t max_abnormal_ends = 3;  ///< ends of its node while a subtask ran alone, after which it fails
