@@ -1,5 +1,7 @@
 #include "source_file.hpp"
 
+#include "sandbox.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +34,10 @@ bool isBelow(const std::string& path, const std::string& directory) {
 std::string text(int error) {
   return std::strerror(error);
 }  // NOLINT(concurrency-mt-unsafe): glibc's is safe
+
+[[noreturn]] void cannotRead(const std::string& path, int error) {
+  throw FileMissing("file '" + path + "' cannot be read on this node: " + text(error) + sandboxHint(path));
+}
 
 [[noreturn]] void refuse(const std::string& sentence) {
   throw Exception(ErrorCode::kInvalidArgument, sentence);
@@ -72,9 +78,9 @@ SourceFile::SourceFile(const std::string& path, const std::vector<std::string>& 
         (allowed_dirs.empty() ? ", which is empty" : "")
     );
   }
-  if (error != 0) throw FileMissing("file '" + path + "' cannot be read on this node: " + text(error));
+  if (error != 0) cannotRead(path, error);
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) throw FileMissing("file '" + path + "' cannot be read on this node: " + text(errno));
+  if (descriptor_ < 0) cannotRead(path, errno);
   struct stat info {};
   if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(descriptor_);
