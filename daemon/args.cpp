@@ -10,8 +10,9 @@ namespace disttask::app {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Signals: SIGTERM or SIGINT stops gracefully (running work is given back), a second one at once. SIGHUP reads the
-settings again, SIGUSR1 writes the state of all parts to the log.
+    R"(Signals: SIGTERM drains (what runs may end by itself for node.drain_timeout) and then stops gracefully (running work
+is given back); SIGINT stops gracefully; a second one of either ends at once. SIGHUP reads the settings again, SIGUSR1
+writes the state of all parts to the log.
 
 Exit codes:
   0    stopped as asked

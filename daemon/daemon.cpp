@@ -9,6 +9,7 @@
 #include "sd_notify.hpp"
 #include "store_settings.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ using observability::Level;
 using std::chrono::seconds;
 
 constexpr auto kStatusEvery = seconds(5);
+constexpr auto kLookAtDrainEvery = seconds(1);
 
 /// Ends the process at once: destructors would wait for what must not be waited for.
 [[noreturn]] void leave(int code) {
@@ -61,6 +63,7 @@ int Daemon::Impl::run() {
       "starting",
       {{"version", DISTTASK_VERSION}, {"exec_id", settings.node.id}, {"scope", settings.node.scope}}
   );
+  warnOfShortWatchdog();
   loadPlugins();
   watchSignals();
   openPages();
@@ -88,6 +91,18 @@ int Daemon::Impl::run() {
   }
   work();
   return stop();
+}
+
+void Daemon::Impl::warnOfShortWatchdog() const {
+  const auto needed = 3 * (settings.store.connect_timeout + settings.store.read_timeout);
+  if (!watchdog || *watchdog >= needed) return;
+  observability::log(
+      Level::kWarn,
+      "WatchdogSec= of the unit is less than three times store.connect_timeout + store.read_timeout: waiting for the "
+      "store may look like a stuck loop",
+      {{"seconds", std::chrono::duration<double>(*watchdog).count()},
+       {"needed_seconds", std::chrono::duration<double>(needed).count()}}
+  );
 }
 
 void Daemon::Impl::loadPlugins() {
@@ -128,6 +143,7 @@ void Daemon::Impl::watchSignals() {
       leave(kExitSecondSignal);
     }
     observability::log(Level::kInfo, "stopping", {{"signal", signal}});
+    drains = signal == SIGTERM;
     phase = Phase::kStopping;
     notifyStopping("stopping");
     stop_source.cancel(runtime::CancelCause::kShutdown);
@@ -290,8 +306,51 @@ void Daemon::Impl::work() {
   }
 }
 
+/// Writes into this node's row that it drains; true: that is settled, one way or the other.
+bool Daemon::Impl::askForDrain() {
+  try {
+    // Not with the token of the stop, which is cancelled by now.
+    const storage::Call once{{}, runtime::Deadline(clock, seconds(5))};
+    const auto limit = std::chrono::ceil<seconds>(settings.node.drain_timeout);
+    if (!store->nodeTable().drainForStop(once, settings.node.id, lease->node().life, limit)) {
+      observability::log(Level::kInfo, "what an operator wants of this node stays", {{"exec_id", settings.node.id}});
+    }
+    wakeOwner();  // who moves what waits here
+    return true;
+  } catch (...) {
+    const auto error = currentError();
+    observability::log(Level::kWarn, "the drain cannot be written into this node's row, trying again", error);
+    return !healsByWaiting(error);
+  }
+}
+
+void Daemon::Impl::drain() {
+  const runtime::Deadline deadline(clock, settings.node.drain_timeout);
+  bool is_asked = askForDrain();
+  manager->drain();
+  observability::log(
+      Level::kInfo,
+      "draining, a second signal ends this process at once",
+      {{"runs", manager->numLiveRuns()}, {"seconds", std::chrono::ceil<seconds>(deadline.left()).count()}}
+  );
+  while (!deadline.isReached()) {
+    const auto left = std::chrono::ceil<seconds>(deadline.left());
+    {
+      const std::lock_guard lock(words_mutex);
+      waits_for = fmt::format("draining, {} runs may go on for {} s", manager->numLiveRuns(), left.count());
+    }
+    if (watchLoops() && watchdog) notifyAlive();
+    notifyExtendTimeout(kExtendBy, statusLine(report()));
+    if (manager->waitUntilEmpty(std::min<runtime::Duration>(kLookAtDrainEvery, deadline.left()))) break;
+    if (!is_asked) is_asked = askForDrain();
+  }
+}
+
 int Daemon::Impl::stop() {
-  const Patience patience(reactor, "stopping: waiting for runs to return");
+  if (drains && settings.node.drain_timeout.count() > 0) drain();
+  // Beyond this the service manager ends what does not end.
+  const auto limit = settings.node.stop_timeout * 5 / 4 + kExtendBy;
+  const Patience patience(reactor, "stopping: waiting for runs to return", limit);
   {
     const std::lock_guard lock(words_mutex);
     waits_for = "waiting for runs to return";

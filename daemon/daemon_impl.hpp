@@ -42,12 +42,16 @@ struct Daemon::Impl {
         connections(settings.connections, facts.credentials_directory) {}
 
   int run();
+  void warnOfShortWatchdog() const;
   void loadPlugins();
   void watchSignals();
   void openStore(Patience& patience);
   std::string listenForNudges();
   void build(const std::string& address);
   void work();
+  /// After SIGTERM: nothing begins here any more, and what runs may end by itself for a while.
+  void drain();
+  [[nodiscard]] bool askForDrain();
   int stop();
   void openPages();
   void closePages();
@@ -96,6 +100,7 @@ struct Daemon::Impl {
   std::atomic<int> signals_seen{0};
   std::atomic<bool> reload_asked{false};
   runtime::Wakeup main_pause{clock};  // what the main thread waits with while all works
+  std::atomic<bool> drains{false};  // before it stops
   NamedConnections connections;
   plugin::TaskTypes types;
   executor::TaskExecutorRegistry registry;

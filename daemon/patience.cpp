@@ -8,28 +8,37 @@
 namespace disttask::app {
 namespace {
 constexpr auto kEvery = std::chrono::seconds(5);
-constexpr auto kExtendBy = std::chrono::seconds(30);
 }  // namespace
 
 struct Patience::State : std::enable_shared_from_this<Patience::State> {
-  State(runtime::Timers& timers_in, std::string status_in) : timers(timers_in), status(std::move(status_in)) {}
+  State(runtime::Timers& timers_in, std::string status_in, runtime::Deadline deadline_in)
+      : timers(timers_in), deadline(deadline_in), status(std::move(status_in)) {}
 
   void tell() {
     const std::lock_guard lock(mutex);
-    if (over) return;
-    notifyExtendTimeout(kExtendBy, status);
+    if (over || deadline.isReached()) return;
+    extend();
     timer = timers.after(kEvery, [self = shared_from_this()] { self->tell(); });
   }
 
+  /// With the mutex held.
+  void extend() const {
+    notifyAlive();
+    notifyExtendTimeout(kExtendBy, status);
+  }
+
   runtime::Timers& timers;
+  const runtime::Deadline deadline;
   std::mutex mutex;
   std::string status;                             // guarded by mutex
   bool over = false;                              // guarded by mutex
   std::optional<runtime::Timers::TimerId> timer;  // guarded by mutex
 };
 
-Patience::Patience(runtime::Timers& timers, std::string status)
-    : state_(std::make_shared<State>(timers, std::move(status))) {
+Patience::Patience(runtime::Timers& timers, std::string status, std::optional<runtime::Duration> limit)
+    : state_(std::make_shared<State>(
+          timers, std::move(status), limit ? runtime::Deadline(runtime::systemClock(), *limit) : runtime::Deadline()
+      )) {
   state_->tell();
 }
 
@@ -41,9 +50,9 @@ Patience::~Patience() {
 
 void Patience::setStatus(const std::string& status) {
   const std::lock_guard lock(state_->mutex);
-  if (state_->over || state_->status == status) return;
+  if (state_->over || state_->deadline.isReached() || state_->status == status) return;
   state_->status = status;
-  notifyExtendTimeout(kExtendBy, status);
+  state_->extend();
 }
 
 }  // namespace disttask::app

@@ -2,15 +2,17 @@
 #include "disttask/runtime/timers.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace disttask::app {
 
-/// Tells the service manager, every few seconds while it lives, that a start or stop goes on and why it takes long. Any
-/// thread; the timers outlive it.
+/// Tells the service manager, every few seconds while it lives, that a start or stop goes on and why it takes long; its
+/// watchdog is content meanwhile. Any thread; the timers outlive it.
 class Patience {
  public:
-  Patience(runtime::Timers& timers, std::string status);
+  /// `limit`: no longer than this, counted from now; then the service manager ends what does not end.
+  Patience(runtime::Timers& timers, std::string status, std::optional<runtime::Duration> limit = std::nullopt);
   Patience(const Patience&) = delete;
   Patience& operator=(const Patience&) = delete;
   ~Patience();

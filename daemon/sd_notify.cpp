@@ -44,7 +44,7 @@ std::optional<std::chrono::microseconds> watchdogPeriod() noexcept {
   return std::chrono::microseconds(period);
 }
 void notifyExtendTimeout(std::chrono::microseconds duration, const std::string& status) noexcept {
-  send("EXTEND_TIMEOUT_USEC=" + std::to_string(duration.count()) + "\nWATCHDOG=1\n" + statusLine(status));
+  send("EXTEND_TIMEOUT_USEC=" + std::to_string(duration.count()) + "\n" + statusLine(status));
 }
 
 }  // namespace disttask::app

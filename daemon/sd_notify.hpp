@@ -20,8 +20,9 @@ void notifyStatus(const std::string& status) noexcept;
 void notifyAlive() noexcept;
 /// Returns within what time notifyAlive must be called again; nothing when nobody watches (WATCHDOG_USEC).
 [[nodiscard]] std::optional<std::chrono::microseconds> watchdogPeriod() noexcept;
-/// EXTEND_TIMEOUT_USEC=…: starting or stopping goes on; be patient for this long from now. It says WATCHDOG=1 too:
-/// what waits there has a limit of its own.
+/// For how long each call of notifyExtendTimeout asks, many times longer than until the next one.
+inline constexpr std::chrono::seconds kExtendBy{30};
+/// EXTEND_TIMEOUT_USEC=…: starting or stopping goes on; be patient for this long from now.
 void notifyExtendTimeout(std::chrono::microseconds duration, const std::string& status) noexcept;
 
 }  // namespace disttask::app

@@ -48,6 +48,10 @@ settings::HostFacts hostFacts() {
   auto facts = settings::detectHostFacts();
   facts.plugin_dir = installedPluginDir();
   facts.credentials_directory = environmentValue("CREDENTIALS_DIRECTORY").value_or("");
+  facts.instance = environmentValue("DISTTASK_INSTANCE").value_or("");
+  // The service manager's, which may name several.
+  const auto state_dirs = environmentValue("STATE_DIRECTORY").value_or("");
+  facts.state_dir = state_dirs.substr(0, state_dirs.find(':'));
   return facts;
 }
 

@@ -68,6 +68,7 @@ class Node:
   slots: {SLOTS}
   lease: {lease}s
   state_dir: {folder}/state-{name}
+  drain_timeout: 2s
   stop_timeout: 10s
   max_abnormal_ends: 100000
 store:

@@ -113,3 +113,92 @@ TEST_CASE("disttaskd leaves at once, with 130, at a second signal while a run is
   REQUIRE(end);
   CHECK(end->exit_code == 130);
 }
+
+namespace {
+
+/// Returns what stands in one column of the first subtask, live or in history.
+std::string subtaskText(const SystemCluster& cluster, const std::string& column) {
+  return cluster.scalar(
+      "select " + column + " from tidb_background_subtask union all select " + column +
+      " from tidb_background_subtask_history limit 1"
+  );
+}
+
+/// Submits one subtask that takes this long, and waits until it runs.
+void submitRun(const SystemCluster& cluster, int sleep_ms) {
+  const auto meta = "{\"sleep_ms\": " + std::to_string(sleep_ms) + "}";
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", meta}).exit_code == 0);
+  REQUIRE(eventually([&] { return subtaskText(cluster, "state") == "running"; }));
+}
+
+}  // namespace
+
+TEST_CASE("SIGTERM drains: the row says so, what runs ends by itself, and the next start ends that drain") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha", .drain_timeout = "60s"});
+  submitRun(cluster, 3000);
+  node.process->kill(SIGTERM);
+  REQUIRE(node.notify->waitFor("STATUS=stopping: draining, 1 runs may go on for "));
+  CHECK(node.notify->has("EXTEND_TIMEOUT_USEC="));
+  CHECK(
+      cluster.scalar("select concat(wanted, ': ', wanted_message) from disttask_node") == "draining: its service stops"
+  );
+  CHECK(subtaskText(cluster, "state") == "running");
+  const auto end = node.process->wait(std::chrono::seconds(40));
+  REQUIRE(end);
+  CHECK(end->exit_code == 0);
+  CHECK(subtaskText(cluster, "concat(state, ' ', exec_id)") == "succeed alpha");
+  CHECK(cluster.scalar("select concat(life, ' ', wanted) from disttask_node") == "0 draining");
+  const auto again = cluster.startReady({.id = "alpha"});
+  CHECK(cluster.scalar("select concat(wanted, wanted_message) from disttask_node") == "normal");
+}
+
+TEST_CASE("SIGINT, and SIGTERM once the time of its drain is over, give back what runs") {
+  const auto signal = GENERATE(SIGINT, SIGTERM);
+  INFO(signal);
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha", .drain_timeout = signal == SIGINT ? "60s" : "1s"});
+  submitRun(cluster, 60'000);
+  node.process->kill(signal);
+  const auto end = node.process->wait(std::chrono::seconds(40));
+  REQUIRE(end);
+  CHECK(end->exit_code == 0);
+  CHECK(subtaskText(cluster, "state") == "pending");
+  CHECK(cluster.scalar("select wanted from disttask_node") == (signal == SIGINT ? "normal" : "draining"));
+}
+
+TEST_CASE("A drain that an operator asked for outlives stop and start") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha", .drain_timeout = "60s"});
+  REQUIRE(cluster.ctl({"node", "drain", "alpha", "-m", "new disk"}).exit_code == 0);
+  CHECK(node.stop() == 0);
+  const auto again = cluster.startReady({.id = "alpha"});
+  CHECK(cluster.scalar("select concat(wanted, ': ', wanted_message) from disttask_node") == "draining: new disk");
+}
+
+TEST_CASE("A second signal ends a drain at once") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha", .drain_timeout = "10m"});
+  submitRun(cluster, 60'000);
+  node.process->kill(SIGTERM);
+  REQUIRE(node.notify->waitFor("STATUS=stopping: draining"));
+  node.process->kill(SIGTERM);
+  const auto end = node.process->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 130);
+}
+
+TEST_CASE("A watchdog that is shorter than the loops may wait for the store is warned of") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  const auto config = cluster.writeConfig({.id = "alpha", .more = ""});
+  ChildProcess node({DISTTASKD, "--config", config.string()}, {{"WATCHDOG_USEC", "10000000"}, {"JOURNAL_STREAM", ""}});
+  REQUIRE(eventually([&] { return cluster.ctl({"node", "ls", "-o", "name"}).out == "alpha\n"; }));
+  node.kill(SIGTERM);
+  REQUIRE(node.wait());
+  CHECK_THAT(node.errors(), Catch::Contains("WatchdogSec=") && Catch::Contains("needed_seconds=45"));
+}

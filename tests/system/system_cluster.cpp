@@ -109,7 +109,8 @@ std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) con
   const auto state = options.state_dir.empty() ? (folder_ / ("state-" + options.id)).string() : options.state_dir;
   const auto& scope = options.beside_tidb;
   const auto yaml = fmt::format(
-      "node:\n  id: {}\n{}  slots: {}\n  lease: {}\n  state_dir: {}\n  stop_timeout: 5s\nstore:\n{}  schema: "
+      "node:\n  id: {}\n{}  slots: {}\n  lease: {}\n  state_dir: {}\n  drain_timeout: {}\n  stop_timeout: "
+      "5s\nstore:\n{}  schema: "
       "{}\nlog:\n  "
       "level: debug\n{}{}",
       options.id,
@@ -117,6 +118,7 @@ std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) con
       options.slots,
       options.lease,
       state,
+      options.drain_timeout,
       serverYaml(kIndentStore, "endpoints"),
       scope.empty() ? schema_ : "mysql\n  side_schema: " + schema_,
       options.more.find("http:") == std::string::npos ? "http: {listen: 127.0.0.1:0}\n" : "",

@@ -40,6 +40,7 @@ struct NodeOptions {
   std::string id = "node-1";
   std::string state_dir = {};  ///< empty: one of its own by its id
   std::string lease = "3s";
+  std::string drain_timeout = "0s";
   int slots = 2;
   std::string failpoints = {};   ///< DISTTASK_FAILPOINTS
   std::string working_dir = {};  ///< empty: the test's
