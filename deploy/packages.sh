@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one list of Debian 12 packages, by purpose, and the one way to install them.
-#   packages.sh list    [build|run|test|fault|lint|mysql|bench|demo …]   prints them
-#   packages.sh install [build|run|test|fault|lint|mysql|bench|demo …]   installs those that are missing (as root, or through sudo)
+#   packages.sh list    [build|run|test|package|systemd|fault|lint|mysql|bench|demo …]   prints them
+#   packages.sh install [build|run|test|package|systemd|fault|lint|mysql|bench|demo …]   installs those that are missing (as root, or through sudo)
 # Without a purpose: all but mysql and bench, which only that lane of the tests, and one benchmark, need.
 set -euo pipefail
 
@@ -9,6 +9,8 @@ build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev 
   nlohmann-json3-dev libsystemd-dev prometheus-cpp-dev libcsv-dev libdeflate-dev)
 run=(libmysqlcppconn7v5 libfmt9 libyaml-cpp0.7 libspdlog1.10 libsystemd0 libprometheus-cpp-core1.0 libcsv3 libdeflate0)
 test=(catch2 libbenchmark-dev prometheus mariadb-server mariadb-client python3 systemd openssl procps)
+package=(debhelper dpkg-dev fakeroot lintian)
+systemd=(debootstrap systemd-container mariadb-server mariadb-client python3)
 fault=(faketime mariadb-server mariadb-client python3)
 lint=(clang-format clang-tidy shellcheck yamllint)
 mysql=(debootstrap mariadb-client openssl python3)
@@ -18,7 +20,7 @@ demo=(mariadb-server mariadb-client ieee-data procps)
 usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 command=${1:-}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- build run test fault lint demo
+[ $# -gt 0 ] || set -- build run test package systemd fault lint demo
 
 wanted=()
 for purpose in "$@"; do
@@ -26,12 +28,14 @@ for purpose in "$@"; do
     build) wanted+=("${build[@]}") ;;
     run) wanted+=("${run[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    package) wanted+=("${package[@]}") ;;
+    systemd) wanted+=("${systemd[@]}") ;;
     fault) wanted+=("${fault[@]}") ;;
     lint) wanted+=("${lint[@]}") ;;
     mysql) wanted+=("${mysql[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, fault, lint, mysql, bench or demo" >&2; usage ;;
+    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, package, systemd, fault, lint, mysql, bench or demo" >&2; usage ;;
   esac
 done
 
