@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Tries the packages under the real systemd: boots a Debian 12 with systemd as process 1 in a container, installs the packages there and looks at what the
+# service does. Needs root; ends with 77 where that is missing. Touches nothing outside of the build folder and the container.
+#   run.sh [SCENE…]      all scenes, or those named (run.sh --list shows them)
+# DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout), DISTTASK_PACKAGES a folder with packages that are used as they are.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$here/../..
+
+[ "${1:-}" != --list ] || exec python3 -B "$here/scenes.py" --list
+if [ "$(id -u)" -ne 0 ]; then
+  echo "tests/service: skipped, a container with systemd as process 1 needs root" >&2
+  exit 77
+fi
+"$root/deploy/packages.sh" install systemd package
+
+build=$(realpath -m "${DISTTASK_BUILD_DIR:-$root/build}")/service
+mkdir -p "$build"
+exec 9>"$build/lock"
+flock 9 # one at a time: the packages and the container's folder are shared
+
+now=${DISTTASK_PACKAGES:-$build/now}
+[ -n "${DISTTASK_PACKAGES:-}" ] || "$root/deploy/package.sh" "$now"
+lintian --fail-on error --tag-display-limit 0 "$now"/*.deb
+"$here/previous.sh" "$now" "$build/before"
+"$here/base.sh" "$now" "$build/base"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-service.XXXXXX")
+trap '"$root/deploy/private-mariadb.sh" remove "$work/store"; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+"$root/deploy/private-mariadb.sh" start "$work/store"
+PRIVATE_MARIADB=$root/deploy/private-mariadb.sh python3 -B "$here/scenes.py" --base "$build/base" --now "$now" --before "$build/before" --work "$work" "$@"
