@@ -9,6 +9,10 @@ class Failed(Exception):
     """What a scene expected did not come."""
 
 
+class Skipped(Exception):
+    """What a scene is about is not there."""
+
+
 def eventually(what, look, limit=60.0):
     """Looks until it gets something true and returns that; Failed, naming `what` and what was seen last, after the limit."""
     end = time.monotonic() + limit
@@ -44,7 +48,7 @@ class Container:
     def _start(self):
         binds = [f"--bind={outside}:{inside}" for outside, inside in self.shared.items()]
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["systemd-nspawn", "--register=no", "--keep-unit", "-q", "--machine=disttask-test", "-D", self.root, *binds, "-b"],
+            ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--register=no", "--keep-unit", "-q", "--machine=disttask-test", "-D", self.root, *binds, "-b"],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT)
 
     def _wait_until_up(self):

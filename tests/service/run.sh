@@ -28,5 +28,6 @@ lintian --fail-on error --tag-display-limit 0 "$now"/*.deb
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-service.XXXXXX")
 trap '"$root/deploy/private-mariadb.sh" remove "$work/store"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-"$root/deploy/private-mariadb.sh" start "$work/store"
-PRIVATE_MARIADB=$root/deploy/private-mariadb.sh python3 -B "$here/scenes.py" --base "$build/base" --now "$now" --before "$build/before" --work "$work" "$@"
+"$root/deploy/private-mariadb.sh" start "$work/store" 9>&-
+# Mounts of its own, and processes that end with it: nothing is left behind, whatever ends it.
+PRIVATE_MARIADB=$root/deploy/private-mariadb.sh setpriv --pdeathsig TERM unshare --mount --propagation private python3 -B "$here/scenes.py" --base "$build/base" --now "$now" --before "$build/before" --work "$work" "$@"

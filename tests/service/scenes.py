@@ -9,7 +9,7 @@ import traceback
 
 import upgrade_scenes
 import work_scenes
-from world import NODE, Failed, World, eventually, expect
+from world import NODE, Failed, Skipped, World, eventually, expect
 
 SCENES = []
 
@@ -111,6 +111,32 @@ def stuck(world):
     expect("no further restart", container.show("disttaskd", "NRestarts") == "2")
 
 
+@scene
+def reload(world):
+    """systemctl reload applies a new log level to the running process; a bad file is named and changes nothing."""
+    container = world.plain()
+    world.started()
+    pid = container.show("disttaskd", "MainPID")
+    signals = container.must("sh", "-c", f"grep -E '^Sig(Cgt|Blk):' /proc/{pid}/status").split()
+    if not any(int(mask, 16) & 1 for mask in signals[1::2]):
+        raise Skipped("this daemon does not heed SIGHUP")
+
+    def debug_lines():
+        return container.must("journalctl", "-u", "disttaskd", "-p", "debug..debug", "-o", "cat", "--no-pager", f"_PID={pid}")
+
+    expect("no debug lines before", "task" not in debug_lines())
+    world.settings(more="log: {level: debug}\n")
+    container.must("systemctl", "reload", "disttaskd")
+    world.wait_task(world.submit(0))
+    eventually("debug lines", lambda: "task" in debug_lines())
+    container.write("/etc/disttask/disttask.yaml", "node: {slots: many}\n")
+    container.must("systemctl", "reload", "disttaskd")
+    eventually("the bad place is named", lambda: "/etc/disttask/disttask.yaml:1" in container.must(
+        "journalctl", "-u", "disttaskd", "-o", "cat", "--no-pager", f"_PID={pid}"))
+    world.wait_task(world.submit(0))
+    container.wait_for("disttaskd", ActiveState="active", NRestarts="0", MainPID=pid)
+
+
 def host_pid(world, pid):
     """Returns the process id outside of a process inside."""
     leader = world.container.leader()
@@ -153,6 +179,8 @@ def main():
             try:
                 function(world)
                 print(f"ok      {name} ({time.monotonic() - began:.1f} s): {function.__doc__}", flush=True)
+            except Skipped as reason:
+                print(f"skipped {name}: {reason}", flush=True)
             except Failed as failure:
                 failed += 1
                 print(f"FAILED  {name} ({time.monotonic() - began:.1f} s): {function.__doc__}\n{failure}", flush=True)

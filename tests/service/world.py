@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 
-from container import Container, Failed, eventually
+from container import Container, Failed, Skipped, eventually
 
 NODE = "disttask-test"
 SERVER = "/srv/store/s.sock"
@@ -70,8 +70,8 @@ class World:
         return self.container.must(
             "apt-get", "install", "-y", "--allow-downgrades", "-o", "Dpkg::Options::=--force-confold", f"/srv/{folder}/{name}", limit=300)
 
-    def settings(self, instance=None, node=""):
-        """Writes settings and password of a node; `node` are further lines of that section."""
+    def settings(self, instance=None, node="", more=""):
+        """Writes settings and password of a node; `node` are further lines of that section, `more` further sections."""
         if not self.plugins:
             files = self.container.must("dpkg", "-L", "disttask").split()
             self.plugins = next(file for file in files if file.endswith("/disttask/plugins"))
@@ -91,7 +91,7 @@ plugins:
 connections:
   here: {{socket: {SERVER}, user: root, types: [csv_import], schemas: [disttask]}}
 http: {{listen: "127.0.0.1:0"}}
-"""
+{more}"""
         name = instance or "disttask"
         self.container.write(f"/etc/disttask/{name}.yaml", text)
         self.container.write(f"/etc/disttask/{instance or 'store'}.password", self.password + "\n", mode="600")
@@ -163,4 +163,4 @@ def expect(what, truth, detail=""):
         raise Failed(f"expected: {what}{': ' if detail else ''}{detail}")
 
 
-__all__ = ["EXAMPLES", "Failed", "NODE", "World", "eventually", "expect"]
+__all__ = ["EXAMPLES", "Failed", "NODE", "Skipped", "World", "eventually", "expect"]
