@@ -87,7 +87,9 @@ void diagnoseNode(const proto::Node& node, std::vector<Finding>& findings) {
              toString(node.wanted),
              node.wanted_message.empty() ? "" : ": " + node.wanted_message
          ),
-         fmt::format("when it may work again: disttaskctl node uncordon {}", node.exec_id)}
+         node.wanted_message == proto::kStopDrainMessage
+             ? "it is being stopped; its next start ends this"
+             : fmt::format("when it may work again: disttaskctl node uncordon {}", node.exec_id)}
     );
   }
 }
