@@ -1,6 +1,7 @@
 #include "disttask/base/json.hpp"
 
 #include "disttask/base/error.hpp"
+#include "disttask/base/printable.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -18,9 +19,10 @@ static Exception wrongKind(std::string_view expected, const Json& found) {
   );
 }
 
+// What was wrong quotes the text that was read last, whatever its bytes and its length.
 static Exception malformed(std::size_t offset, std::string_view why) {
   return Exception(
-      ErrorCode::kInvalidArgument, "malformed JSON at byte " + std::to_string(offset) + ": " + std::string(why)
+      ErrorCode::kInvalidArgument, "malformed JSON at byte " + std::to_string(offset) + ": " + toPrintable(why)
   );
 }
 
