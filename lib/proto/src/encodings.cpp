@@ -1,7 +1,9 @@
 // The JSON texts of the contract's columns: error, summary, extra_params, modify_params.
+#include "disttask/base/error.hpp"
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
 #include "disttask/proto/node.hpp"
+#include "disttask/proto/node_types.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
@@ -19,6 +21,9 @@ constexpr std::string_view kModifySlots = "modify_concurrency";
 constexpr std::string_view kModifyMaxNodes = "modify_max_node_count";
 constexpr std::string_view kModifyPriority = "modify_priority";
 constexpr std::string_view kModifyMeta = "modify_meta";
+
+// Member of a node's reasons: what is wrong with its row.
+constexpr std::string_view kRowReason = "row";
 
 std::string encodeWholeError(std::string_view message, int code) {
   return Json(Json::Object{{"class", 0}, {"code", code}, {"message", message}, {"rfccode", ""}}).dump();
@@ -171,6 +176,24 @@ std::string toJson(const ModifyParams& params) {
   ).dump();
 }
 
+std::map<std::string, std::string> parseNodeTypes(std::string_view text, std::string& reasons) {
+  std::map<std::string, std::string> types;
+  if (text.empty()) return types;
+  try {
+    const auto json = Json::parse(text);
+    for (const auto& [type, version] : json.asObject()) types.emplace(type, version.asString());
+  } catch (const Exception& e) {
+    types.clear();
+    const auto message = "column types is no JSON object of names and versions: " + e.error().message();
+    reasons = Json(Json::Object{{std::string(kRowReason), message}}).dump();
+  }
+  return types;
+}
+
+bool isUnreadableRow(std::string_view reasons) {
+  return parseLeniently(reasons).find(kRowReason) != nullptr;
+}
+
 std::string encodeReasons(const Error& store_error) {
   constexpr std::size_t kMaxMessageBytes = 1024;
   Json::Object store{
@@ -181,6 +204,7 @@ std::string encodeReasons(const Error& store_error) {
 
 std::string describeReasons(std::string_view reasons) {
   const auto json = parseLeniently(reasons);
+  if (const auto* row = json.find(kRowReason); row != nullptr && row->isString()) return row->asString();
   const auto* store = json.find("store");
   const auto* code = store != nullptr ? store->find("code") : nullptr;
   const auto* message = store != nullptr ? store->find("message") : nullptr;

@@ -1,6 +1,7 @@
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
 #include "disttask/proto/node.hpp"
+#include "disttask/proto/node_types.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
@@ -91,6 +92,27 @@ TEST_CASE("Extra parameters that are malformed or unknown are ignored", "[proto]
       ExtraParams()
   );
   CHECK(parseExtraParams(R"({"max_runtime_slots":-3,"parallel_subtasks":-1})") == ExtraParams());
+}
+
+TEST_CASE("A node whose row has types of another shape offers nothing and says why", "[proto][node]") {
+  std::string reasons;
+  CHECK(
+      parseNodeTypes(R"({"csv_import":"1.2"})", reasons) == std::map<std::string, std::string>{{"csv_import", "1.2"}}
+  );
+  CHECK(parseNodeTypes("", reasons).empty());
+  CHECK(reasons.empty());
+  CHECK_FALSE(isUnreadableRow(reasons));
+  const auto why = [](std::string_view text) {
+    std::string said;
+    CHECK(parseNodeTypes(text, said).empty());
+    CHECK(isUnreadableRow(said));
+    return describeReasons(said);
+  };
+  const std::string begin = "column types is no JSON object of names and versions: ";
+  CHECK(why("[1]") == begin + "expected object, found array");
+  CHECK(why(R"({"a":"1","b":2})") == begin + "expected string, found number");
+  CHECK(why("no json").starts_with(begin + "malformed JSON at byte 1: "));
+  CHECK_FALSE(isUnreadableRow(R"({"store":{"code":"store_read_only","message":"x"}})"));
 }
 
 TEST_CASE("Parameters of a modification stand in the contract's form and read back", "[proto][modify_params]") {
