@@ -1,6 +1,8 @@
 #include "disttask/observability/log.hpp"
 
 #include "capture_hub.hpp"
+#include "disttask/observability/log_context.hpp"
+#include "line_fields.hpp"
 #include "log_text.hpp"
 
 #include <spdlog/logger.h>
@@ -62,6 +64,7 @@ struct Log {
   std::array<std::atomic<std::uint64_t>, kLevelTexts.size()> num_lines{};
   std::shared_mutex mutex;  // of all below; shared while writing a line
   LogSettings settings;
+  std::vector<Field> process_fields;
   std::vector<std::shared_ptr<const Capturer>> capturers;
   std::shared_ptr<spdlog::sinks::stderr_sink_mt> sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   spdlog::logger logger{"disttask", sink};
@@ -93,8 +96,9 @@ void write(Level level, std::string_view message, std::span<const Field> fields)
     auto& state = theLog();
     ++state.num_lines[indexOf(level)];
     const std::shared_lock lock(state.mutex);
-    for (const auto& capturer : state.capturers) (*capturer)(level, message, fields);
-    if (state.capturers.empty()) state.logger.log(kSpdlogLevel, state.lineOf(level, message, fields));
+    const auto all = lineFields(fields, state.process_fields);
+    for (const auto& capturer : state.capturers) (*capturer)(level, message, all);
+    if (state.capturers.empty()) state.logger.log(kSpdlogLevel, state.lineOf(level, message, all));
   } catch (...) {  // no memory for the line: it is lost, the work goes on
     return;
   }
@@ -133,6 +137,12 @@ void configureLog(const LogSettings& settings) {
   state.settings = settings;
   state.threshold = settings.level;
   state.apply();
+}
+
+void setProcessFields(std::vector<Field> fields) {
+  auto& state = theLog();
+  const std::unique_lock lock(state.mutex);
+  state.process_fields = std::move(fields);
 }
 
 void setLevel(Level level) noexcept {
