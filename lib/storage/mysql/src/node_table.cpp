@@ -2,6 +2,7 @@
 
 #include "disttask/base/json.hpp"
 #include "disttask/base/utf8.hpp"
+#include "disttask/proto/node_types.hpp"
 #include "events.hpp"
 #include "factories.hpp"
 #include "guarded_write.hpp"
@@ -26,19 +27,6 @@ std::string typesToJson(const std::map<std::string, std::string>& types) {
   return Json(std::move(object)).dump();
 }
 
-std::map<std::string, std::string> typesFromJson(const std::string& text, const ExecId& exec_id) {
-  std::map<std::string, std::string> types;
-  if (text.empty()) return types;
-  try {
-    const auto json = Json::parse(text);
-    for (const auto& [type, version] : json.asObject()) types.emplace(type, version.asString());
-  } catch (const Exception& e) {
-    Error error = e.error();
-    throw Exception(error.addContext("column types of node '" + exec_id + "'"));
-  }
-  return types;
-}
-
 proto::Node readNode(const Result& row) {
   proto::Node node;
   std::uint32_t column = 0;
@@ -53,11 +41,12 @@ proto::Node readNode(const Result& row) {
   node.pid = row.getInt(++column);
   node.address = row.getString(++column);
   node.nudge_token = row.getInt(++column);
-  node.types = typesFromJson(row.getString(++column), node.exec_id);
+  const auto types = row.getString(++column);
   node.wanted = proto::parseWantedState(row.getString(++column));
   if (!row.isNull(++column)) node.wanted_until = row.getInt(column);
   node.wanted_message = row.getString(++column);
   node.reasons = row.getString(++column);
+  node.types = proto::parseNodeTypes(types, node.reasons);
   node.version = row.getString(++column);
   node.epoch = row.getInt(++column);
   node.registered_at = row.getInt(++column);
