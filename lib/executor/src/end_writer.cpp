@@ -87,6 +87,11 @@ void noteEndOutcome(
 ) {
   if (outcome == TransitionOutcome::kApplied) {
     ++applied;
+    if (observability::isEnabled(Level::kDebug)) {
+      observability::log(
+          Level::kDebug, "end of a subtask is written", {{"subtask_id", id}, {"write", toString(write)}}
+      );
+    }
     return;
   }
   ++node.counters.lost;

@@ -1,5 +1,5 @@
 // What one poll of the Manager does (contract 4.2, stricter: design rules 8, 11, 12).
-#include "disttask/observability/log.hpp"
+#include "disttask/observability/log_context.hpp"
 #include "end_writer.hpp"
 #include "manager_impl.hpp"
 
@@ -95,6 +95,8 @@ void Manager::Impl::drainExecutors(bool due) {
 }
 
 void Manager::Impl::handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates) {
+  const auto fields = observability::taskFields(info.task);
+  const observability::LogContext context(fields);
   switch (info.task.state) {
     case TaskState::kRunning:
       takeOrphans(info.task);
@@ -189,6 +191,8 @@ void Manager::Impl::recallBorrowed(const proto::TaskBase& candidate, std::int32_
 }
 
 Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) {
+  const auto fields = observability::taskFields(candidate);
+  const observability::LogContext context(fields);
   const auto task = parts.table.getTaskById(call(), candidate.id);
   if (!task || task->state != TaskState::kRunning) return Start::kSkipped;
   const auto entry = parts.registry.find(task->type);
@@ -284,6 +288,8 @@ void Manager::Impl::failTask(const proto::Task& task, const Error& error) {
 }
 
 void Manager::Impl::runTask(std::shared_ptr<TaskExecutor> executor, const proto::TaskBase& task) {
+  const auto fields = observability::taskFields(task);
+  const observability::LogContext context(fields);
   try {
     executor->run(node.resourceOf(task));
     executor->close();

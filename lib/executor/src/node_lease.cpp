@@ -166,8 +166,9 @@ bool NodeLease::Impl::tryRegister(const std::optional<proto::Life>& expected) {
   observability::log(
       Level::kInfo,
       expected && expected->value() != 0 ? "node took its row over" : "node registered",
-      {{"exec_id", fresh.exec_id}, {"life", fresh.life}, {"instance", fresh.instance_uuid}}
+      {{"exec_id", fresh.exec_id}, {"epoch", fresh.epoch}, {"life", fresh.life}, {"instance", fresh.instance_uuid}}
   );
+  if (hooks.on_new_life) hooks.on_new_life(fresh);
   return true;
 }
 

@@ -43,7 +43,11 @@ StepRun::StepRun(
     std::unique_ptr<plugin::StepExecutor> executor,
     Parallel parallel
 )
-    : parts_(parts), task_(task), executor_(std::move(executor)), parallel_(parallel) {}
+    : parts_(parts),
+      task_(task),
+      log_fields_(observability::taskFields(task)),
+      executor_(std::move(executor)),
+      parallel_(parallel) {}
 
 std::size_t StepRun::offer(std::vector<proto::Subtask> rows, bool more) {
   std::vector<Item> items;
@@ -100,6 +104,7 @@ void StepRun::addRunner() {
 }
 
 void StepRun::runnerLoop() {
+  const observability::LogContext context(log_fields_);
   std::unique_lock lock(mutex_);
   ++num_free_;
   for (;;) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "disttask/executor/extension.hpp"
 #include "disttask/executor/node_services.hpp"
+#include "disttask/observability/log_context.hpp"
 #include "disttask/plugin/task_type.hpp"
 #include "disttask/runtime/thread_group.hpp"
 #include "held.hpp"
@@ -153,6 +154,7 @@ class StepRun final : private WriteOwner {
   // constant after construction
   const StepParts parts_;
   const proto::TaskBase task_;
+  const std::vector<observability::Field> log_fields_;  // of the task
   const std::unique_ptr<plugin::StepExecutor> executor_;
   const Parallel parallel_;
 

@@ -129,6 +129,8 @@ void StepRun::mustDrive() noexcept {
 }
 
 void StepRun::concluded(RunWrites writes, RunWritesResult result) noexcept {
+  // The thread that sends may be of another task.
+  const observability::LogContext context(log_fields_);
   // In this order: a finish that has to be written again must find a thread before the next run takes it.
   if (writes.finish) concludeFinish(std::move(*writes.finish), *result.finish);
   if (writes.start) concludeStart(writes.start->id, result.start);

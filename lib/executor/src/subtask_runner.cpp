@@ -18,6 +18,7 @@ constexpr runtime::BackoffPolicy kStorePause{std::chrono::milliseconds(200), std
 
 void StepRun::startAlone(Item item) {
   auto& node = parts_.node;
+  const observability::LogContext context(log_fields_, observability::Field("subtask_id", item.row.id));
   bool alone = false;
   try {
     // A row that was never begun cannot have ended a node: that spares the question for nearly all.
@@ -48,6 +49,7 @@ bool StepRun::loadMeta(Item& item) {
 
 void StepRun::runReady(Item item) {
   auto& node = parts_.node;
+  const observability::LogContext context(log_fields_, observability::Field("subtask_id", item.row.id));
   // Not from when its start was sent: a start that waits for a store that is away is no run, and the process must not
   // end for it. Before the looks at the cause and at the lease: whoever cancels afterwards finds it counted.
   item.run = Held::countRun(node);
@@ -80,6 +82,7 @@ void StepRun::runReady(Item item) {
     return release(std::move(item));
   }
 
+  if (observability::isEnabled(Level::kDebug)) observability::log(Level::kDebug, "subtask runs");
   auto result = RunResult::kSucceeded;
   std::optional<Error> error;
   const auto began = node.clock.now();
@@ -194,6 +197,7 @@ void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::op
 }
 
 void StepRun::writeAlone(End end) {
+  const observability::LogContext context(log_fields_, observability::Field("subtask_id", end.end.id));
   writeEnd(parts_.node, parts_.table, std::move(end.end));
   release(std::move(end.item));
 }

@@ -2,7 +2,7 @@
 // subtasks.
 #include "task_run.hpp"
 
-#include "disttask/observability/log.hpp"
+#include "disttask/observability/log_context.hpp"
 
 #include <algorithm>
 
@@ -29,9 +29,16 @@ TaskRun::TaskRun(const TaskParts& parts, proto::Task task, const proto::StepReso
 
 void TaskRun::run() {
   try {
-    while (pass() == Next::kGoOn) waitForNext();
+    for (auto next = Next::kGoOn; next == Next::kGoOn;) {
+      const auto fields = observability::taskFields(task_);  // anew: steps come and go
+      const observability::LogContext context(fields);
+      next = pass();
+      if (next == Next::kGoOn) waitForNext();
+    }
   } catch (...) {
     const auto error = currentError();
+    const auto fields = observability::taskFields(task_);
+    const observability::LogContext context(fields);
     observability::log(Level::kError, "run of a task broke off, one subtask fails", error, {{"task_id", task_.id}});
     if (step_) step_->interrupt(CancelCause::kTaskGone);
     failOne(error);

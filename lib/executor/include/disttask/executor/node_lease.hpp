@@ -53,6 +53,7 @@ struct LeaseHooks {
   /// Up to which modification this node's tasks run with what was asked (Manager::appliedModifications): each renewal
   /// writes it.
   std::function<std::int64_t()> modifications = {};
+  std::function<void(const proto::Node&)> on_new_life = {};  ///< after an eviction this node has registered anew
   /// Why work waits on this node, JSON or empty (design rule 1): each renewal writes it.
   std::function<std::string()> reasons = {};
 };
