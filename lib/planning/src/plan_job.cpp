@@ -95,6 +95,7 @@ bool PlanJob::run() {
   try {
     return runOrThrow();
   } catch (const TypeFailed& e) {
+    const observability::LogContext context(log_fields_);
     if (token_.cancelled()) return true;
     const auto reaction = e.error.reaction();
     bool retryable = reaction == Reaction::kRetry || reaction == Reaction::kBackOff || reaction == Reaction::kReconnect;
@@ -108,6 +109,7 @@ bool PlanJob::run() {
     noteError(e.error, retryable);
   } catch (...) {
     if (token_.cancelled()) return true;
+    const observability::LogContext context(log_fields_);
     const auto error = currentError();
     // What the store says of a value it says always; any other trouble of the store passes, and the plan goes on from
     // its cursor.
@@ -122,6 +124,8 @@ bool PlanJob::runOrThrow() {
   if (!base || !mayGoOn(plan_.kind, base->state)) return noteFenced();
   const auto task = parts_.tasks.getTaskById(call(), plan_.task_id);
   if (!task) return noteFenced();
+  log_fields_ = observability::taskFields(*task);
+  const observability::LogContext context(log_fields_);
   type_ = parts_.types.find(task->type);
   if (!type_) {
     // The owner chose this node for the types that it offered; another may be chosen now.

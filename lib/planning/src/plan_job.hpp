@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/observability/log_context.hpp"
 #include "disttask/planning/planning_service.hpp"
 
 namespace disttask::planning {
@@ -30,6 +31,7 @@ class PlanJob {
   storage::Plan plan_;
   const runtime::CancelToken token_;
   std::shared_ptr<plugin::TaskType> type_;
+  std::vector<observability::Field> log_fields_;  // of the task, once it was read
 };
 
 }  // namespace disttask::planning
