@@ -1,7 +1,7 @@
 #include "subtask_mover.hpp"
 
 #include "disttask/base/failpoint.hpp"
-#include "disttask/observability/log.hpp"
+#include "disttask/observability/log_context.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -37,6 +37,8 @@ bool SubtaskMover::hasTurn(proto::TaskId id) {
 }
 
 bool SubtaskMover::run(Round& round, const proto::TaskBase& task) {
+  const auto fields = observability::taskFields(task);
+  const observability::LogContext context(fields);
   auto& known = known_[task.id];
   bool changed = moveHandedBack(round, task, known);
   if (hasTurn(task.id)) {

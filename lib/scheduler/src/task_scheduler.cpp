@@ -1,6 +1,6 @@
 #include "task_scheduler.hpp"
 
-#include "disttask/observability/log.hpp"
+#include "disttask/observability/log_context.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -44,6 +44,8 @@ std::vector<proto::ExecId> live(const Round& round) {
 TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, Admission admission) {
   TaskRound result;
   for (int turn = 0; turn < kMaxTurns; ++turn) {
+    const auto fields = observability::taskFields(task);
+    const observability::LogContext context(fields);
     const auto view = look(round, task, admission);
     const auto decision = decide(view);
     result.changed = noteLooks(task, view) || result.changed;
