@@ -198,11 +198,62 @@ TEST_CASE("PluginLoader refuses what is no shared object", "[plugin][loader]") {
   const std::string text = bench.dir.write("text.so", "this is not ELF\n").string();
   setMode(text, 0644);
   CHECK_THAT(
-      loader.load(text).error().message(), Contains("plugin " + text + " cannot be loaded: ") && Contains("text.so")
+      loader.load(text).error().message(),
+      Contains("plugin " + text + " cannot be loaded: the file has 16 bytes, at least 64 are needed")
   );
   fs::create_directory(bench.dir / "folder.so");
   const std::string folder = (bench.dir / "folder.so").string();
   CHECK(loader.load(folder).error().message() == "plugin " + folder + " is no regular file; a shared object is needed");
+}
+
+TEST_CASE(
+    "PluginLoader refuses each damaged file of its folder with one sentence and loads the good one", "[plugin][loader]"
+) {
+  LoaderBench bench;
+  bench.settings.dir = bench.dir.path().string();
+  const auto good = readFile(bench.copyFixture("good"));
+  const auto put = [&](const std::string& name, std::string bytes) {
+    const auto file = bench.dir.write(name, bytes);
+    setMode(file, 0644);
+    return file.string();
+  };
+  auto other_machine = good;
+  other_machine.at(18) = static_cast<char>(0xF3);  // e_machine: RISC-V
+  other_machine.at(19) = 0;
+  auto other_class = good;
+  other_class.at(4) = 1;  // 32 bits
+  auto object = good;
+  object.at(16) = 1;  // e_type
+  auto no_segments = good;
+  no_segments.at(56) = no_segments.at(57) = 0;  // e_phnum
+  const std::string in_part = "it was copied in part, or is damaged";
+  const std::vector<std::pair<std::string, std::string>> damaged = {
+      {put("a_empty.so", ""), "the file has 0 bytes, at least 64 are needed: " + in_part},
+      {put("b_head_only.so", good.substr(0, 64)),
+       "the file has 64 bytes, its table of segments does not lie within: " + in_part},
+      {put("c_cut.so", good.substr(0, 4096)), "the file has 4096 bytes, a segment of "},
+      {put("d_other_machine.so", other_machine), "its ELF machine is 243, "},
+      {put("e_other_class.so", other_class), "its ELF class is 1, 2 is needed: it was built for another word size"},
+      {put("f_object.so", object), "its ELF type is 1, 3 (a shared object) is needed"},
+      {put("g_zero_bytes.so", std::string(4096, '\0')), "it does not begin as an ELF file; a shared object is needed"},
+      {put("g_zero_segments.so", no_segments),
+       "its ELF header names 0 segments of 56 bytes, 1 to 1024 of 56 are needed"},
+  };
+  fs::create_directory(bench.dir / "h_folder.so");
+  fs::create_symlink(bench.dir / "nowhere", bench.dir / "i_link.so");
+  const auto errors = bench.makeLoader().loadAll();
+  REQUIRE(errors.size() == damaged.size() + 2);
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    const auto& [file, why] = damaged[i];
+    const auto message = errors[i].message();
+    INFO(message);
+    CHECK_THAT(message, Catch::StartsWith("plugin " + file + " cannot be loaded: ") && Contains(why));
+    CHECK(message.find('\n') == std::string::npos);
+    CHECK(errors[i].code() == ErrorCode::kInvalidConfig);
+  }
+  CHECK_THAT(errors[damaged.size()].message(), Contains("h_folder.so is no regular file; a shared object is needed"));
+  CHECK_THAT(errors.back().message(), Contains("i_link.so cannot be found: No such file or directory"));
+  CHECK(bench.types.find("fixture"));
 }
 
 TEST_CASE("PluginLoader loads all of its folder, or only what the list names", "[plugin][loader]") {

@@ -1,10 +1,15 @@
 #include "shared_library.hpp"
 
+#include "elf_check.hpp"
+
 #include <dlfcn.h>
 
 namespace disttask::plugin {
 
 Expected<PluginEntry> openPlugin(const std::string& path) {
+  if (const auto bad = checkElfFile(path)) {
+    return Error(ErrorCode::kInvalidConfig, "plugin " + path + " cannot be loaded: " + *bad);
+  }
   void* const handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* const text = ::dlerror();
