@@ -1,5 +1,9 @@
 #include "disttask/sqlclient/dsn.hpp"
 
+#include "disttask/base/printable.hpp"
+
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace disttask::sqlclient {
@@ -8,6 +12,12 @@ namespace {
 
 constexpr std::string_view kScheme = "mysql://";
 constexpr std::string_view kForm = "mysql://USER[:PASSWORD]@HOST[:PORT]/[SCHEMA][?socket=PATH&tls=verify&ca=PATH]";
+
+/// What is quoted may hold any byte and be of any length.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMaxQuotedBytes = 80;
+  return "'" + toPrintable(text, kMaxQuotedBytes) + "'";
+}
 
 [[noreturn]] void fail(std::string_view part, std::string_view problem) {
   std::string text = "store address, ";
@@ -39,14 +49,14 @@ std::string decode(std::string_view part, std::string_view text) {
   return out;
 }
 
-std::string encode(std::string_view text) {
+std::string encode(std::string_view text, std::string_view also_plain = "") {
   constexpr std::string_view kPlain = "-._~/";
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (alnum || kPlain.find(c) != std::string_view::npos) {
+    if (alnum || kPlain.find(c) != std::string_view::npos || also_plain.find(c) != std::string_view::npos) {
       out.push_back(c);
     } else {
       out.push_back('%');
@@ -70,7 +80,7 @@ std::uint16_t parsePort(std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error != std::errc{} || end != text.data() + text.size() || port == 0) {
-    fail("port", "expected a number from 1 to 65535, found '" + std::string(text) + "'");
+    fail("port", "expected a number from 1 to 65535, found " + quoted(text));
   }
   return port;
 }
@@ -95,7 +105,11 @@ void parseHost(std::string_view text, Endpoint& endpoint) {
 void parseOption(std::string_view item, Dsn& dsn) {
   std::string_view key;
   std::string_view rest = item;
-  if (!cut(rest, '=', key)) fail("options", "expected NAME=VALUE, found '" + std::string(item) + "'");
+  if (!cut(rest, '=', key)) fail("options", "expected NAME=VALUE, found " + quoted(item));
+  constexpr std::array<std::string_view, 5> kKnown{"socket", "tls", "ca", "cert", "key"};
+  if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
+    fail("options", quoted(key) + " is unknown; expected socket, tls, ca, cert or key");
+  }
   const std::string value = decode(key, rest);
   if (value.empty()) fail(key, "expected a value");
   if (key == "socket") {
@@ -106,11 +120,9 @@ void parseOption(std::string_view item, Dsn& dsn) {
     dsn.tls.cert = value;
   } else if (key == "key") {
     dsn.tls.key = value;
-  } else if (key == "tls") {
-    if (value != "verify" && value != "off") fail("tls", "expected 'verify' or 'off', found '" + value + "'");
-    dsn.tls.mode = value == "verify" ? TlsMode::kVerify : TlsMode::kOff;
   } else {
-    fail("options", "'" + std::string(key) + "' is unknown; expected socket, tls, ca, cert or key");
+    if (value != "verify" && value != "off") fail("tls", "expected 'verify' or 'off', found " + quoted(value));
+    dsn.tls.mode = value == "verify" ? TlsMode::kVerify : TlsMode::kOff;
   }
 }
 
@@ -170,7 +182,7 @@ std::string toDisplayText(const Dsn& dsn) {
   std::string out(kScheme);
   out.append(encode(dsn.user)).append("@");
   const bool ipv6 = dsn.endpoint.host.find(':') != std::string::npos;
-  out.append(ipv6 ? "[" + dsn.endpoint.host + "]" : encode(dsn.endpoint.host));
+  out.append(ipv6 ? "[" + encode(dsn.endpoint.host, ":") + "]" : encode(dsn.endpoint.host));
   if (dsn.endpoint.socket.empty()) out.append(":").append(std::to_string(dsn.endpoint.port));
   out.append("/").append(encode(dsn.schema));
   if (!dsn.endpoint.socket.empty()) out.append("?socket=").append(encode(dsn.endpoint.socket));
