@@ -2,6 +2,7 @@
 
 #include "beside_tidb.hpp"
 #include "config_files.hpp"
+#include "disttask/base/printable.hpp"
 #include "disttask/settings/endpoint_text.hpp"
 #include "store_section.hpp"
 
@@ -13,6 +14,9 @@
 
 namespace disttask::settings {
 namespace {
+
+/// A list of all keys that are known fits, a value of a megabyte does not.
+constexpr std::size_t kMaxProblemBytes = 2000;
 
 /// True for names that every host answers to: they identify nobody.
 bool isLocalName(std::string_view name) {
@@ -193,8 +197,8 @@ std::vector<SettingsProblem> named(Problems problems, const std::vector<std::str
         {files.at(static_cast<std::size_t>(place.file)),
          place.line,
          place.column,
-         std::move(problem.path),
-         std::move(problem.text)}
+         toPrintable(problem.path),
+         toPrintable(problem.text, kMaxProblemBytes)}
     );
   }
   return to;
