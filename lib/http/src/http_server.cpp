@@ -1,8 +1,9 @@
-// The only source that sees Boost.Beast.
+// Beside request_head.cpp the only source that sees Boost.Beast.
 #include "disttask/http/http_server.hpp"
 
 #include "disttask/base/error.hpp"
 #include "disttask/runtime/thread_group.hpp"
+#include "request_head.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,15 +12,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
 #include <array>
 #include <atomic>
-#include <string_view>
 #include <utility>
 
 namespace disttask::http {
@@ -39,13 +37,6 @@ asio::ip::address parseHost(const std::string& host, error_code& failure) {
   return asio::ip::make_address(host, failure);
 }
 
-HttpResponse plain(int status, std::string text) {
-  HttpResponse response;
-  response.status = status;
-  response.body = std::move(text) + "\n";
-  return response;
-}
-
 }  // namespace
 
 struct HttpServer::Impl {
@@ -55,7 +46,7 @@ struct HttpServer::Impl {
 
   void accept();
   void connectionEnded();
-  void answer(beast::http::verb method, std::string_view target, const Respond& respond) const;
+  void ask(const HttpRequest& request, const Respond& respond) const;
 
   const Handler handler;
   const HttpLimits limits;
@@ -74,8 +65,7 @@ struct HttpServer::Impl {
 class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Impl& server, Tcp::socket socket) : server_(server), stream_(std::move(socket)) {
-    parser_.header_limit(static_cast<std::uint32_t>(server.limits.max_header_bytes));
-    parser_.body_limit(0);
+    limitRequest(parser_, server.limits);
   }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -93,23 +83,13 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
 
  private:
   void takeHeader(const error_code& failure) {
-    if (failure == beast::http::error::header_limit) return send(plain(431, "the header of the request is too long"));
-    if (failure == beast::http::error::body_limit) return send(plain(413, "no body is expected"));
-    if (failure.category() == beast::http::make_error_code(beast::http::error::bad_method).category() &&
-        failure != beast::http::error::end_of_stream && failure != beast::http::error::partial_message) {
-      return send(plain(400, "no HTTP request: " + failure.message()));
-    }
-    if (failure) return;  // gone, or too slow
-    const auto& request = parser_.get();
-    if (parser_.chunked() || parser_.content_length().value_or(0) > 0) return send(plain(413, "no body is expected"));
-    is_head_ = request.method() == beast::http::verb::head;
-    server_.answer(
-        request.method(),
-        {request.target().data(), request.target().size()},
-        [answer = std::make_shared<Answer>(shared_from_this())](HttpResponse response) {
-          answer->give(std::move(response));
-        }
-    );
+    auto head = judgeHead(parser_, failure);
+    is_head_ = head.is_head;
+    if (head.then == Head::Then::kNothing) return;
+    if (head.then == Head::Then::kRefuse) return send(std::move(head.refusal));
+    server_.ask(head.request, [answer = std::make_shared<Answer>(shared_from_this())](HttpResponse response) {
+      answer->give(std::move(response));
+    });
   }
 
   /// What a handler may keep for as long as it likes: the connection stays, until its time is over, and is answered
@@ -119,7 +99,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
     explicit Answer(std::shared_ptr<Connection> to) : to_(std::move(to)) {}
     Answer(const Answer&) = delete;
     Answer& operator=(const Answer&) = delete;
-    ~Answer() { give(plain(500, "this page could not be made")); }
+    ~Answer() { give(plainResponse(500, "this page could not be made")); }
 
     void give(HttpResponse response) {
       if (given_.exchange(true)) return;
@@ -160,7 +140,7 @@ class HttpServer::Impl::Connection : public std::enable_shared_from_this<Connect
   Impl& server_;
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
-  beast::http::request_parser<beast::http::empty_body> parser_;
+  RequestParser parser_;
   beast::http::response<beast::http::string_body> response_;
   bool is_head_ = false;
   std::array<char, 1024> rest_{};
@@ -189,18 +169,11 @@ void HttpServer::Impl::connectionEnded() {
   if (!closed && !accepting) accept();
 }
 
-void HttpServer::Impl::answer(beast::http::verb method, std::string_view target, const Respond& respond) const {
-  if (method != beast::http::verb::get && method != beast::http::verb::head) {
-    return respond(plain(405, "only GET and HEAD: nothing can be changed here"));
-  }
-  HttpRequest request;
-  const auto question = target.find('?');
-  request.path = target.substr(0, question);
-  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+void HttpServer::Impl::ask(const HttpRequest& request, const Respond& respond) const {
   try {
     handler(request, respond);
   } catch (...) {  // what went wrong is no business of whoever asks
-    respond(plain(500, "this page could not be made"));
+    respond(plainResponse(500, "this page could not be made"));
   }
 }
 
