@@ -1,5 +1,6 @@
 #include "environment.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -10,6 +11,16 @@ std::optional<std::string> environmentValue(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;
   return value;
+}
+
+std::optional<std::string> takeEnvironmentSecret(const char* name) {
+  char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  std::string secret = value;
+  // Where the kernel shows it (/proc/PID/environ), for this process and for those that are forked from it.
+  std::fill_n(value, secret.size(), '\0');
+  ::unsetenv(name);
+  return secret;
 }
 
 std::string installedPluginDir() {

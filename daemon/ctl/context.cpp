@@ -27,7 +27,9 @@ Context::Context(CommonOptions options, std::ostream& out, std::ostream& err)
       out_(out),
       err_(err),
       terminal_(detectTerminal(options_)),
-      facts_(app::hostFacts()) {}
+      facts_(app::hostFacts()),
+      store_variable_(app::takeEnvironmentSecret("DISTTASK_STORE")),
+      password_variable_(app::takeEnvironmentSecret("DISTTASK_PASSWORD")) {}
 Context::~Context() = default;
 
 void Context::printJson(const Json& json) {
@@ -54,13 +56,7 @@ runtime::Call Context::call() const {
 }
 
 std::optional<settings::StoreSettings> Context::chooseStore() {
-  return chooseStoreFrom(
-      options_,
-      app::environmentValue("DISTTASK_STORE"),
-      app::environmentValue("DISTTASK_PASSWORD"),
-      configHome(),
-      facts_
-  );
+  return chooseStoreFrom(options_, store_variable_, password_variable_, configHome(), facts_);
 }
 
 storage::mysql::Store& Context::store() {

@@ -67,6 +67,8 @@ class Context {
   std::ostream nowhere_{nullptr};
   const Terminal terminal_;
   const settings::HostFacts facts_;
+  const std::optional<std::string> store_variable_;
+  const std::optional<std::string> password_variable_;
   std::optional<settings::Settings> daemon_settings_;
   std::unique_ptr<storage::mysql::Store> store_;
 };

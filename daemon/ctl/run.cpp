@@ -3,8 +3,10 @@
 #include "context.hpp"
 
 #include "../exit_codes.hpp"
+#include "output/table.hpp"
 
 #include <ostream>
+#include <string_view>
 
 namespace disttask::ctl {
 namespace {
@@ -34,6 +36,18 @@ int exitCodeOf(ErrorCode code) {
   }
 }
 
+/// Writes an error, one problem a line. It may quote a row that anybody has written: no byte of that commands the
+/// terminal.
+void printError(std::ostream& err, std::string_view message) {
+  err << "disttaskctl: ";
+  for (;;) {
+    const auto end = message.find('\n');
+    err << printable(message.substr(0, end)) << '\n';
+    if (end == std::string_view::npos) break;
+    message.remove_prefix(end + 1);
+  }
+}
+
 }  // namespace
 
 int run(const Arguments& arguments, std::ostream& out, std::ostream& err) {
@@ -42,7 +56,7 @@ int run(const Arguments& arguments, std::ostream& out, std::ostream& err) {
     return arguments.command.run(context);
   } catch (const std::exception&) {
     const auto error = currentError();
-    err << "disttaskctl: " << error.message() << '\n';
+    printError(err, error.message());
     return exitCodeOf(error.code());
   }
 }

@@ -5,6 +5,7 @@
 
 #include "../doctor/findings.hpp"
 #include "../output/listing.hpp"
+#include "../output/table.hpp"
 
 #include <map>
 
@@ -60,7 +61,7 @@ void print(Context& context, const std::vector<Finding>& findings, const DoctorF
     out << "store    " << facts.server->server
         << (facts.server->cipher.empty() ? ", not encrypted" : ", encrypted by " + facts.server->cipher) << '\n';
   }
-  if (facts.owner && facts.owner->life != proto::Life()) out << "owner    " << facts.owner->exec_id << '\n';
+  if (facts.owner && facts.owner->life != proto::Life()) out << "owner    " << printable(facts.owner->exec_id) << '\n';
   if (facts.owner) {
     std::size_t live = 0;
     for (const auto& node : facts.nodes) live += node.life != proto::Life() ? 1 : 0;
@@ -72,8 +73,8 @@ void print(Context& context, const std::vector<Finding>& findings, const DoctorF
                                                                 : Style::kDim;
     const std::string severity(toString(finding.severity));
     out << '\n' << (context.terminal().has_color ? styled(severity, style) : severity) << "  " << finding.code;
-    if (!finding.subject.empty()) out << "  " << finding.subject;
-    out << "\n  " << finding.text << "\n  remedy: " << finding.remedy << '\n';
+    if (!finding.subject.empty()) out << "  " << printable(finding.subject);
+    out << "\n  " << printable(finding.text) << "\n  remedy: " << printable(finding.remedy) << '\n';
   }
   const int code = exitCodeOf(findings);
   out << (findings.empty() ? "" : "\n") << (code == 0 ? "healthy" : code == 1 ? "degraded" : "down") << '\n';

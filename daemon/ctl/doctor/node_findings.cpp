@@ -1,3 +1,4 @@
+#include "disttask/proto/node_types.hpp"
 #include "parts.hpp"
 
 #include <fmt/format.h>
@@ -67,7 +68,19 @@ void diagnoseNode(const proto::Node& node, std::vector<Finding>& findings) {
          "it writes its row again within seconds while it can write to the store; see its log"}
     );
   }
-  if (!node.reasons.empty()) {
+  if (proto::isUnreadableRow(node.reasons)) {
+    findings.push_back(
+        {Severity::kWarning,
+         "node_unreadable",
+         node.exec_id,
+         fmt::format(
+             "the row of node '{}' in disttask_node cannot be read, so it gets no work: {}",
+             node.exec_id,
+             proto::describeReasons(node.reasons)
+         ),
+         "somebody else has written there: restart disttaskd on the node, which writes its row anew"}
+    );
+  } else if (!node.reasons.empty()) {
     findings.push_back(
         {Severity::kWarning,
          "node_trouble",
