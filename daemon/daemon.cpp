@@ -56,6 +56,7 @@ int Daemon::run() {
 int Daemon::Impl::run() {
   keepMemorySmall();
   configureLog(settings.log);
+  nameNodeInLog(settings.node.id, 0);
   // Before any plugin and any thread: the driver's first call is not thread-safe.
   sqlclient::initializeDriver();
   observability::log(
@@ -81,6 +82,7 @@ int Daemon::Impl::run() {
     lease->acquire(stop_source.token(), [this, &patience](const std::string& why) {
       say(patience, "registering, waiting: " + why);
     });
+    nameNodeInLog(settings.node.id, lease->node().epoch);
   } catch (const Exception& failure) {
     closePages();
     reactor.stop();
@@ -129,8 +131,6 @@ void Daemon::Impl::addType(const std::shared_ptr<plugin::TaskType>& type) {
 }
 
 void Daemon::Impl::watchSignals() {
-  // A peer that goes away is an error of a call, not the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
   reactor.onSignals({SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int signal) {
     if (signal == SIGUSR1) return dumpState();
     if (signal == SIGHUP) {
@@ -281,6 +281,7 @@ void Daemon::Impl::work() {
   hooks.on_at_risk = [this] { manager->interruptRuns(runtime::CancelCause::kLeaseLost); };
   hooks.on_evicted = hooks.on_at_risk;
   hooks.on_expired = [] { leave(kExitRunStuck); };
+  hooks.on_new_life = [this](const proto::Node& node) { nameNodeInLog(settings.node.id, node.epoch); };
   hooks.modifications = [this] { return manager->appliedModifications(); };
   hooks.reasons = [this] { return reasons(); };
   hooks.writer_progress = [this] { return manager->writerProgress(); };

@@ -1,24 +1,39 @@
 #include "args.hpp"
 #include "daemon.hpp"
+#include "disttask/base/failpoint.hpp"
 #include "disttask/settings/values.hpp"
 #include "exit_codes.hpp"
+#include "process_setup.hpp"
 #include "store_settings.hpp"
 
-#include <csignal>
 #include <iostream>
+#include <string>
+
+namespace {
+
+int runDaemon(
+    const disttask::settings::Settings& settings, const disttask::settings::HostFacts& facts, const std::string& config
+) {
+  disttask::app::Daemon daemon(settings, facts, config);
+  const int code = daemon.run();
+  disttask::app::takeNoMoreSignals();
+  return code;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   namespace app = disttask::app;
   namespace settings = disttask::settings;
-  // Until somebody can act on them they must not end the process.
-  std::signal(SIGHUP, SIG_IGN);
-  std::signal(SIGUSR1, SIG_IGN);
+  app::surviveSignals();
   const auto parsed = app::parseDaemonArguments(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* end = std::get_if<app::DaemonEarlyEnd>(&parsed)) {
     (end->exit_code == app::kExitClean ? std::cout : std::cerr) << end->text;
     return end->exit_code;
   }
   const auto& arguments = std::get<app::DaemonArguments>(parsed);
+  if (!arguments.check_config) app::stopAtOnceOnSignals();
+  DISTTASK_FAILPOINT("daemon.before_settings");
   const auto facts = app::hostFacts();
   const auto loaded = settings::loadSettings(arguments.config, facts);
   if (!loaded) {
@@ -31,7 +46,9 @@ int main(int argc, char** argv) {
     return app::kExitClean;
   }
   try {
-    return app::Daemon(loaded.value(), facts, arguments.config).run();
+    const int code = runDaemon(loaded.value(), facts, arguments.config);
+    DISTTASK_FAILPOINT("daemon.before_end");
+    return code;
   } catch (const std::exception&) {
     const auto error = disttask::currentError();
     std::cerr << "disttaskd: " << error.message() << '\n';
