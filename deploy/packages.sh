@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The one list of Debian 12 packages, by purpose, and the one way to install them.
-#   packages.sh list    [build|run|test|package|systemd|fault|lint|mysql|bench|demo …]   prints them
-#   packages.sh install [build|run|test|package|systemd|fault|lint|mysql|bench|demo …]   installs those that are missing (as root, or through sudo)
-# Without a purpose: all but mysql and bench, which only that lane of the tests, and one benchmark, need.
+#   packages.sh list    [build|run|test|package|systemd|fault|lint|fuzz|mysql|bench|demo …]   prints them
+#   packages.sh install [build|run|test|package|systemd|fault|lint|fuzz|mysql|bench|demo …]   installs those that are missing (as root, or through sudo)
+# Without a purpose: all but fuzz, mysql and bench, which only those lanes of the tests, and one benchmark, need.
 set -euo pipefail
 
 build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
@@ -13,6 +13,7 @@ package=(debhelper dpkg-dev fakeroot lintian)
 systemd=(debootstrap systemd-container mariadb-server mariadb-client python3)
 fault=(faketime mariadb-server mariadb-client python3)
 lint=(clang-format clang-tidy shellcheck yamllint)
+fuzz=(clang-14 llvm-14 libclang-rt-14-dev libfuzzer-14-dev)
 mysql=(debootstrap mariadb-client openssl python3)
 bench=(mariadb-server mariadb-client python3 percona-toolkit)
 demo=(mariadb-server mariadb-client ieee-data procps)
@@ -32,10 +33,11 @@ for purpose in "$@"; do
     systemd) wanted+=("${systemd[@]}") ;;
     fault) wanted+=("${fault[@]}") ;;
     lint) wanted+=("${lint[@]}") ;;
+    fuzz) wanted+=("${fuzz[@]}") ;;
     mysql) wanted+=("${mysql[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, package, systemd, fault, lint, mysql, bench or demo" >&2; usage ;;
+    *) echo "packages.sh: '$purpose' is no purpose; expected build, run, test, package, systemd, fault, lint, fuzz, mysql, bench or demo" >&2; usage ;;
   esac
 done
 

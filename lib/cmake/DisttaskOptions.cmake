@@ -2,8 +2,8 @@
 option(DISTTASK_BUILD_TESTS "Build the tests, benchmarks and examples" OFF)
 option(DISTTASK_WERROR "Treat warnings as errors" OFF)
 option(DISTTASK_FAILPOINTS "Compile the named test hooks in (follows DISTTASK_BUILD_TESTS)" ${DISTTASK_BUILD_TESTS})
-set(DISTTASK_SANITIZE "" CACHE STRING "address (with undefined) or thread")
-set_property(CACHE DISTTASK_SANITIZE PROPERTY STRINGS "" address thread)
+set(DISTTASK_SANITIZE "" CACHE STRING "address (with undefined), thread, or fuzzer (address and undefined for the fuzz targets, clang only)")
+set_property(CACHE DISTTASK_SANITIZE PROPERTY STRINGS "" address thread fuzzer)
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
@@ -28,7 +28,9 @@ find_package(Threads REQUIRED)
 # Warnings for our own targets; third-party headers come in as SYSTEM.
 set(DISTTASK_WARNINGS
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef
-  -Wno-restrict -Wno-maybe-uninitialized # with optimisation g++ 12 sees both in std::string and std::variant where there is neither
+  # With optimisation g++ 12 sees both in std::string and std::variant where there is neither.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
   $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>)
@@ -42,8 +44,12 @@ if(DISTTASK_SANITIZE STREQUAL "address")
 elseif(DISTTASK_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread)
   add_link_options(-fsanitize=thread)
+elseif(DISTTASK_SANITIZE STREQUAL "fuzzer")
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS=1)
+  add_link_options(-fsanitize=address,undefined)
 elseif(DISTTASK_SANITIZE)
-  message(FATAL_ERROR "DISTTASK_SANITIZE is '${DISTTASK_SANITIZE}'; expected address or thread")
+  message(FATAL_ERROR "DISTTASK_SANITIZE is '${DISTTASK_SANITIZE}'; expected address, thread or fuzzer")
 endif()
 if(DISTTASK_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized)  # with sanitizers g++ sees it where it is not, in the standard library too
