@@ -152,15 +152,20 @@ NodeProcess SystemCluster::startReady(const NodeOptions& options) {
   return node;
 }
 
-std::map<std::string, std::string> SystemCluster::ctlEnvironment() const {
+std::string SystemCluster::storeAddress() const {
   const auto settings = connectSettings();
   const auto& endpoint = settings.endpoints.front();
   auto dsn = fmt::format(
       "mysql://{}@{}:{}/{}", settings.user, endpoint.host.empty() ? "localhost" : endpoint.host, endpoint.port, schema_
   );
   if (!endpoint.socket.empty()) dsn += "?socket=" + endpoint.socket;
+  return dsn;
+}
+
+std::map<std::string, std::string> SystemCluster::ctlEnvironment() const {
+  const auto settings = connectSettings();
   return {
-      {"DISTTASK_STORE", dsn},
+      {"DISTTASK_STORE", storeAddress()},
       {"DISTTASK_PASSWORD", settings.password ? settings.password() : std::string()},
       {"DISTTASK_FAILPOINTS", ""}};
 }
@@ -190,10 +195,14 @@ std::string SystemCluster::scalar(const std::string& sql) const {
   return rows.next() ? rows.getString(1) : "";
 }
 
-void SystemCluster::execute(const std::string& sql) const {
+std::unique_ptr<sqlclient::Connection> SystemCluster::connect() const {
   auto settings = connectSettings();
   settings.schema = schema_;
-  sqlclient::Connection::open(settings)->execute(sql);
+  return sqlclient::Connection::open(settings);
+}
+
+void SystemCluster::execute(const std::string& sql) const {
+  connect()->execute(sql);
 }
 
 CtlResult runProgram(

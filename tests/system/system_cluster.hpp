@@ -94,6 +94,11 @@ class SystemCluster {
   /// Runs a statement on the schema.
   void execute(const std::string& sql) const;
 
+  /// Opens a connection with the schema selected.
+  [[nodiscard]] std::unique_ptr<sqlclient::Connection> connect() const;
+  /// Returns the store as disttaskctl takes it, without a password.
+  [[nodiscard]] std::string storeAddress() const;
+
   [[nodiscard]] const std::string& schema() const noexcept { return schema_; }
   [[nodiscard]] const TempDir& folder() const noexcept { return folder_; }
   /// Returns the lines of YAML that say where the server is, for a store or a connection, each after `indent`.
