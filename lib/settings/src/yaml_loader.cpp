@@ -1,8 +1,10 @@
 // The only source that sees yaml-cpp.
 #include "yaml_tree.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <optional>
 #include <sstream>
 #include <unordered_set>
 
@@ -77,6 +79,56 @@ class Converter {
   int num_nodes_ = 0;
 };
 
+/// Sees where the first value of each document stands, and keeps nothing else.
+class DocumentMarks final : public YAML::EventHandler {
+ public:
+  [[nodiscard]] const YAML::Mark& last() const noexcept { return last_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    last_ = mark;
+    is_new_ = true;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { note(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { note(mark); }
+  void
+  OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/, const std::string& /*value*/)
+      override {
+    note(mark);
+  }
+  void OnSequenceStart(
+      const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/
+  ) override {
+    note(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(
+      const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/
+  ) override {
+    note(mark);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void note(const YAML::Mark& mark) {
+    if (is_new_) last_ = mark;
+    is_new_ = false;
+  }
+
+  YAML::Mark last_;
+  bool is_new_ = false;
+};
+
+/// Returns where a second document stands, if there is one. Looks at two at most: in some malformed texts the library
+/// finds documents without end.
+std::optional<YAML::Mark> findSecondDocument(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentMarks marks;
+  if (!parser.HandleNextDocument(marks) || !parser.HandleNextDocument(marks)) return std::nullopt;
+  return marks.last();
+}
+
 }  // namespace
 
 YamlNode parseYaml(std::string_view text, Problems& problems, int file) {
@@ -89,13 +141,14 @@ YamlNode parseYaml(std::string_view text, Problems& problems, int file) {
     return empty;
   }
   try {
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.empty() || (documents.size() == 1 && documents.front().IsNull())) return empty;
-    if (documents.size() > 1) {
-      problems.push_back({placeOf(documents[1].Mark(), begin), "", "holds more than one YAML document"});
+    const std::string whole(text);
+    if (const auto second = findSecondDocument(whole)) {
+      problems.push_back({placeOf(*second, begin), "", "holds more than one YAML document"});
       return empty;
     }
-    return Converter(problems).convert(documents.front(), begin, 0);
+    const auto document = YAML::Load(whole);
+    if (document.IsNull()) return empty;
+    return Converter(problems).convert(document, begin, 0);
   } catch (const YAML::Exception& failure) {
     problems.push_back({placeOf(failure.mark, begin), "", "no valid YAML: " + failure.msg});
   } catch (const TooBig& failure) {

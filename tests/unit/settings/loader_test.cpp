@@ -138,6 +138,12 @@ TEST_CASE("Listening on every address needs one to advertise") {
   );
 }
 
+TEST_CASE("A text in which documents never end is refused, and reading it ends") {
+  const auto problems = problemsOf("&sto,\xFFre> {so /run/db.sock}\n");
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Catch::StartsWith("d.yaml:1"));
+}
+
 TEST_CASE("Broken YAML, doubled keys and several documents are problems with a line") {
   CHECK_THAT(
       problemsOf("store: {socket: /s\nnode: [").at(0), Catch::StartsWith("d.yaml:") && Catch::Contains("no valid YAML")
