@@ -8,7 +8,7 @@ set -euo pipefail
 build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
   nlohmann-json3-dev libsystemd-dev prometheus-cpp-dev libcsv-dev libdeflate-dev)
 run=(libmysqlcppconn7v5 libfmt9 libyaml-cpp0.7 libspdlog1.10 libsystemd0 libprometheus-cpp-core1.0 libcsv3 libdeflate0)
-test=(catch2 libbenchmark-dev prometheus mariadb-server mariadb-client python3 systemd openssl procps)
+test=(catch2 libbenchmark-dev prometheus mariadb-server mariadb-client python3 python3-yaml systemd openssl procps)
 package=(debhelper dpkg-dev fakeroot lintian)
 systemd=(debootstrap systemd-container mariadb-server mariadb-client python3)
 fault=(faketime mariadb-server mariadb-client python3)
