@@ -2,6 +2,7 @@
 #include "private_server.hpp"
 #include "system_cluster.hpp"
 
+#include "support/tcp_gate.hpp"
 #include <catch2/catch.hpp>
 
 #include <functional>
@@ -229,6 +230,31 @@ TEST_CASE("doctor tells of a schema that is missing, damaged or newer, and of a 
 TEST_CASE("doctor sees a read-only server, a clock that differs and rights that are missing") {
   PrivateServer server({"--init-connect=set timestamp=unix_timestamp()+3600"});
   SystemCluster cluster(server.socket());
+  // A server without a certificate: that it runs and is reached is no question.
+  const TempDir folder;
+  const std::string ca = folder.path() / "ca.pem";
+  REQUIRE(
+      runProgram({"openssl",
+                  "req",
+                  "-x509",
+                  "-newkey",
+                  "rsa:2048",
+                  "-nodes",
+                  "-subj",
+                  "/CN=ca",
+                  "-keyout",
+                  folder.path() / "ca.key",
+                  "-out",
+                  ca})
+          .exit_code == 0
+  );
+  const TcpGate gate(server.socket(), "", 0);
+  const auto refused = cluster.ctl(
+      {"--store", "mysql://root@127.0.0.1:" + std::to_string(gate.port()) + "/x?tls=verify&ca=" + ca, "doctor"}
+  );
+  INFO(refused.out << refused.err);
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.out, Catch::Contains("see the certificates"));
   cluster.installSchema();
   makeWell(cluster);
   // The server sets its clock forward for accounts that are not its administrator.

@@ -45,14 +45,19 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
 
 /// A store that cannot be asked is a finding like others.
 Finding unreachable(const Error& error) {
+  constexpr int kTlsFailed = 2026;
   const bool login = error.code() == ErrorCode::kStoreNoPrivilege;
+  const char* const remedy =
+      error.storeNumber() == kTlsFailed
+          ? "see the certificates: the server's must be in its time, signed by the CA of tls.ca, "
+            "and made for the name or address of the endpoint"
+          : "see whether the server runs and is reached from here";
   return {
       Severity::kError,
       login ? "store_no_privilege" : "store_unreachable",
       "",
       error.message(),
-      login ? "see user, password and rights of the account; disttaskctl grants print shows what it needs"
-            : "see whether the server runs and is reached from here"};
+      login ? "see user, password and rights of the account; disttaskctl grants print shows what it needs" : remedy};
 }
 
 void print(Context& context, const std::vector<Finding>& findings, const DoctorFacts& facts) {
