@@ -209,6 +209,7 @@ TEST_CASE("NodeTable evicts what was observed, and nothing that moved") {
   CHECK(nodes.evict({}, "a", Life(11), 1));
   CHECK(nodes.getNode({}, "a")->life == Life(0));
   CHECK_FALSE(nodes.evict({}, "a", Life(11), 1));
+  CHECK(store.scalar("select reason from disttask_event where event='evicted'") == "it did not renew its lease");
 }
 
 TEST_CASE("NodeTable releases a life by its own process alone") {

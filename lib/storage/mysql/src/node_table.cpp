@@ -162,7 +162,13 @@ class MysqlNodeTable final : public NodeTable {
 
   bool evict(const Call& call, const ExecId& exec_id, Life life, std::int64_t renewals) override {
     return endLife(
-        call, statements::kEvictNode, {exec_id, life.value(), renewals}, exec_id, EventActor::observer(), "evicted"
+        call,
+        statements::kEvictNode,
+        {exec_id, life.value(), renewals},
+        exec_id,
+        EventActor::observer(),
+        "evicted",
+        "it did not renew its lease"
     );
   }
 
@@ -321,13 +327,14 @@ class MysqlNodeTable final : public NodeTable {
       const Values& values,
       const ExecId& exec_id,
       const EventActor& actor,
-      std::string_view event
+      std::string_view event,
+      const std::string& reason = {}
   ) {
     const auto end = [&] {
       const auto lease = context_.acquireForLease(call);
       sqlclient::Transaction transaction(*lease);
       if (lease->update(sql, values) != 1) return false;
-      addNodeEvent(*lease, exec_id, actor, {.name = event});
+      addNodeEvent(*lease, exec_id, actor, {.name = event, .reason = reason});
       transaction.commit();
       return true;
     };
