@@ -43,7 +43,8 @@ void diagnoseOwner(const DoctorFacts& facts, std::vector<Finding>& findings) {
              owner.exec_id,
              *owner.since_renewal_ms / 1000
          ),
-         "start disttaskd on a node; what node ls shows as live may be dead as well"}
+         "start disttaskd on a node; where one runs, its STATUS tells what the store refuses it; what node ls shows as "
+         "live may be dead as well"}
     );
   }
 }
