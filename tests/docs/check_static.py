@@ -14,6 +14,12 @@ sudo -u disttask disttaskd --check-config
 tests/run.sh -L unit
 ```
 
+## Failure modes
+
+The log says `the lease is renewed again`, STATUS `no confirmed lease renewal for 6 s`.
+
+## More
+
 Then `disttaskctl node drain NODE --wait` and `disttaskd --config FILE`.
 
 ```json
@@ -61,6 +67,7 @@ MISTAKES = {
     "a value that settings do not take": ("mode: verify", "mode: maybe"),
     "a connection that lacks something": ("    types: [sql_batch]\n", ""),
     "a yaml block that is no settings": ("node:\n  slots: 4", "groups: []"),
+    "output that no program makes": ("the lease is renewed again", "the lease was renewed again"),
     "a changed quotation": ("NAME hello", "NAME hallo"),
     "code that quotes nothing": ("<!-- part of the file: docs/examples/hello_plugin/CMakeLists.txt -->\n", ""),
     "a language without a test": ("```json", "```ruby"),

@@ -247,6 +247,23 @@ def span_problems(programs, page, text):
                 yield f"{page}:{number}: {problem}"
 
 
+def words_of_sources(root):
+    """All sources of the programs, with texts that go on in the next line joined."""
+    sources = [path for folder in ("daemon", "lib") for path in sorted((root / folder).rglob("*.[ch]pp"))]
+    return re.sub(r'"\s*\n\s*"', "", "\n".join(path.read_text(encoding="utf-8") for path in sources))
+
+
+def quotation_problems(sources, page, text):
+    """Quoted output, in the section of failure modes: some words of each sentence are the program's own, as its sources have them."""
+    for number, span in pages.spans_of(text):
+        if len(span.split()) < 4 or span.split()[0] in ("disttaskctl", "disttaskd", "systemctl", "journalctl", "task", "node", "Main"):
+            continue
+        # Figures, names in quotes and what stands before a colon are of the moment.
+        pieces = [piece.strip() for piece in re.split(r"\d[\d.]*|'[^']*'|[:;…()]|\bn[12]\b|, ", span)]
+        if not any(len(piece.split()) >= 2 and piece in sources for piece in pieces):
+            yield f"{page}:{number}: no program says '{span}'"
+
+
 def units_of(root, blocks):
     """The units that a page may speak of: those that are shipped, and those of its own blocks."""
     units = {}
@@ -261,6 +278,15 @@ def units_of(root, blocks):
 
 def page_problems(root, programs, page, text):
     """All that is wrong with a page, a line each."""
+    quoting = re.search(r"^## Failure modes\n(.*?)^## ", text, re.M | re.S)
+    if quoting:
+        sources = programs.once("sources", root, lambda: words_of_sources(root))
+        before = "\n" * text[:quoting.start(1)].count("\n")
+        return [*quotation_problems(sources, page, before + quoting.group(1)), *block_and_span_problems(root, programs, page, text)]
+    return block_and_span_problems(root, programs, page, text)
+
+
+def block_and_span_problems(root, programs, page, text):
     blocks, problems = pages.blocks_of(page, text)
     units = units_of(root, blocks)
     for block in blocks:
