@@ -9,7 +9,7 @@ import scenes
 import settings
 
 
-IMPORTER = "docs/csv_import.md"
+SHIPPED = ("docs/csv_import.md", "docs/sql_batch.md")
 
 
 def fragments_of(blocks):
@@ -27,8 +27,9 @@ def main(root, build, page):
         print(f"{page}: no block to run")
         return bool(problems)
     fragments = fragments_of(blocks)
-    if not any("connections" in fragment for fragment in fragments):  # the connection of the shipped importer, as its page has it
-        fragments += fragments_of(pages.blocks_of(IMPORTER, (root / IMPORTER).read_text(encoding="utf-8"))[0])
+    if not any("connections" in fragment for fragment in fragments):  # the connections of the shipped task types, as their pages have them
+        for other in SHIPPED:
+            fragments += fragments_of(pages.blocks_of(other, (root / other).read_text(encoding="utf-8"))[0])
     with scenes.Scene(root, build, os.environ["DISTTASK_TEST_DSN"], fragments) as scene:
         for block in wanted:
             try:

@@ -23,7 +23,7 @@ SCHEMAS = ("sales", "shop", "archive")
 SHIMS = {
     "sudo": 'while [[ "$1" == -* ]]; do case $1 in -u|-g) shift 2;; *) shift;; esac; done; exec "$@"',
     "sudoedit": 'for file; do [ -w "$file" ] || { echo "sudoedit: there is no $file" >&2; exit 1; }; done',
-    "systemctl": 'case "$*" in daemon-reload|"enable --now disttaskd"|"start disttaskd") ;; '
+    "systemctl": 'case "$*" in daemon-reload|"enable --now disttaskd"|"enable --now disttaskd@b"|"start disttaskd"|"status disttaskd") ;; '
                  '"restart disttaskd") echo restart >"$SCENE/asked"; read -r answer <"$SCENE/answered"; [ "$answer" = done ] ;; '
                  '*) echo "systemctl $*: not known here" >&2; exit 1 ;; esac',
     "ssh": 'case "$*" in "n3 "*) ;; *) echo "ssh $*: not known here" >&2; exit 1;; esac',
@@ -228,7 +228,7 @@ class Scene:
         for piece in self.left_out:
             text = text.replace(piece, "")
         text = settings.moved(text, self.folder)
-        text = re.sub(r"mysql://admin@[\w.:]+/disttask\b", lambda _: self.server.dsn(self.schema), text)
+        text = re.sub(r"mysql://(?:admin|operator)@[\w.:]+/disttask\b", lambda _: self.server.dsn(self.schema), text)
         for name, ours in self.words.items():
             text = re.sub(rf"(?<![\w/-]){name}(?![\w-])", ours, text)
         for number, ours in self.ids.items():
@@ -304,6 +304,16 @@ def big_table(scene):
                      "key (status, created)); insert into orders (status, version, created) select 'open', 1, '2024-06-01' from seq_1_to_3000", scene.words["shop"])
 
 
+def ready_batch(scene):
+    """The same, with the ledger, and a meta of sql_batch in the file batch.yaml."""
+    big_table(scene)
+    scene.ctl("--config", str(scene.folder / "etc/disttask/disttask.yaml"), "schema", "install", "--connection", scene.words["shop"])
+    work = scene.folder / "work"
+    work.mkdir(exist_ok=True)
+    (work / "batch.yaml").write_text(scene.mapped("connection: shop\ntable: shop.orders\nstatement: update orders set version = version + 1 where {range}\n"),
+                                     encoding="utf-8")
+
+
 def tasks(scene):
     """Tasks: nightly-2026-03-01, which succeeded, and the one with the number 42, which runs for long."""
     scene.ctl("task", "submit", "--type", "example", "--key", "nightly-2026-03-01", "--meta", '{"subtasks": 3}', "--wait")
@@ -328,4 +338,4 @@ def hello(scene):
     (scene.folder / "bin/cmake").chmod(0o755)
 
 
-SCENES = {"plain": plain, "orders": orders, "big table": big_table, "tasks": tasks, "hello": hello}
+SCENES = {"plain": plain, "orders": orders, "big table": big_table, "ready batch": ready_batch, "tasks": tasks, "hello": hello}
