@@ -24,7 +24,7 @@ SHIMS = {
     "sudo": 'while [[ "$1" == -* ]]; do case $1 in -u|-g) shift 2;; *) shift;; esac; done; exec "$@"',
     "sudoedit": 'for file; do [ -w "$file" ] || { echo "sudoedit: there is no $file" >&2; exit 1; }; done',
     "systemctl": 'case "$*" in daemon-reload|"enable --now disttaskd"|"enable --now disttaskd@b"|"start disttaskd"|"status disttaskd") ;; '
-                 '"restart disttaskd") echo restart >"$SCENE/asked"; read -r answer <"$SCENE/answered"; [ "$answer" = done ] ;; '
+                 '"restart disttaskd"|"reload disttaskd") echo "$1" >"$SCENE/asked"; read -r answer <"$SCENE/answered"; [ "$answer" = done ] ;; '
                  '*) echo "systemctl $*: not known here" >&2; exit 1 ;; esac',
     "ssh": 'case "$*" in "n3 "*) ;; *) echo "ssh $*: not known here" >&2; exit 1;; esac',
     # The port of the first node, whose pages are at another than the usual one.
@@ -107,6 +107,10 @@ class Node:
         if self.process.poll() is not None:
             raise SceneError(f"{self.name} did not get ready: {self.log.read_text(encoding='utf-8')[-2000:]}")
 
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_ready()
+
     def ask_to_stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -162,19 +166,27 @@ class Scene:
         for node in self.nodes:
             node.wait_stopped()
 
+    def _restart_nodes(self):
+        self._stop_nodes()
+        for node in self.nodes:
+            node.start()
+        for node in self.nodes:
+            node.wait_ready()
+
     def _keep(self):
-        """The service manager: restarts the nodes when its stand-in asks for it."""
+        """The service manager: restarts the nodes, or lets them reload, when its stand-in asks for it."""
         while True:
             with open(self.asked, encoding="ascii") as asked:
-                if asked.read() == "end\n":
-                    return
+                wish = asked.read().strip()
+            if wish == "end":
+                return
             answer = "done"
             try:
-                self._stop_nodes()
-                for node in self.nodes:
-                    node.start()
-                for node in self.nodes:
-                    node.wait_ready()
+                if wish == "reload":
+                    for node in self.nodes:
+                        node.reload()
+                else:
+                    self._restart_nodes()
             except SceneError:
                 answer = "failed"
             with open(self.answered, "w", encoding="ascii") as answered:
@@ -184,10 +196,10 @@ class Scene:
         self.server.sql("".join(f"create database `{schema}` character set utf8mb4;" for schema in (self.schema, *self.words.values())))
         bin_folder = self.folder / "bin"
         bin_folder.mkdir()
-        (bin_folder / "disttaskctl").symlink_to(self.build / "daemon/ctl/disttaskctl")
         # The settings that it reads when it is not told are here elsewhere.
         daemon = f'case "$*" in *--config*) ;; *) set -- --config "$SCENE/etc/disttask/disttask.yaml" "$@" ;; esac; exec {self.build}/daemon/disttaskd "$@"'
-        for name, text in {**SHIMS, "disttaskd": daemon}.items():
+        tool = f'case "$1 $*" in "config "*--config*) ;; "config "*) set -- --config "$SCENE/etc/disttask/disttask.yaml" "$@" ;; esac; exec {self.build}/daemon/ctl/disttaskctl "$@"'
+        for name, text in {**SHIMS, "disttaskd": daemon, "disttaskctl": tool}.items():
             (bin_folder / name).write_text(f"#!/bin/bash\n{text}\n", encoding="utf-8")
             (bin_folder / name).chmod(0o755)
         plugins = self.folder / "usr/local/lib/disttask/plugins"
