@@ -1,3 +1,4 @@
+#include "disttask/storage/memory/memory_run_log_table.hpp"
 #include "disttask/storage/memory/memory_task_table.hpp"
 #include "task_table_fixture.hpp"
 
@@ -10,6 +11,11 @@ class MemoryFixture final : public TaskTableFixture {
   storage::TaskTable& table() override { return table_; }
   storage::TaskTable& other() override { return other_; }
   storage::TaskTable& shared() override { return shared_; }
+
+  storage::RunLogTable& runLogs() override { return run_logs_; }
+  void ageRunLog(SubtaskId id, std::chrono::seconds age) override {
+    rows_.change([&](Data& data) { data.run_logs.at(id).written_ms -= age.count() * 1000; });
+  }
 
   TaskId insertTask(const proto::Task& task) override { return rows_.insertTask(task); }
   SubtaskId insertSubtask(const proto::Subtask& subtask) override { return rows_.insertSubtask(subtask); }
@@ -62,6 +68,7 @@ class MemoryFixture final : public TaskTableFixture {
   using Data = storage::MemoryRows::Data;
   storage::MemoryRows rows_;
   storage::MemoryTaskTable table_{rows_};
+  storage::MemoryRunLogTable run_logs_{rows_};
   storage::MemoryTaskTable other_{rows_};
   storage::MemoryTaskTable shared_{rows_, true};
 };

@@ -27,6 +27,11 @@ class MySqlFixture final : public TaskTableFixture {
     return shared_->taskTable();
   }
 
+  storage::RunLogTable& runLogs() override { return store_->runLogTable(); }
+  void ageRunLog(SubtaskId id, std::chrono::seconds age) override {
+    run("update disttask_run_log set written_ms=written_ms-? where subtask_id=?", {age.count() * 1000, id.value()});
+  }
+
   TaskId insertTask(const proto::Task& task) override {
     run("insert into tidb_global_task (id, task_key, type, state, priority, create_time, meta, concurrency, step, "
         "target_scope, extra_params)"

@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/storage/run_log_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
 #include <catch2/catch.hpp>
@@ -34,6 +35,10 @@ class TaskTableFixture {
   virtual storage::TaskTable& table() = 0;   ///< of this process
   virtual storage::TaskTable& other() = 0;   ///< of another process: knows nothing of the runs of table()
   virtual storage::TaskTable& shared() = 0;  ///< of a process that works beside a live DXF
+
+  virtual storage::RunLogTable& runLogs() = 0;
+  /// Makes the lines of a subtask look as if they were written so long ago.
+  virtual void ageRunLog(proto::SubtaskId id, std::chrono::seconds age) = 0;
 
   /// id 0 draws one.
   virtual proto::TaskId insertTask(const proto::Task& task) = 0;

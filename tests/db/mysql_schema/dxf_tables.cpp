@@ -33,25 +33,28 @@ std::string subtaskTable(const std::string& name, bool summary, const std::strin
 
 }  // namespace
 
-DxfTables::DxfTables(DxfVersion version) {
-  execute(taskTable("tidb_global_task", version));
-  execute(taskTable("tidb_global_task_history", version));
-  execute(subtaskTable(
-      "tidb_background_subtask",
-      true,
-      " key idx_task_key(task_key), key idx_exec_id(exec_id),"
-      " unique key uk_task_key_step_ordinal(task_key, step, ordinal)"
-  ));
-  execute(subtaskTable(
-      "tidb_background_subtask_history",
-      version != DxfVersion::k81,
-      " key idx_task_key(task_key), key idx_state_update_time(state_update_time)"
-  ));
-  execute(
+std::vector<std::string> dxfTableSql(DxfVersion version) {
+  return {
+      taskTable("tidb_global_task", version),
+      taskTable("tidb_global_task_history", version),
+      subtaskTable(
+          "tidb_background_subtask",
+          true,
+          " key idx_task_key(task_key), key idx_exec_id(exec_id),"
+          " unique key uk_task_key_step_ordinal(task_key, step, ordinal)"
+      ),
+      subtaskTable(
+          "tidb_background_subtask_history",
+          version != DxfVersion::k81,
+          " key idx_task_key(task_key), key idx_state_update_time(state_update_time)"
+      ),
       std::string("create table dist_framework_meta (host varchar(261) not null primary key, role varchar(64),"
-                  " cpu_count int default 0, keyspace_id bigint(8) not null default -1") +
-      kCharset
-  );
+                  " cpu_count int default 0, keyspace_id bigint(8) not null default -1"
+      ) + kCharset};
+}
+
+DxfTables::DxfTables(DxfVersion version) {
+  for (const auto& sql : dxfTableSql(version)) execute(sql);
 }
 
 DxfTables::~DxfTables() {

@@ -3,11 +3,15 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace disttask::test {
 
 /// Versions of TiDB whose tables differ.
 enum class DxfVersion { k81, k85, kNewer };
+
+/// Returns the statements that make the five tables, each begins with "create table ".
+[[nodiscard]] std::vector<std::string> dxfTableSql(DxfVersion version);
 
 /// The five tables as a TiDB of a version makes them, in a schema of their own, and a schema for our side tables. Both
 /// are dropped at the end.

@@ -141,7 +141,7 @@ TEST_CASE("Schema makes the database and all tables, and doing it again changes 
 
   const auto done = store->schema().install({});
   CHECK(done.front() == "made database " + store.schema());
-  CHECK(done.back() == "wrote version 1");
+  CHECK(done.back() == "wrote version 2");
   const auto status = store->schema().status({});
   CHECK(status.problems.empty());
   CHECK(status.isComplete());
@@ -270,10 +270,10 @@ TEST_CASE("Schema change waits for another that moves, and takes over one that s
   }
   CHECK(still_waits_for(std::chrono::seconds(15)));
   CHECK_FALSE(still_waits_for(std::chrono::seconds(3)));
-  CHECK(ended.wait().value_or("") == "wrote version 1");
+  CHECK(ended.wait().value_or("") == "wrote version 2");
   cancel.cancel(runtime::CancelCause::kShutdown);  // should it still wait, the test ends all the same
   threads.join();
-  CHECK(store.scalar("select concat(version, ' ', changer) from disttask_schema") == "1 0");
+  CHECK(store.scalar("select concat(version, ' ', changer) from disttask_schema") == "2 0");
 }
 
 TEST_CASE("Schema change that waits for another is cancelled at once") {
@@ -322,15 +322,39 @@ TEST_CASE("Schema mends a missing index and table, and names what it does not me
   CHECK(message.find("column note does not belong there") != std::string::npos);
 }
 
+TEST_CASE("Schema of the version before serves without what came later, and is brought up to date") {
+  TestStore store;
+  store.execute("drop table disttask_run_log");
+  store.execute("update disttask_schema set version = 1");
+  CHECK_NOTHROW(store->schema().check({}));
+  const auto before = store->schema().status({});
+  CHECK(before.problems.empty());
+  CHECK_FALSE(before.isComplete());
+
+  storage::RunLog log;
+  log.subtask_id = proto::SubtaskId(7);
+  std::string message;
+  const auto write = [&] { store->runLogTable().writeLogs({}, "a", {log}); };
+  CHECK(codeOf(write, &message) == ErrorCode::kStoreSchema);
+  CHECK(message.find("run `disttaskctl schema install`") != std::string::npos);
+  CHECK_FALSE(store->runLogTable().findLog({}, log.subtask_id));
+  CHECK(store->runLogTable().forgetLogs({}, std::nullopt, std::chrono::hours(1), 100) == 0);
+
+  CHECK(store->schema().install({}) == std::vector<std::string>{"made table disttask_run_log", "wrote version 2"});
+  CHECK(store->schema().status({}).isComplete());
+  const auto fresh = store.makeStore();
+  CHECK_NOTHROW(fresh->runLogTable().writeLogs({}, "a", {log}));
+}
+
 TEST_CASE("Schema refuses what it does not speak and says what to run") {
   std::string message;
   SECTION("a newer version") {
     TestStore store;
-    store.execute("update disttask_schema set version = 2");
+    store.execute("update disttask_schema set version = 3");
     CHECK(codeOf([&] { store->schema().check({}); }, &message) == ErrorCode::kStoreSchema);
-    CHECK(message.find("has version 2, newer than this program's version 1") != std::string::npos);
+    CHECK(message.find("has version 3, newer than this program's version 2") != std::string::npos);
     CHECK(codeOf([&] { store->schema().install({}); }) == ErrorCode::kStoreSchema);
-    CHECK(store.scalar("select concat(version, ' ', changer) from disttask_schema") == "2 0");
+    CHECK(store.scalar("select concat(version, ' ', changer) from disttask_schema") == "3 0");
   }
   SECTION("no database") {
     TestStore store(TestStore::Schema::kMissing);

@@ -48,6 +48,7 @@ std::optional<proto::Subtask> MySqlClientTable::findSubtask(const Call& call, pr
 bool MySqlClientTable::cancelSubtask(const Call& call, proto::SubtaskId id) {
   constexpr std::string_view kName = "cancellation of a subtask";
   call.check(kName);
+  refuseBesideTiDb(kName);
   RetryPause pause(context_, call, kName);
   for (;;) {
     const auto subtask = findSubtask(pause.call(), id);

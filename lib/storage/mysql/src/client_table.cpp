@@ -129,11 +129,13 @@ std::vector<StepProgress> MySqlClientTable::getProgress(const Call& call, TaskId
         found.first_id = is_new ? rows.getInt(7) : std::min(found.first_id, rows.getInt(7));
       }
     }
-    // A step without a plan row was planned to its end: plans go with the task's move to history.
-    auto plans = connection.query(sql::kPlansOfTask, {id.value()});
-    while (plans.next()) {
-      const auto entry = steps.find(Step(static_cast<std::int32_t>(plans.getInt(1))));
-      if (entry != steps.end()) entry->second.progress.plan_complete = plans.getInt(2) != 0;
+    // A step without a plan row was planned to its end: plans go with the task's move to history, and TiDB has none.
+    if (!context_.settings().without_side_tables) {
+      auto plans = connection.query(sql::kPlansOfTask, {id.value()});
+      while (plans.next()) {
+        const auto entry = steps.find(Step(static_cast<std::int32_t>(plans.getInt(1))));
+        if (entry != steps.end()) entry->second.progress.plan_complete = plans.getInt(2) != 0;
+      }
     }
     std::vector<Found> ordered;
     ordered.reserve(steps.size());

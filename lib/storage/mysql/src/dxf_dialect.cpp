@@ -106,7 +106,7 @@ std::string translateForDxf(std::string text, const std::string& schema, const D
   replaceAll(
       text, "force index (ix_exec)", of_task ? "force index (uk_task_key_step_ordinal)" : "force index (idx_exec_id)"
   );
-  for (const char* alias : {"", " s", " f", " c", " p", " r", " z"}) {
+  for (const char* alias : {"", " s", " a", " f", " c", " p", " r", " z"}) {
     const std::string table = std::string("tidb_background_subtask") + alias;
     replaceAll(text, table + " force index (ix_task)", table + " force index (uk_task_key_step_ordinal)");
   }

@@ -5,6 +5,7 @@
 #include "disttask/storage/plan_table.hpp"
 #include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/reason_table.hpp"
+#include "disttask/storage/run_log_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -23,5 +24,6 @@ std::unique_ptr<PlanTable> makePlanTable(StoreContext& context);
 std::unique_ptr<HistoryTable> makeHistoryTable(StoreContext& context);
 std::unique_ptr<PollTable> makePollTable(StoreContext& context);
 std::unique_ptr<ReasonTable> makeReasonTable(StoreContext& context);
+std::unique_ptr<RunLogTable> makeRunLogTable(StoreContext& context);
 
 }  // namespace disttask::storage::mysql

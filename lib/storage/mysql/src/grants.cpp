@@ -31,6 +31,7 @@ constexpr Rights kRights[] = {
     {"disttask_plan", "select, insert, update, delete", "select"},
     {"disttask_attempt", "select, insert, update, delete", "select, delete"},
     {"disttask_event", "select, insert, update, delete", "select, insert, update, delete"},
+    {"disttask_run_log", "select, insert, update, delete", "select, delete"},
 };
 
 // Beside a live TiDB tasks are TiDB's own: nobody of ours changes them.

@@ -4,6 +4,7 @@
 #include "store_context.hpp"
 #include "task_rows.hpp"
 
+#include "statements/dxf.hpp"
 #include "statements/health.hpp"
 
 #include <ctime>
@@ -158,6 +159,16 @@ StuckStates Health::findStuckStates(const runtime::Call& call, std::int32_t limi
     }
     stuck.left_attempts = number(connection, sql::kLeftAttempts, {most});
     return stuck;
+  });
+}
+
+std::vector<RegisteredHost> Health::findHosts(const runtime::Call& call) {
+  return context_.read(call, "health.hosts", [](Connection& connection) {
+    std::vector<RegisteredHost> hosts;
+    auto rows = connection.query(sql::kDxfHosts, {});
+    while (rows.next())
+      hosts.push_back({rows.getString(1), rows.getString(2), static_cast<std::int32_t>(rows.getInt(3))});
+    return hosts;
   });
 }
 

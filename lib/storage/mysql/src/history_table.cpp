@@ -119,6 +119,8 @@ class MysqlHistoryTable final : public HistoryTable {
   std::int64_t forgetSubtasks(
       const Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
   ) override {
+    if (context_.dialect() != nullptr)
+      throw Exception(ErrorCode::kUnsupported, "the history beside a live TiDB is TiDB's, which clears it itself");
     std::vector<std::int64_t> ids;
     context_.read(call, "history.old_subtasks", [&](Connection& connection) {
       ids.clear();

@@ -5,6 +5,7 @@
 #include "store_context.hpp"
 #include "task_rows.hpp"
 
+#include "statements/dxf.hpp"
 #include "statements/reasons.hpp"
 
 namespace disttask::storage::mysql {
@@ -67,7 +68,9 @@ class MysqlReasonTable final : public ReasonTable {
 
   std::vector<SlotHolder> getSlotHolders(const Call& call, std::int32_t limit) override {
     return context_.read(call, "reasons.slot_holders", [&](Connection& connection) {
-      auto rows = connection.query(sql::kSlotHolders, {std::int64_t{limit}});
+      auto rows = connection.query(
+          context_.dialect() != nullptr ? sql::kDxfSlotHolders : sql::kSlotHolders, {std::int64_t{limit}}
+      );
       std::vector<SlotHolder> holders;
       while (rows.next()) {
         const TaskId id(rows.getInt(2));

@@ -86,7 +86,7 @@ std::string dumpSql(
   for (const auto& table : tables) add(table);
   for (const auto& row : statements::kSeedRows) sql.append(row.insert.text).append(";\n");
   sql.append("-- Last, so that a daemon does not start on half of it.\n");
-  return sql.append(statements::kDumpSchemaRow.text).append(";\n");
+  return sql.append(statements::dumpSchemaRowText(version)).append(";\n");
 }
 
 std::string ledgerSql(const std::string& table) {

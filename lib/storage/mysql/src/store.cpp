@@ -16,7 +16,8 @@ Store::Store(StoreSettings settings, runtime::Clock& clock)
       plans_(makePlanTable(*context_)),
       history_(makeHistoryTable(*context_)),
       polls_(makePollTable(*context_)),
-      reasons_(makeReasonTable(*context_)) {}
+      reasons_(makeReasonTable(*context_)),
+      run_logs_(makeRunLogTable(*context_)) {}
 
 Store::~Store() = default;
 
@@ -43,6 +44,9 @@ PollTable& Store::pollTable() noexcept {
 }
 ReasonTable& Store::reasonTable() noexcept {
   return *reasons_;
+}
+RunLogTable& Store::runLogTable() noexcept {
+  return *run_logs_;
 }
 Schema& Store::schema() noexcept {
   return *schema_;

@@ -22,7 +22,8 @@ std::chrono::seconds idleLimit(const StoreSettings& settings) {
 
 sqlclient::ConnectSettings withSession(const StoreSettings& settings, DxfDialect* dialect, int lock_wait_seconds) {
   auto connect = settings.connect;
-  connect.schema = settings.side_schema.empty() ? settings.schema : settings.side_schema;
+  const bool in_schema = settings.side_schema.empty() || settings.without_side_tables;
+  connect.schema = in_schema ? settings.schema : settings.side_schema;
   if (dialect != nullptr) connect.translate = [dialect](const std::string& text) { return dialect->translate(text); };
   connect.session = {
       "set session time_zone = '+00:00'",
@@ -89,6 +90,7 @@ StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
 
 sqlclient::ConnectSettings StoreContext::ddlConnect(bool with_schema) const {
   auto connect = withSession(settings_, dialect_.get(), 3);
+  if (!settings_.side_schema.empty()) connect.schema = settings_.side_schema;
   if (!with_schema) connect.schema.clear();
   connect.read_timeout = std::chrono::seconds(60);
   // Metadata locks: an ALTER that waits behind one idle transaction stops everybody who comes after it.
@@ -111,6 +113,10 @@ void StoreContext::pauseOrThrow(
     const Call& call, std::string_view name, const Error& error, bool committing, Attempts& attempts
 ) {
   const auto fail = [&] {
+    // What the work itself refused is said in words of its own.
+    if (error.code() == ErrorCode::kPrecondition || error.code() == ErrorCode::kNotFound ||
+        error.code() == ErrorCode::kInvalidArgument)
+      throw Exception(error);
     Error named = error;
     throw Exception(named.addContext(name));
   };

@@ -2,7 +2,9 @@
 #include "disttask/sqlclient/connection.hpp"
 
 #include <array>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 /// The tables as data: the `create table` texts are made from it, and the servers' information_schema is compared with
@@ -205,6 +207,22 @@ inline constexpr IndexDefinition kEventIndexes[] = {
     {"ix_archived", false, "archived_at"},
 };
 
+// The last lines that the latest run of a subtask logged; since version 2.
+inline constexpr std::string_view kRunLogTable = "disttask_run_log";
+inline constexpr ColumnDefinition kRunLogColumns[] = {
+    {"subtask_id", "bigint", false},
+    {"task_id", "bigint", false},
+    {"token", "bigint", false},
+    {"exec_id", "varchar(261)", false},
+    {"written_ms", "bigint", false},
+    {"num_earlier", "bigint", false, "0"},
+    {"log_lines", "text", false},
+};
+inline constexpr IndexDefinition kRunLogIndexes[] = {
+    {"PRIMARY", true, "subtask_id"},
+    {"ix_written", false, "written_ms"},
+};
+
 inline constexpr ColumnDefinition kSchemaColumns[] = {
     {"id", "int", false},
     {"version", "int", false},
@@ -227,6 +245,7 @@ inline constexpr TableDefinition kTables[] = {
     {"disttask_plan", kPlanColumns, kPlanIndexes},
     {"disttask_attempt", kAttemptColumns, kAttemptIndexes},
     {"disttask_event", kEventColumns, kEventIndexes},
+    {kRunLogTable, kRunLogColumns, kRunLogIndexes},
 };
 
 /// A row that must be there; `insert` does nothing when it is.
@@ -296,9 +315,11 @@ inline constexpr sqlclient::Sql kWriteVersion{
     "schema.write_version",
     "update disttask_schema set version = ?, store_id = if(store_id = '', uuid(), store_id) where id = 1 and changer = "
     "?"};
-inline constexpr sqlclient::Sql kDumpSchemaRow{
-    "schema.dump_row",
-    "insert into disttask_schema (id, version, changer, renewals, store_id) values (1, 1, 0, 0, uuid()) "
-    "on duplicate key update version = if(version < 1, 1, version)"};
+/// For a script: the version, once all is there.
+inline std::string dumpSchemaRowText(std::int32_t version) {
+  const auto number = std::to_string(version);
+  return "insert into disttask_schema (id, version, changer, renewals, store_id) values (1, " + number +
+         ", 0, 0, uuid()) on duplicate key update version = if(version < " + number + ", " + number + ", version)";
+}
 
 }  // namespace disttask::storage::mysql::statements

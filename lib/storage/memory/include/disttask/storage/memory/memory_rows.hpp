@@ -3,6 +3,7 @@
 #include "disttask/proto/subtask.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/runtime/clock.hpp"
+#include "disttask/storage/run_log_table.hpp"
 
 #include <condition_variable>
 #include <cstdint>
@@ -57,6 +58,7 @@ class MemoryRows {
     std::map<proto::SubtaskId, std::string> checkpoints;
     std::map<proto::SubtaskId, MemoryAttempt> attempts;
     std::map<proto::ExecId, MemoryMeta> metas;
+    std::map<proto::SubtaskId, RunLog> run_logs;
     std::int64_t now_ms = 0;  ///< the store's time during this call
     [[nodiscard]] std::int64_t nowSeconds() const noexcept { return now_ms / 1000; }
   };

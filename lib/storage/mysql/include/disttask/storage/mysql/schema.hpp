@@ -24,7 +24,9 @@ struct SchemaStatus {
 class Schema {
  public:
   /// Version of the tables; a program accepts its own and the one before.
-  static constexpr std::int32_t kVersion = 1;
+  static constexpr std::int32_t kVersion = 2;
+  /// The version that brought disttask_run_log.
+  static constexpr std::int32_t kVersionOfRunLogs = 2;
 
   explicit Schema(StoreContext& context) : context_(context) {}
 

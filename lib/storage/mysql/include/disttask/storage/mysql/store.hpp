@@ -9,6 +9,7 @@
 #include "disttask/storage/plan_table.hpp"
 #include "disttask/storage/poll_table.hpp"
 #include "disttask/storage/reason_table.hpp"
+#include "disttask/storage/run_log_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
@@ -30,6 +31,10 @@ struct StoreSettings {
   /// The database of our side tables when `schema` is that of a live TiDB, whose tables are used as they are and where
   /// no DDL is ever run. Empty: all tables are in `schema`; for schema `mysql` empty means "disttask".
   std::string side_schema = {};
+  /// For people who only read beside a live TiDB where there are no side tables, or none that this account may see:
+  /// sessions begin in `schema`. Tasks, subtasks and their progress, slot holders and the history can be read; there is
+  /// no owner; what needs a side table throws kStoreSchema or kStoreNoPrivilege.
+  bool without_side_tables = false;
 };
 
 class StoreContext;
@@ -51,6 +56,7 @@ class Store {
   [[nodiscard]] HistoryTable& historyTable() noexcept;
   [[nodiscard]] PollTable& pollTable() noexcept;
   [[nodiscard]] ReasonTable& reasonTable() noexcept;
+  [[nodiscard]] RunLogTable& runLogTable() noexcept;
   [[nodiscard]] Schema& schema() noexcept;
   [[nodiscard]] Health& health() noexcept;
 
@@ -72,6 +78,7 @@ class Store {
   std::unique_ptr<HistoryTable> history_;
   std::unique_ptr<PollTable> polls_;
   std::unique_ptr<ReasonTable> reasons_;
+  std::unique_ptr<RunLogTable> run_logs_;
   std::mutex store_id_mutex_;
   std::string store_id_;
 };
