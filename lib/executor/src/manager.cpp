@@ -14,7 +14,11 @@ Manager::Impl::Impl(const ExecutorSettings& settings, const ManagerParts& parts_
     : parts(parts_in),
       node(settings, parts_in.clock, parts_in.lease),
       interval(settings.task_check_interval),
-      periodic("manager", parts_in.timers, parts_in.ctl, [this] { return pollByItself(); }) {}
+      periodic("manager", parts_in.timers, parts_in.ctl, [this] { return pollByItself(); }) {
+  if (parts.run_logs == nullptr) return;
+  run_logs = std::make_unique<RunLogWriter>(node, *parts.run_logs, parts.timers, parts.ctl);
+  node.run_logs = run_logs.get();
+}
 
 void Manager::Impl::askForPoll() {
   if (isFed()) {
@@ -85,6 +89,7 @@ void Manager::start() {
     const std::lock_guard lock(impl_->mutex);
     impl_->has_started = true;
   }
+  if (impl_->run_logs) impl_->run_logs->start();
   if (impl_->isFed()) {
     impl_->askForPoll();
   } else {
@@ -145,6 +150,7 @@ std::size_t Manager::stop() {
   }
   node.hurry = true;
   const auto unwritten = flushUnwrittenEnds(node, impl_->parts.table);
+  if (impl_->run_logs) impl_->run_logs->stop();
   observability::log(
       left == 0 && unwritten == 0 ? Level::kInfo : Level::kWarn,
       "task executor manager stopped",

@@ -1,5 +1,6 @@
 #pragma once
 #include "disttask/executor/manager.hpp"
+#include "disttask/executor/run_log_writer.hpp"
 #include "disttask/runtime/periodic.hpp"
 
 #include <atomic>
@@ -56,6 +57,7 @@ struct Manager::Impl {
 
   ManagerParts parts;
   NodeServices node;
+  std::unique_ptr<RunLogWriter> run_logs;  // after `node`, which points to it
   runtime::CancelSource
       source;  // the Manager's context: given to task executors; cancelled only when the node vanishes
 

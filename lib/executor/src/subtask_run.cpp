@@ -75,6 +75,19 @@ void SubtaskRun::putCheckpoint(const std::string& checkpoint) {
   throw Exception(ErrorCode::kLost, "the subtask is not ours any more, its checkpoint is dropped");
 }
 
+void SubtaskRun::noteLogLine(std::string_view level, std::string_view text) {
+  if (node_.run_logs != nullptr && node_.run_logs->isAccepting()) log_.add(node_.clock.now(), level, text);
+}
+
+void SubtaskRun::keepLog(bool ordinary) {
+  if (!log_.hasNews() || !node_.run_logs->hasRoom(ordinary)) return;
+  LoggedRun run;
+  run.id = id_;
+  run.token = table_.liveToken(id_);  // a checkpoint may have changed it
+  log_.takeNews(run);
+  node_.run_logs->keep(std::move(run), ordinary);
+}
+
 void SubtaskRun::interrupt(runtime::CancelCause cause) noexcept {
   if (!mayInterrupt(cause, idempotent_)) return;
   std::int64_t never = 0;

@@ -1,6 +1,8 @@
 #pragma once
 #include "disttask/executor/node_services.hpp"
+#include "disttask/executor/run_log_writer.hpp"
 #include "disttask/plugin/step_executor.hpp"
+#include "run_log_tail.hpp"
 
 #include <atomic>
 #include <memory>
@@ -29,6 +31,7 @@ class SubtaskRun final : public plugin::RunContext {
   [[nodiscard]] proto::SubtaskSummary progress() const noexcept override;
   std::string getCheckpoint() override;
   void putCheckpoint(const std::string& checkpoint) override;
+  void noteLogLine(std::string_view level, std::string_view text) override;
   [[nodiscard]] proto::RunToken runToken() const noexcept override { return run_token_; }
   [[nodiscard]] runtime::Duration validFor() const noexcept override { return node_.lease.validFor(); }
 
@@ -55,6 +58,9 @@ class SubtaskRun final : public plugin::RunContext {
     if (!returned_) look();
   }
   void markReturned();
+  /// Hands what the run logged last to the node's writer, unless it has that already. `ordinary`: it was quick and has
+  /// succeeded.
+  void keepLog(bool ordinary);
 
   /// The summary written last; the coordinator's.
   std::string last_summary;
@@ -78,6 +84,7 @@ class SubtaskRun final : public plugin::RunContext {
   std::atomic<std::int64_t> cancelled_at_ns_{0};
   std::atomic<bool> stuck_reported_{false};
   std::atomic<bool> store_failed_{false};
+  RunLogTail log_;
   std::mutex looking_;
   bool returned_ = false;  // guarded by looking_
 };

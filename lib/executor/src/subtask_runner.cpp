@@ -103,6 +103,10 @@ void StepRun::runReady(Item item) {
   if (node.on_returned) node.on_returned(task_.type, node.clock.now() - began);
   // From here on nobody looks at the run any more; only then is its row written.
   run->markReturned();
+  run->keepLog(
+      result == RunResult::kSucceeded && !run->token().cancelled() &&
+      node.clock.now() - run->beganAt() < node.settings.summary_interval
+  );
   item.run.reset();
   {
     const std::lock_guard lock(mutex_);

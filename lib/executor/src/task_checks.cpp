@@ -111,6 +111,7 @@ void TaskRun::checkRuns() {
   if (summary_due) {
     next_summary_ = now() + parts_.node.settings.summary_interval;
     writeSummaries(runs);
+    for (const auto& run : runs) run->keepLog(/*ordinary=*/false);
   }
 }
 

@@ -140,6 +140,8 @@ void HistoryMover::Impl::forgetOld(proto::Life owner) {
   };
   repeat([&] { return deps_.history.forgetSubtasks(call(), owner, keep_, settings_.batch_rows); });
   repeat([&] { return deps_.history.forgetEvents(call(), owner, keep_, settings_.batch_rows); });
+  if (deps_.run_logs == nullptr) return;
+  repeat([&] { return deps_.run_logs->forgetLogs(call(), owner, keep_, settings_.batch_rows); });
 }
 
 void HistoryMover::Impl::rest(runtime::TimePoint began, proto::Life owner) {

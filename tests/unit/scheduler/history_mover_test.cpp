@@ -65,8 +65,24 @@ class FakeHistory final : public storage::HistoryTable {
   }
 };
 
+class FakeRunLogs final : public storage::RunLogTable {
+ public:
+  std::int64_t old = 0;
+  std::optional<Life> forgotten_by;
+  void writeLogs(const runtime::Call&, const proto::ExecId&, const std::vector<storage::RunLog>&) override {}
+  std::optional<storage::RunLog> findLog(const runtime::Call&, proto::SubtaskId) override { return std::nullopt; }
+  std::int64_t forgetLogs(const runtime::Call&, std::optional<Life> owner, runtime::Duration, std::int32_t limit)
+      override {
+    forgotten_by = owner;
+    const auto count = std::min<std::int64_t>(old, limit);
+    old -= count;
+    return count;
+  }
+};
+
 struct Scene {
   FakeHistory history;
+  FakeRunLogs run_logs;
   FakeClock clock;
   FakeTimers timers{clock};
   runtime::ThreadPool pool{"history", 1, 0, [](const Error&) {}};
@@ -76,7 +92,7 @@ struct Scene {
 
   scheduler::HistoryMover& make() {
     mover = std::make_unique<scheduler::HistoryMover>(
-        scheduler::HistoryDeps{history, clock, timers, pool, [this] { return owner; }}, settings
+        scheduler::HistoryDeps{history, clock, timers, pool, [this] { return owner; }, &run_logs}, settings
     );
     return *mover;
   }
@@ -89,11 +105,14 @@ TEST_CASE("The mover moves each ended task whole and forgets what is old") {
   scene.history.tasks = {{1, 600}, {2, 0}};
   scene.history.old = 900;
   scene.history.old_events = 700;
+  scene.run_logs.old = 600;
   auto& mover = scene.make();
   CHECK(mover.runRoundForTest() == scene.settings.interval);
   CHECK(scene.history.moved == std::vector<std::int64_t>{1, 2});
   CHECK(scene.history.old == 0);
   CHECK(scene.history.old_events == 0);
+  CHECK(scene.run_logs.old == 0);
+  CHECK(scene.run_logs.forgotten_by == scene.owner);
   CHECK(mover.numMoved() == 2);
 }
 

@@ -18,8 +18,10 @@ struct HostTable {
 
   static void log(const disttask_host* host, std::int32_t level, disttask_str message) noexcept {
     try {
-      const HostCall& call = of(host);
-      call.services_.logPlugin(level, toValidUtf8(fromAbi(message), kMaxLogBytes), call.names_);
+      HostCall& call = of(host);
+      const auto text = toValidUtf8(fromAbi(message), kMaxLogBytes);
+      const auto logged = call.services_.logPlugin(level, text, call.names_);
+      if (!logged.empty()) call.noteLogLine(logged, text);
     } catch (...) {
       // Out of memory: the message is dropped, the work goes on.
     }

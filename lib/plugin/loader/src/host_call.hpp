@@ -32,6 +32,8 @@ class HostCall {
  protected:
   /// Waits, less when cancelled.
   virtual void sleepFor(runtime::Duration duration);
+  /// The plugin logged this line, and it is in the log.
+  virtual void noteLogLine(std::string_view /*level*/, std::string_view /*text*/) {}
 
  private:
   friend struct HostTable;        // host_call.cpp: the functions of disttask_host

@@ -81,4 +81,8 @@ void HostRun::sleepFor(runtime::Duration duration) {
   context_.sleepFor(duration);
 }
 
+void HostRun::noteLogLine(std::string_view level, std::string_view text) {
+  context_.noteLogLine(level, text);
+}
+
 }  // namespace disttask::plugin

@@ -12,6 +12,7 @@ class HostRun final : public HostCall {
 
  protected:
   void sleepFor(runtime::Duration duration) override;
+  void noteLogLine(std::string_view level, std::string_view text) override;
 
  private:
   friend struct RunTable;  // host_run.cpp: the functions of disttask_run

@@ -24,14 +24,15 @@ Level levelOf(std::int32_t level) {
 
 }  // namespace
 
-void HostServices::logPlugin(std::int32_t level, const std::string& text, const CallNames& names) const {
+std::string_view HostServices::logPlugin(std::int32_t level, const std::string& text, const CallNames& names) const {
   const Level known = levelOf(level);
-  if (!observability::isEnabled(known)) return;
+  if (!observability::isEnabled(known)) return {};
   observability::log(
       known,
       "plugin message",
       {{"text", text}, {"task_type", names.type}, {"task_id", names.task_id}, {"subtask_id", names.subtask_id}}
   );
+  return toString(known);
 }
 
 void HostServices::logMisbehaving(std::string_view what, const CallNames& names) const {

@@ -22,8 +22,9 @@ struct HostServices {
   HostServices(ConnectionSource& the_connections, runtime::Clock& the_clock)
       : connections(the_connections), clock(the_clock) {}
 
-  /// Writes a plugin's own message: the line "plugin message" with the text in the field `text`.
-  void logPlugin(std::int32_t level, const std::string& text, const CallNames& names) const;
+  /// Writes a plugin's own message: the line "plugin message" with the text in the field `text`. Returns the name of
+  /// its level, or nothing when such lines are not logged.
+  std::string_view logPlugin(std::int32_t level, const std::string& text, const CallNames& names) const;
   /// Writes that a plugin broke a rule of the ABI: the line "plugin misbehaving", the same thing at most every ten
   /// seconds.
   void logMisbehaving(std::string_view what, const CallNames& names) const;

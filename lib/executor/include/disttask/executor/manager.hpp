@@ -7,6 +7,7 @@
 #include "disttask/runtime/pool.hpp"
 #include "disttask/runtime/timers.hpp"
 #include "disttask/storage/poll_table.hpp"
+#include "disttask/storage/run_log_table.hpp"
 #include "disttask/storage/task_table.hpp"
 
 #include <cstdint>
@@ -31,6 +32,8 @@ struct ManagerParts {
   /// Set: the Manager does not poll by itself; takePoll is called with each poll of the node, and this asks for one
   /// soon. Called from any thread, also with the node's last runs ending; returns at once.
   std::function<void()> ask_for_poll = {};
+  /// Set: keeps what runs logged last.
+  storage::RunLogTable* run_logs = nullptr;
 };
 
 /// Watches the tasks of this node and runs their task executors (DXF's Manager; contract 4.2, stricter). Any thread may

@@ -62,6 +62,8 @@ struct ExecutorCounters {
   std::atomic<std::int64_t> ignored_cancels{0};  ///< runs that went on for long after their cancel
   std::atomic<std::int64_t> unknown_types{0};    ///< tasks skipped because their type is not offered here
   std::atomic<std::int64_t> store_errors{0};
+  std::atomic<std::int64_t> run_logs_written{0};   ///< runs whose last lines were written
+  std::atomic<std::int64_t> run_logs_left_out{0};  ///< runs whose last lines were not: too many, or the store failed
 };
 
 /// Returns what a task may use on a node: its runtime slots (`max_runtime_slots` applied) and their share of the memory
@@ -69,6 +71,8 @@ struct ExecutorCounters {
 [[nodiscard]] proto::StepResource stepResourceOf(
     std::int32_t node_slots, std::int64_t node_memory, const proto::TaskBase& task
 ) noexcept;
+
+class RunLogWriter;
 
 /// What all task executors of one node share. The Manager owns one; the references outlive it. Any thread.
 class NodeServices {
@@ -92,6 +96,7 @@ class NodeServices {
   NodeExclusive exclusive;
   NodeWriter writer;
   UnwrittenEnds unwritten;
+  RunLogWriter* run_logs = nullptr;  ///< takes what runs logged last; none: nobody keeps it. The Manager's
   ExecutorCounters counters;
   observability::SampledLog sampled{std::chrono::seconds(10)};  ///< for lines that would repeat at each check
   /// Modifications of tasks that the store counted at the last poll: tasks run here with what it was then, or tell that

@@ -36,6 +36,7 @@ struct ExecutorSettings {
       3;  ///< ends of the process while a subtask ran alone, before it fails (design rule 9)
   std::int32_t prefetch_rows = 1000;      ///< pending subtasks that a task executor holds ready, at most
   std::int64_t prefetch_bytes = 8 << 20;  ///< and the bytes of their metas
+  Duration forget_run_logs_after{};       ///< this node deletes older lines of runs itself; 0 = the owner does
   bool fail_unknown_types = true;         ///< own schema: as the contract; false (schema `mysql`): skip and count
 };
 

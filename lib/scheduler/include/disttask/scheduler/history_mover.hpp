@@ -4,6 +4,7 @@
 #include "disttask/runtime/pool.hpp"
 #include "disttask/runtime/timers.hpp"
 #include "disttask/storage/history_table.hpp"
+#include "disttask/storage/run_log_table.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -13,8 +14,8 @@
 namespace disttask::scheduler {
 
 struct HistorySettings {
-  runtime::Duration after = std::chrono::minutes(10);       ///< so long after its end a task moves
-  runtime::Duration keep = std::chrono::hours(14 * 24);     ///< so long its subtasks stay in history
+  runtime::Duration after = std::chrono::minutes(10);    ///< so long after its end a task moves
+  runtime::Duration keep = std::chrono::hours(14 * 24);  ///< so long its subtasks stay in history, and what runs logged
   runtime::Duration interval = std::chrono::seconds(30);    ///< between two looks when there was nothing to move
   runtime::Duration call_limit = std::chrono::seconds(10);  ///< of each call to the store
   std::int32_t batch_rows = 250;   ///< of one transaction: it holds the owner's fence, so scheduling waits for it
@@ -29,6 +30,8 @@ struct HistoryDeps {
   runtime::Pool& pool;  ///< runs the rounds: of its own, since a round may take long
   /// Returns the life under which this node has the scheduler role now; nothing: it has not. Any thread; quick.
   std::function<std::optional<proto::Life>()> owner;
+  /// Lines that runs logged are forgotten with the subtasks; none: there are none.
+  storage::RunLogTable* run_logs = nullptr;
 };
 
 /// Moves ended tasks to history and forgets what has been there for long (design rule 22), on the node that has the

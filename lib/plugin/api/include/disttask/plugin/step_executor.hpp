@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace disttask::plugin {
 
@@ -32,6 +33,9 @@ class RunContext {
   virtual void putCheckpoint(const std::string& checkpoint) = 0;
   /// Names this run; a type that fences its own side effects stores it beside them.
   [[nodiscard]] virtual proto::RunToken runToken() const noexcept = 0;
+  /// A line that plugin code logged in this run, which is in the host's log already: the last ones are kept for people
+  /// who look at the subtask. `level`: "debug", "info", "warn" or "error"; `text`: valid UTF-8.
+  virtual void noteLogLine(std::string_view /*level*/, std::string_view /*text*/) {}
   /// Returns for how long this node may still count on being alive; side effects begun later may overlap with a run
   /// elsewhere.
   [[nodiscard]] virtual runtime::Duration validFor() const noexcept = 0;
