@@ -107,6 +107,7 @@ class ExampleStep final : public sdk::Step {
   }
 
   static void makeTrouble(const sdk::Run& run, const std::string& trouble) {
+    if (!trouble.empty()) run.log(sdk::LogLevel::kWarn, "told to " + trouble + "; subtask show has this line");
     if (trouble == "fail") throw sdk::Failure("this subtask was told to fail");
     if (trouble == "crash") std::abort();
     if (trouble == "hang") {
