@@ -200,7 +200,15 @@ void Daemon::Impl::build(const std::string& address) {
   manager = std::make_unique<executor::Manager>(
       executor_settings,
       executor::ManagerParts{
-          store->taskTable(), registry, clock, reactor, ctl, *task_pool, *lease, [this] { poller->nudge(); }}
+          store->taskTable(),
+          registry,
+          clock,
+          reactor,
+          ctl,
+          *task_pool,
+          *lease,
+          [this] { poller->nudge(); },
+          &store->runLogTable()}
   );
   nudges = std::make_unique<Nudges>(store->nodeTable(), store->schedulerTable(), clock, ctl);
   manager->node().on_returned = [this](const std::string& type, runtime::Duration took) {
@@ -237,7 +245,12 @@ void Daemon::Impl::build(const std::string& address) {
   );
   history = std::make_unique<scheduler::HistoryMover>(
       scheduler::HistoryDeps{
-          store->historyTable(), clock, reactor, history_pool, [this] { return scheduler->ownerLife(); }},
+          store->historyTable(),
+          clock,
+          reactor,
+          history_pool,
+          [this] { return scheduler->ownerLife(); },
+          &store->runLogTable()},
       toHistorySettings(settings)
   );
   poller->watch([this](runtime::Duration took, bool answered) {

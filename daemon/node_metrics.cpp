@@ -48,7 +48,7 @@ struct Mirror {
   const char* key;
   std::atomic<std::int64_t> executor::ExecutorCounters::*number;
 };
-constexpr std::array<Mirror, 12> kMirrors{{
+constexpr std::array<Mirror, 14> kMirrors{{
     {"disttask_subtasks_started_total", &executor::ExecutorCounters::started},
     {"succeeded", &executor::ExecutorCounters::succeeded},
     {"failed", &executor::ExecutorCounters::failed},
@@ -61,6 +61,8 @@ constexpr std::array<Mirror, 12> kMirrors{{
     {"disttask_subtasks_orphaned_total", &executor::ExecutorCounters::orphans},
     {"disttask_subtasks_moved_away_total", &executor::ExecutorCounters::moved_away},
     {"disttask_cancels_ignored_total", &executor::ExecutorCounters::ignored_cancels},
+    {"disttask_run_logs_written_total", &executor::ExecutorCounters::run_logs_written},
+    {"disttask_run_logs_left_out_total", &executor::ExecutorCounters::run_logs_left_out},
 }};
 
 std::int64_t residentBytes() {
@@ -131,6 +133,8 @@ NodeMetrics::NodeMetrics(const std::string& version)
            {"disttask_subtasks_orphaned_total", "Running rows of this node that nobody ran."},
            {"disttask_subtasks_moved_away_total", "Runs that were cancelled because the row was somebody else's."},
            {"disttask_cancels_ignored_total", "Runs that went on for long after their cancel."},
+           {"disttask_run_logs_written_total", "Runs whose last log lines were written to the store."},
+           {"disttask_run_logs_left_out_total", "Runs whose last log lines were not: too many, or the store failed."},
            {"disttask_tasks_unknown_type_total", "Tasks that were passed over because their type is not offered here."},
            {"disttask_lease_rounds_total", "Rounds of the loop that renews the lease."},
            {"disttask_store_connects_total", "Sessions that were opened."},

@@ -61,6 +61,8 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
   // Beside a live TiDB other nodes may know types that we do not.
   to.fail_unknown_types = settings.store.schema != "mysql";
+  // There no node has the scheduler role, whose holder forgets what is old.
+  if (settings.store.schema == "mysql") to.forget_run_logs_after = settings.scheduler.history_keep;
   return to;
 }
 
