@@ -61,6 +61,48 @@ void addAllCommands(ArgumentTree& tree) {
   tree.finish();
 }
 
+namespace {
+
+/// The command that was meant, as far as its words were understood.
+const CLI::App& deepest(const CLI::App& root) {
+  const auto* app = &root;
+  while (!app->get_subcommands().empty() && !app->get_subcommands().front()->get_name().empty())
+    app = app->get_subcommands().front();
+  return *app;
+}
+
+std::string pathOf(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : pathOf(*app.get_parent()) + " " + app.get_name();
+}
+
+std::string commandsOf(const CLI::App& app) {
+  std::string names;
+  for (const auto* sub : app.get_subcommands([](const CLI::App* one) { return !one->get_name().empty(); }))
+    names += (names.empty() ? "" : ", ") + sub->get_name();
+  return names;
+}
+
+/// Says what is wrong, where, and what was expected.
+std::string describeMistake(
+    CLI::App& root, const CLI::ParseError& error, const std::vector<std::string>& arguments
+) {
+  const auto& app = deepest(root);
+  std::string text = error.what();
+  const auto commands = commandsOf(app);
+  if (!commands.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    text = describeUnknownCommand(root, arguments);
+    if (text.empty()) text = "a command is missing, expected one of " + commands;
+  } else if (const auto colon = text.find(": "); dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr &&
+                                                 colon != std::string::npos &&
+                                                 text.find(" missing", colon) != std::string::npos) {
+    text = text.substr(0, colon) + ": a value is missing";
+  }
+  const auto path = pathOf(app);
+  return path + ": " + text + "\nMore: " + path + " --help\n";
+}
+
+}  // namespace
+
 std::variant<Arguments, EarlyEnd> parseArguments(const std::vector<std::string>& arguments) {
   ArgumentTree tree;
   addAllCommands(tree);
@@ -70,14 +112,10 @@ std::variant<Arguments, EarlyEnd> parseArguments(const std::vector<std::string>&
     tree.root().parse(std::move(words));
   } catch (const CLI::ParseError& end) {
     std::ostringstream out;
-    std::ostringstream mistake;
-    const int code = tree.root().exit(end, out, mistake);
+    std::ostringstream unused;
+    const int code = tree.root().exit(end, out, unused);
     if (code == 0) return EarlyEnd{0, out.str()};
-    if (dynamic_cast<const CLI::RequiredError*>(&end) != nullptr) {
-      const auto unknown = describeUnknownCommand(tree.root(), arguments);
-      if (!unknown.empty()) return EarlyEnd{app::kExitUsage, unknown + "\nRun with --help for more information.\n"};
-    }
-    return EarlyEnd{app::kExitUsage, mistake.str()};
+    return EarlyEnd{app::kExitUsage, describeMistake(tree.root(), end, arguments)};
   }
   if (!tree.command()) return EarlyEnd{app::kExitUsage, "disttaskctl: no command\n"};
   return Arguments{tree.common(), *tree.command()};

@@ -71,9 +71,23 @@ storage::mysql::Store& Context::store() {
     }
     auto store_settings = app::toStoreSettings(*chosen, facts_, settings::NodeSettings{}.lease);
     store_settings.pool_size = 1;  // one command, one thread
-    store_ = std::make_unique<storage::mysql::Store>(std::move(store_settings), runtime::systemClock());
+    store_ = std::make_unique<storage::mysql::Store>(store_settings, runtime::systemClock());
+    if (!store_->settings().side_schema.empty() && !canUseSideTables()) {
+      store_settings.without_side_tables = true;
+      store_ = std::make_unique<storage::mysql::Store>(std::move(store_settings), runtime::systemClock());
+    }
   }
   return *store_;
+}
+
+bool Context::canUseSideTables() {
+  try {
+    store_->schema().check(call());
+    return true;
+  } catch (const Exception& e) {
+    if (e.error().code() != ErrorCode::kStoreSchema && e.error().code() != ErrorCode::kStoreNoPrivilege) throw;
+    return false;
+  }
 }
 
 std::string Context::schemaName() {

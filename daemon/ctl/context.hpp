@@ -32,6 +32,8 @@ class Context {
   [[nodiscard]] Output output() const noexcept { return options_.output; }
   [[nodiscard]] bool isQuiet() const noexcept { return options_.quiet; }
   [[nodiscard]] const Terminal& terminal() const noexcept { return terminal_; }
+  /// Looks again how wide the terminal is.
+  void lookAtTerminal() { terminal_ = detectTerminal(options_); }
   [[nodiscard]] const CommonOptions& options() const noexcept { return options_; }
   /// Writes one JSON document to out: on one line with -o jsonl.
   void printJson(const Json& json);
@@ -44,6 +46,10 @@ class Context {
   /// Returns the store that the options, the environment or a file name. Throws kInvalidConfig or kInvalidArgument when
   /// none does.
   [[nodiscard]] storage::mysql::Store& store();
+  /// True when the store is a live TiDB's own tables: its scheduler decides, and tasks are not ours to change.
+  [[nodiscard]] bool isBesideTidb() { return !store().settings().side_schema.empty(); }
+  /// True when there are no side tables of ours beside them that this account could read. Opens no store.
+  [[nodiscard]] bool isWithoutSideTables() const { return store_ && store_->settings().without_side_tables; }
   /// Returns the store's schema name without needing a store: `disttask` when nothing names one.
   [[nodiscard]] std::string schemaName();
   /// Returns the settings of --config; throws kInvalidArgument when it is not given, kInvalidConfig when they are
@@ -60,12 +66,13 @@ class Context {
 
  private:
   [[nodiscard]] std::optional<settings::StoreSettings> chooseStore();
+  [[nodiscard]] bool canUseSideTables();
 
   const CommonOptions options_;
   std::ostream& out_;
   std::ostream& err_;
   std::ostream nowhere_{nullptr};
-  const Terminal terminal_;
+  Terminal terminal_;
   const settings::HostFacts facts_;
   const std::optional<std::string> store_variable_;
   const std::optional<std::string> password_variable_;

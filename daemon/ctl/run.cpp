@@ -5,6 +5,7 @@
 #include "../exit_codes.hpp"
 #include "output/table.hpp"
 
+#include <optional>
 #include <ostream>
 #include <string_view>
 
@@ -21,6 +22,7 @@ int exitCodeOf(ErrorCode code) {
       return app::kCtlNotFound;
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kPrecondition:
+    case ErrorCode::kUnsupported:
       return app::kCtlRefused;
     case ErrorCode::kStoreNoPrivilege:
       return app::kExitLogin;
@@ -51,13 +53,20 @@ void printError(std::ostream& err, std::string_view message) {
 }  // namespace
 
 int run(const Arguments& arguments, std::ostream& out, std::ostream& err) {
+  std::optional<Context> context;
   try {
-    Context context(arguments.common, out, err);
-    return arguments.command.run(context);
+    context.emplace(arguments.common, out, err);
+    return arguments.command.run(*context);
   } catch (const std::exception&) {
     const auto error = currentError();
+    const auto code = error.code();
     printError(err, error.message());
-    return exitCodeOf(error.code());
+    if ((code == ErrorCode::kStoreSchema || code == ErrorCode::kStoreNoPrivilege) && context &&
+        context->isWithoutSideTables()) {
+      err << "There are no side tables of disttask here that this account may read. Without them there are: task ls, "
+             "show, subtasks, wait and watch, subtask show, node ls, history ls, top\n";
+    }
+    return exitCodeOf(code);
   }
 }
 

@@ -46,6 +46,7 @@ std::optional<settings::StoreSettings> chooseStoreFrom(
 ) {
   auto store = chooseAddress(options, dsn_variable, config_home, facts);
   if (!store) return std::nullopt;
+  if (!options.schema.empty()) store->schema = options.schema;
   if (password_variable) {
     store->password = {};
     store->password.value = *password_variable;

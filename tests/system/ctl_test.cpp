@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -106,6 +107,29 @@ TEST_CASE("Each JSON form has the fields that docs/disttaskctl.md documents, and
   CHECK(fieldsOf(first({"task", "submit", "--type", "example", "--key", "other"})) == documentedFields("task submit"));
   CHECK(fieldsOf(first({"task", "pause", "other"})) == documentedFields("task pause"));
 
+  CHECK(fieldsOf(first({"schema", "install"})) == documentedFields("schema install"));
+  CHECK(fieldsOf(first({"grants", "print"})) == documentedFields("grants print"));
+  CHECK(fieldsOf(first({"history", "gc", "--older-than", "1d", "--yes"})) == documentedFields("history gc"));
+  const auto seen = first({"node", "show", "node-a"});
+  CHECK(fieldsOf(seen) == documentedFields("node show"));
+  CHECK(fieldsOf(seen.find("runs")->asArray().at(0)) == documentedFields("node show runs"));
+  const auto health = cluster.ctl({"doctor", "-o", "json"}).json();
+  CHECK(fieldsOf(health) == documentedFields("doctor"));
+  const auto top = first({"top"});
+  CHECK(fieldsOf(top) == documentedFields("top"));
+  CHECK(fieldsOf(top.find("nodes")->asArray().at(0)) == documentedFields("top nodes"));
+  CHECK(fieldsOf(top.find("tasks")->asArray().at(0)) == documentedFields("top tasks"));
+  cluster.execute(
+      "insert into tidb_global_task_history (id, task_key, type, state, meta) values (99, 'old', 't', 'succeed', '{}')"
+  );
+  CHECK(fieldsOf(first({"history", "ls"})) == documentedFields("history ls"));
+  cluster.execute("delete from tidb_global_task_history");
+  // A node that is stopped for good is a note, so there is a finding to look at.
+  cluster.execute("insert into disttask_node (exec_id, life, renewals, lease_ms) values ('gone', 0, 0, 3000)");
+  const auto finding = cluster.ctl({"doctor", "-o", "json"}).json();
+  CHECK(fieldsOf(finding.find("findings")->asArray().at(0)) == documentedFields("doctor findings"));
+  cluster.execute("delete from disttask_node where exec_id='gone'");
+
   CHECK(cluster.ctl({"task", "ls", "--active", "-o", "name"}).out == "other\nk\n");
   CHECK(cluster.ctl({"node", "ls", "-o", "name"}).out == "node-a\n");
   CHECK(cluster.ctl({"task", "ls", "-o", "json"}).json().asArray().size() == 2);
@@ -120,6 +144,48 @@ TEST_CASE("Each JSON form has the fields that docs/disttaskctl.md documents, and
       Contains("behind_own") && Contains("where as many of the task run as may at a time")
   );
   CHECK(cluster.node.stop() == 0);
+}
+
+TEST_CASE("subtask show has the last lines that the plugin logged, with node and time") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "node-a", .slots = 1});
+  const auto ended =
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", "subtasks: 2\nfail_at: 2", "--wait"});
+  REQUIRE(ended.exit_code == 1);
+  const auto failed = cluster.scalar("select id from tidb_background_subtask where state='failed'");
+  Json json;
+  REQUIRE(eventually([&] {
+    json = cluster.ctl({"subtask", "show", failed, "-o", "json"}).json();
+    return !json.find("log")->asArray().empty();
+  }));
+  const auto& line = json.find("log")->asArray().at(0);
+  CHECK(fieldsOf(line) == documentedFields("subtask show log"));
+  CHECK(line.find("level")->asString() == "warn");
+  CHECK(line.find("text")->asString() == "told to fail; subtask show has this line");
+  CHECK(json.find("log_node")->asString() == "node-a");
+  CHECK(json.find("log_earlier")->asInt() == 0);
+  const auto ended_at = std::stoll(cluster.scalar("select unix_timestamp(max(end_time)) from tidb_background_subtask"));
+  CHECK(std::abs(line.find("at_ms")->asInt() / 1000 - ended_at) <= 2);
+  const auto text = cluster.ctl({"subtask", "show", failed}).out;
+  INFO(text);
+  CHECK_THAT(
+      text,
+      Contains("by node-a, written ") && Contains("Z  warn   told to fail; subtask show has this line") &&
+          Contains("whole log")
+  );
+  // The other one logged nothing.
+  const auto quiet = cluster.scalar("select min(id) from tidb_background_subtask where state<>'failed'");
+  CHECK(cluster.ctl({"subtask", "show", quiet, "-o", "json"}).json().find("log")->asArray().empty());
+  CHECK(cluster.scalar("select count(*) from disttask_run_log") == "1");
+  // On the tables of the version before there are none, and nothing else is missing.
+  cluster.execute("drop table disttask_run_log");
+  cluster.execute("update disttask_schema set version=1");
+  CHECK(cluster.ctl({"subtask", "show", failed}).exit_code == 0);
+  CHECK_THAT(cluster.ctl({"doctor"}).out, Contains("degraded") && Contains("disttaskctl schema install"));
+  CHECK(cluster.ctl({"schema", "install"}).exit_code == 0);
+  CHECK(cluster.ctl({"doctor"}).exit_code == 0);
+  CHECK(node.stop() == 0);
 }
 
 TEST_CASE("What destroys needs a yes where nobody can be asked, and an interrupted wait leaves the task alone") {

@@ -114,6 +114,12 @@ TEST_CASE("The accounts of grants print are enough for the main paths of daemon,
     return granted.cluster().scalar("select state from tidb_global_task where task_key='fails'") ==
            "awaiting-resolution";
   }));
+  const auto failed = granted.cluster().scalar("select min(id) from tidb_background_subtask where state='failed'");
+  REQUIRE(eventually([&] {
+    const auto lines = granted.cluster().scalar("select count(*) from disttask_run_log where subtask_id=" + failed);
+    return lines == "1";
+  }));
+  CHECK_THAT(granted.as("reader", {"subtask", "show", failed}).out, Catch::Contains("told to fail"));
   granted.expect("operator", {"task", "resolve", "fails", "--retry", "--yes"}, 0);
   REQUIRE(eventually([&] {
     return granted.cluster().scalar("select state from tidb_global_task where task_key='fails'") ==
@@ -121,6 +127,7 @@ TEST_CASE("The accounts of grants print are enough for the main paths of daemon,
   }));
   granted.expect("operator", {"task", "resolve", "fails", "--skip", "--yes"}, 0);
   granted.expect("operator", {"task", "wait", "fails", "--timeout", "60s"}, 0);
+  granted.expect("operator", {"history", "gc", "--older-than", "1m", "--yes"}, 0);
   // A node that is killed: the other one evicts it and takes its rows.
   granted.expect("operator", example("again", R"({"subtasks": 40, "sleep_ms": 200})"), 0);
   REQUIRE(eventually([&] {

@@ -21,6 +21,7 @@ enum class TimeFormat : std::uint8_t { kAuto, kRelative, kIso };
 struct CommonOptions {
   std::string store;          ///< mysql://…; empty = from elsewhere
   std::string config;         ///< a daemon's YAML; empty = none
+  std::string schema;         ///< in place of the one that the store is named with; empty = that one
   std::string password_file;  ///< for `store`
   Output output = Output::kTable;
   ColorChoice color = ColorChoice::kAuto;

@@ -9,18 +9,13 @@ void addHistoryCommands(ArgumentTree& tree) {
   auto* history = tree.noun("history", "Tasks that ended and were moved to the history tables");
   auto [ls, ls_options] = tree.verb<HistoryLs>(history, "ls", "List tasks in history, the newest first");
   ls->add_option_function<std::vector<std::string>>(
-      "--state",
-      [&options = ls_options](const std::vector<std::string>& texts) {
-        for (const auto& text : texts) {
-          const auto state = proto::parseTaskState(text);
-          if (!state || !proto::isDone(*state)) {
-            throw CLI::ValidationError("--state", "'" + text + "', expected succeed, failed or reverted");
-          }
-          options.states.push_back(*state);
-        }
-      },
-      "Only tasks that ended so: succeed, failed or reverted; may be given several times"
-  );
+        "--state",
+        [&options = ls_options](const std::vector<std::string>& texts) {
+          for (const auto& text : texts) options.states.push_back(*proto::parseTaskState(text));
+        },
+        "Only tasks that ended so; may be given several times"
+  )
+      ->check(CLI::IsMember({"succeed", "failed", "reverted"}));
   ls->add_option("--type", ls_options.type, "Only tasks of this type");
   ls->add_option("--limit", ls_options.limit, "At most so many")->check(CLI::Range(1, 100000));
   auto [gc, gc_options] = tree.verb<HistoryGc>(

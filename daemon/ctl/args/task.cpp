@@ -114,20 +114,23 @@ void addResolve(ArgumentTree& tree, CLI::App* task) {
   how->require_option(1);
 }
 
+std::vector<std::string> allTaskStates() {
+  std::vector<std::string> states;
+  for (int i = 0; i < proto::kNumTaskStates; ++i) states.emplace_back(toString(static_cast<proto::TaskState>(i)));
+  return states;
+}
+
 void addLs(ArgumentTree& tree, CLI::App* task) {
   auto [ls, options] = tree.verb<TaskLs>(task, "ls", "List tasks");
   auto& states = options.states;
   ls->add_option_function<std::vector<std::string>>(
-      "--state",
-      [&states](const std::vector<std::string>& texts) {
-        for (const auto& text : texts) {
-          const auto state = proto::parseTaskState(text);
-          if (!state) throw CLI::ValidationError("--state", "'" + text + "' is no state of a task");
-          states.push_back(*state);
-        }
-      },
-      "Only tasks in this state; may be given several times"
-  );
+        "--state",
+        [&states](const std::vector<std::string>& texts) {
+          for (const auto& text : texts) states.push_back(*proto::parseTaskState(text));
+        },
+        "Only tasks in this state; may be given several times"
+  )
+      ->check(CLI::IsMember(allTaskStates()));
   ls->add_option("--type", options.type, "Only tasks of this type");
   auto* all = ls->add_flag("-a,--all", options.all, "Tasks that have gone to history, too");
   ls->add_flag("--active", options.active, "Only tasks that have not ended")->excludes(all);

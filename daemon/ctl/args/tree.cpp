@@ -49,6 +49,11 @@ ArgumentTree::ArgumentTree() {
   app_.set_version_flag("--version", std::string("disttaskctl ") + DISTTASK_VERSION);
   app_.add_option("--store", common_.store, "mysql://USER@HOST[:PORT]/[SCHEMA][?socket=PATH&tls=verify&ca=FILE]");
   app_.add_option("--config", common_.config, "Settings of a daemon (YAML): its store, connections and plugins");
+  app_.add_option(
+      "--schema",
+      common_.schema,
+      "Schema of the store, in place of the one that it is named with; mysql: a live TiDB's own tables"
+  );
   app_.add_option("--password-file", common_.password_file, "File with the password of --store or DISTTASK_STORE");
   addChoice<Output>(
       app_,
@@ -100,7 +105,7 @@ void addDuration(
          flag,
          [&out, flag](const std::string& text) {
            const auto value = settings::parseDuration(text);
-           if (!value) throw CLI::ValidationError(flag, "'" + text + "' " + value.error().message());
+           if (!value) throw CLI::ValidationError(flag, "'" + text + "': " + value.error().message());
            out = value.value();
          },
          help
@@ -115,7 +120,7 @@ void addRequiredDuration(
          flag,
          [&out, flag](const std::string& text) {
            const auto value = settings::parseDuration(text);
-           if (!value) throw CLI::ValidationError(flag, "'" + text + "' " + value.error().message());
+           if (!value) throw CLI::ValidationError(flag, "'" + text + "': " + value.error().message());
            out = value.value();
          },
          help

@@ -94,13 +94,17 @@ int execute(Context& context, const Doctor& options) {
   try {
     auto& store = context.store();
     const auto schema = context.schemaName();
+    facts.is_beside_tidb = context.isBesideTidb();
     facts.schema = store.schema().status(context.call());
     // Sessions of the tables need the database.
     if (facts.schema->version_found > 0) {
       facts.server = store.health().lookAtServer(context.call());
       facts.missing_rights = store.health().findMissingRights(context.call(), rightsOf(options.role, schema));
     }
-    if (facts.schema->isComplete()) lookAtTables(context, options, facts);
+    // All that is looked at there is in the version before, too.
+    const bool is_usable = facts.schema->version_found >= facts.schema->version_expected - 1;
+    if (facts.schema->problems.empty() && facts.schema->version_found > 0 && is_usable)
+      lookAtTables(context, options, facts);
   } catch (const Exception& e) {
     const auto code = e.error().code();
     // Wrong use and wrong settings are no findings about a cluster.

@@ -71,8 +71,16 @@ int execute(Context& context, const HistoryLs& options) {
 int execute(Context& context, const HistoryGc& options) {
   const auto age = options.older_than.value_or(std::chrono::milliseconds(0));
   if (age < kLeastAge) throw Exception(ErrorCode::kInvalidArgument, "--older-than: expected at least 1m");
+  if (context.isBesideTidb()) {
+    throw Exception(
+        ErrorCode::kUnsupported,
+        "the history of schema '" + context.schemaName() + "' is a live TiDB's, which clears it itself"
+    );
+  }
   const auto span = formatSpan(std::chrono::duration_cast<std::chrono::seconds>(age));
-  context.confirm(fmt::format("Delete subtasks and events that have been in history for longer than {}?", span));
+  context.confirm(fmt::format(
+      "Delete subtasks and events that have been in history for longer than {}, and log lines as old?", span
+  ));
   auto& history = context.store().historyTable();
   std::int64_t subtasks = 0;
   std::int64_t events = 0;
@@ -80,8 +88,18 @@ int execute(Context& context, const HistoryGc& options) {
     deleted = history.forgetSubtasks(context.call(), std::nullopt, age, kBatch);
   for (std::int64_t deleted = 1; deleted > 0; events += deleted)
     deleted = history.forgetEvents(context.call(), std::nullopt, age, kBatch);
-  context.err() << formatNumber(subtasks, "subtask") << " and " << formatNumber(events, "event") << " deleted\n";
-  printChange(context, fmt::format("{}", subtasks), Json::Object{{"subtasks", subtasks}, {"events", events}});
+  std::int64_t logs = 0;
+  for (std::int64_t deleted = 1; deleted > 0; logs += deleted)
+    deleted = context.store().runLogTable().forgetLogs(context.call(), std::nullopt, age, kBatch);
+  context.err() << fmt::format(
+      "{}, {} and the log lines of {} deleted\n",
+      formatNumber(subtasks, "subtask"),
+      formatNumber(events, "event"),
+      formatNumber(logs, "subtask")
+  );
+  printChange(
+      context, fmt::format("{}", subtasks), Json::Object{{"subtasks", subtasks}, {"events", events}, {"logs", logs}}
+  );
   return app::kExitClean;
 }
 

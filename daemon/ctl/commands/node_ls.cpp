@@ -4,6 +4,7 @@
 #include "../../exit_codes.hpp"
 #include "../args/node.hpp"
 #include "../args/plugin.hpp"
+#include "../nodes.hpp"
 #include "../output/listing.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
@@ -13,11 +14,6 @@
 
 namespace disttask::ctl {
 namespace {
-
-/// A life that is 0 was stopped by its own process or evicted by others; rows do not tell which.
-std::string_view stateOf(const proto::Node& node) {
-  return node.life == proto::Life() ? "gone" : "live";
-}
 
 /// "draining" becomes "drained" when nothing waits, runs or is planned there.
 std::string wantedOf(Context& context, const proto::Node& node) {
@@ -60,14 +56,14 @@ Json describe(const proto::Node& node, bool owner, const std::string& wanted) {
 
 int execute(Context& context, const NodeLs&) {
   auto& store = context.store();
-  const auto nodes = store.nodeTable().getAllNodes(context.call());
+  const auto nodes = listNodes(context);
   const auto owner = store.schedulerTable().getOwner(context.call());
   const auto is_owner = [&owner](const proto::Node& node) {
     return owner.life != proto::Life() && owner.exec_id == node.exec_id;
   };
   std::vector<Item> items;
   for (const auto& node : nodes) {
-    const auto wanted = wantedOf(context, node);
+    const auto wanted = isTidbHost(node) ? "" : wantedOf(context, node);
     items.push_back(
         {node.exec_id,
          describe(node, is_owner(node), wanted),
@@ -79,7 +75,7 @@ int execute(Context& context, const NodeLs&) {
           std::to_string(node.slots),
           typesText(node),
           node.host,
-          std::to_string(node.pid),
+          node.pid == 0 ? "" : std::to_string(node.pid),
           node.version,
           context.timeText(node.registered_at)}}
     );

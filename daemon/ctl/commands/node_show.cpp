@@ -34,7 +34,7 @@ NodeView look(Context& context, const std::string& name) {
 }
 
 std::string counted(std::int64_t number) {
-  return formatCount(number) + (number >= kMaxRuns ? " or more" : "");
+  return formatNumber(number, "subtask") + (number >= kMaxRuns ? " or more" : "");
 }
 
 /// "draining" is "drained" when nothing waits, runs or is planned there.
@@ -129,9 +129,9 @@ void print(Context& context, const NodeView& view) {
   facts.add("address", node.address.empty() ? "none: it is not woken by datagrams" : node.address);
   facts.add("version", node.version);
   facts.add("registered", context.timeText(node.registered_at));
-  facts.add("waiting", counted(view.work.pending) + " subtasks");
+  facts.add("waiting", counted(view.work.pending));
   facts.add("planning", view.work.plans > 0 ? formatNumber(view.work.plans, "plan") : "");
-  facts.add("running", counted(static_cast<std::int64_t>(view.work.runs.size())) + " subtasks");
+  facts.add("running", counted(static_cast<std::int64_t>(view.work.runs.size())));
   facts.print(context.out(), context.terminal());
   if (!view.work.runs.empty()) {
     Table runs(
@@ -156,7 +156,7 @@ void print(Context& context, const NodeView& view) {
     runs.print(context.out(), context.terminal());
   }
   if (!view.events.empty()) {
-    Table events({{"AT"}, {"EVENT"}, {"TO"}, {"WHO", Align::kLeft, 2}, {"WHY", Align::kLeft, 1}});
+    Table events({{"AT"}, {"EVENT"}, {"TO"}, {"WHO", Align::kLeft, 2}, {"WHY", Align::kLeft, 0, true}});
     for (const auto& event : view.events) {
       events.add({context.timeText(event.at_ms / 1000), event.event, event.to, event.actor, firstLine(event.reason)});
     }

@@ -32,9 +32,15 @@ int execute(Context& context, const SchemaInstall& options) {
     return app::kExitClean;
   }
   const auto& connection = findConnection(context, options.connection);
-  const bool made = storage::mysql::installLedger(
-      context.call(), app::toConnectSettings(connection, context.facts()), connection.ledger
-  );
+  bool made = false;
+  try {
+    made = storage::mysql::installLedger(
+        context.call(), app::toConnectSettings(connection, context.facts()), connection.ledger
+    );
+  } catch (const Exception& e) {
+    Error named = e.error();
+    throw Exception(named.addContext("connection '" + options.connection + "'"));
+  }
   std::vector<std::string> done;
   if (made) done.push_back("made table " + connection.ledger);
   report(context, done, "ledger " + connection.ledger + " on connection " + options.connection);

@@ -8,6 +8,8 @@
 #include "../output/text.hpp"
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace disttask::ctl {
 namespace {
 
@@ -20,11 +22,24 @@ proto::SubtaskId idOf(const std::string& name) {
   return proto::SubtaskId(std::stoll(digits));
 }
 
+/// Lines that its runs logged, as far as the store has them and this account may see them.
+std::optional<storage::RunLog> findLog(Context& context, proto::SubtaskId id) {
+  try {
+    return context.store().runLogTable().findLog(context.call(), id);
+  } catch (const Exception& e) {
+    const auto code = e.error().code();
+    if (code != ErrorCode::kStoreNoPrivilege && code != ErrorCode::kStoreSchema) throw;
+    return std::nullopt;
+  }
+}
+
 struct View {
   proto::Subtask subtask;
   proto::Task task;
   reasons::Answer why;                ///< with what is known of its attempts
   std::optional<proto::Node> node{};  ///< where it is, when that is known still
+  std::optional<storage::RunLog> log{};
+  bool is_of_tidb = false;  ///< a host of a live TiDB has it
 };
 
 View look(Context& context, const std::string& name) {
@@ -35,15 +50,22 @@ View look(Context& context, const std::string& name) {
     throw Exception(ErrorCode::kNotFound, fmt::format("there is no subtask id:{}, live or in history", id.value()));
   const auto task = store.clientTable().findTask(context.call(), subtask->task_id);
   if (!task) throw Exception(ErrorCode::kNotFound, fmt::format("subtask id:{} belongs to no task", id.value()));
-  const reasons::Sources sources{store.nodeTable(), store.schedulerTable(), store.reasonTable()};
-  View view{*subtask, *task, whySubtask(sources, context.call(), *task, id)};
+  View view{*subtask, *task, {}};
+  if (!context.isBesideTidb()) {  // whose scheduler keeps its reasons to itself
+    const reasons::Sources sources{store.nodeTable(), store.schedulerTable(), store.reasonTable()};
+    view.why = whySubtask(sources, context.call(), *task, id);
+  }
+  view.is_of_tidb = context.isWithoutSideTables();
+  if (view.is_of_tidb) return view;
   if (!subtask->exec_id.empty()) view.node = store.nodeTable().getNode(context.call(), subtask->exec_id);
+  view.log = findLog(context, id);
+  view.is_of_tidb = context.isBesideTidb() && !view.node;
   return view;
 }
 
-/// The store keeps no log lines; the node's log does.
-std::string logText(const View& view) {
-  if (view.subtask.start_time == 0) return "";
+/// The store keeps the last lines of a run; the log of its node has all.
+std::string wholeLogText(const View& view) {
+  if (view.subtask.start_time == 0 || view.is_of_tidb) return "";
   const auto host = view.node ? "on " + view.node->host : "on the host of " + view.subtask.exec_id;
   return fmt::format(
       "{}: journalctl -u disttaskd --since @{} --grep 'subtask_id=\"?{}\\b'",
@@ -51,6 +73,33 @@ std::string logText(const View& view) {
       view.subtask.start_time,
       view.subtask.id.value()
   );
+}
+
+std::int64_t timeOfMs(const storage::RunLog& log, const storage::RunLogLine& line) {
+  return log.written_ms - line.age.count();
+}
+
+/// Returns which lines follow: whose, how old, and how many there were before.
+std::string logOriginText(const Context& context, const storage::RunLog& log) {
+  auto text = fmt::format("by {}, written {}", log.exec_id, context.timeText(log.written_ms / 1000));
+  if (log.num_earlier > 0) text += fmt::format(", after {} that are not kept", formatNumber(log.num_earlier, "line"));
+  return text;
+}
+
+std::string logLinesText(const Context& context, const storage::RunLog& log) {
+  std::vector<std::string> times;
+  std::size_t width = 0;
+  for (const auto& line : log.lines) {
+    times.push_back(context.timeText(timeOfMs(log, line) / 1000));
+    width = std::max(width, times.back().size());
+  }
+  std::string text;
+  for (std::size_t i = 0; i < log.lines.size(); ++i) {
+    const auto& line = log.lines[i];
+    if (i > 0) text += '\n';
+    text += fmt::format("{:<{}}  {:<5}  {}", times[i], width, line.level, printable(line.text));
+  }
+  return text;
 }
 
 std::string attemptsText(const storage::TriedSubtask& tried) {
@@ -69,10 +118,20 @@ std::string shortened(const std::string& text) {
 }
 
 Json describe(const View& view) {
-  const auto& [subtask, task, why, node] = view;
+  const auto& [subtask, task, why, node, log, is_of_tidb] = view;
   const auto summary = proto::parseSummary(subtask.summary);
   const auto tried = why.subtask ? why.subtask->tried : storage::TriedSubtask{};
   const auto reasons = toJson(why);
+  Json::Array lines;
+  if (log) {
+    for (const auto& line : log->lines) {
+      lines.emplace_back(Json::Object{
+          {"at", formatIsoTime(timeOfMs(*log, line) / 1000)},
+          {"at_ms", timeOfMs(*log, line)},
+          {"level", line.level},
+          {"text", line.text}});
+    }
+  }
   return Json::Object{
       {"id", subtask.id.value()},
       {"task", task.id.value()},
@@ -95,11 +154,14 @@ Json describe(const View& view) {
       {"error", subtask.error},
       {"meta", parsedOrText(subtask.meta)},
       {"reasons", *reasons.find("reasons")},
+      {"log", std::move(lines)},
+      {"log_node", log ? log->exec_id : ""},
+      {"log_earlier", log ? log->num_earlier : std::int64_t{0}},
   };
 }
 
 void print(Context& context, const View& view) {
-  const auto& [subtask, task, why, node] = view;
+  const auto& [subtask, task, why, node, log, is_of_tidb] = view;
   const auto state = std::string(proto::toString(subtask.state));
   const auto summary = proto::parseSummary(subtask.summary);
   Facts facts;
@@ -128,7 +190,11 @@ void print(Context& context, const View& view) {
     for (const auto& reason : why.reasons) facts.add("why", reason.text);
   }
   facts.add(subtask.state == proto::SubtaskState::kSucceed ? "result" : "meta", shortened(subtask.meta));
-  facts.add("log", logText(view));
+  if (log) {
+    facts.add("log", logOriginText(context, *log));
+    facts.add("", logLinesText(context, *log));
+  }
+  facts.add("whole log", wholeLogText(view));
   facts.print(context.out(), context.terminal());
 }
 

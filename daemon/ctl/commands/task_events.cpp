@@ -58,10 +58,10 @@ int show(Context& context, const std::vector<storage::EventRecord>& events) {
       {{"#", Align::kRight},
        {"AT"},
        {"EVENT"},
-       {"CHANGE", Align::kLeft, 1},
-       {"BY", Align::kLeft, 4},
+       {"CHANGE", Align::kLeft, 1, false, 12},
+       {"BY", Align::kLeft, 4, false, 9},
        {"WHO", Align::kLeft, 3},
-       {"WHY", Align::kLeft, 2}},
+       {"WHY", Align::kLeft, 0, true}},
       items
   );
   if (!events.empty() && events.front().seq > 1) {

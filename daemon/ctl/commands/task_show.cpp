@@ -83,9 +83,9 @@ std::string resultText(const Json& result) {
   return text;
 }
 
-/// What subtasks of the types that we ship are to their users.
+/// What subtasks of the types that we ship are to their users. Those of sql_batch are ranges of many chunks each.
 std::string_view nounOf(const std::string& type) {
-  return type == "csv_import" || type == "sql_batch" ? "chunk" : "subtask";
+  return type == "csv_import" ? "chunk" : "subtask";
 }
 
 /// Says what a task that did not succeed has left done.
@@ -115,6 +115,46 @@ std::string stateText(const proto::Task& task) {
   if (const auto outcome = outcomeOf(task); !outcome.empty() && task.state == proto::TaskState::kReverted)
     text += fmt::format(" ({})", outcome);
   return text;
+}
+
+struct StateColumn {
+  const char* title;
+  std::int64_t (*count)(const storage::SubtaskCounts&);
+};
+constexpr StateColumn kStateColumns[] = {
+    {"PENDING", [](const storage::SubtaskCounts& counts) { return counts.pending + counts.paused; }},
+    {"RUNNING", [](const storage::SubtaskCounts& counts) { return counts.running; }},
+    {"SUCCEED", [](const storage::SubtaskCounts& counts) { return counts.succeed; }},
+    {"FAILED", [](const storage::SubtaskCounts& counts) { return counts.failed; }},
+    {"CANCELED", [](const storage::SubtaskCounts& counts) { return counts.canceled; }},
+};
+/// Below this a terminal has no room for columns of zeros.
+constexpr std::size_t kWideColumns = 100;
+
+void printSteps(Context& context, const TaskView& view, std::ostream& out) {
+  const auto& terminal = context.terminal();
+  const bool is_narrow = terminal.columns > 0 && terminal.columns < kWideColumns;
+  std::vector<StateColumn> states;
+  for (const auto& column : kStateColumns) {
+    const bool has_any = std::any_of(view.steps.begin(), view.steps.end(), [&](const auto& step) {
+      return column.count(step.progress.counts) > 0;
+    });
+    if (!is_narrow || has_any) states.push_back(column);
+  }
+  std::vector<Column> columns{{"STEP", Align::kRight}, {"SUBTASKS", Align::kRight}};
+  for (const auto& state : states) columns.push_back({state.title, Align::kRight});
+  columns.push_back({"ROWS", Align::kRight});
+  columns.push_back({"WHO", Align::kLeft, 0, true});
+  Table table(std::move(columns));
+  for (const auto& [step, nodes, rows_succeeded] : view.steps) {
+    std::vector<Cell> cells{
+        std::to_string(step.step.value()), formatCount(step.counts.all()) + (step.plan_complete ? "" : "+")};
+    for (const auto& state : states) cells.emplace_back(formatCount(state.count(step.counts)));
+    cells.emplace_back(formatCount(step.sum.row_count));
+    cells.emplace_back(nodesText(nodes));
+    table.add(std::move(cells));
+  }
+  table.print(out, terminal);
 }
 
 }  // namespace
@@ -149,32 +189,7 @@ void showTask(Context& context, const proto::Task& task, std::ostream& out) {
   facts.print(out, context.terminal());
   if (view.steps.empty()) return;
   out << '\n';
-  Table table(
-      {{"STEP", Align::kRight},
-       {"SUBTASKS", Align::kRight},
-       {"PENDING", Align::kRight},
-       {"RUNNING", Align::kRight},
-       {"SUCCEED", Align::kRight},
-       {"FAILED", Align::kRight},
-       {"CANCELED", Align::kRight},
-       {"ROWS", Align::kRight},
-       {"WHO", Align::kLeft, 0, true}}
-  );
-  for (const auto& [step, nodes, rows_succeeded] : view.steps) {
-    const auto& counts = step.counts;
-    table.add(
-        {std::to_string(step.step.value()),
-         formatCount(counts.all()) + (step.plan_complete ? "" : "+"),
-         formatCount(counts.pending + counts.paused),
-         formatCount(counts.running),
-         formatCount(counts.succeed),
-         formatCount(counts.failed),
-         formatCount(counts.canceled),
-         formatCount(step.sum.row_count),
-         nodesText(nodes)}
-    );
-  }
-  table.print(out, context.terminal());
+  printSteps(context, view, out);
 }
 
 namespace {

@@ -25,9 +25,10 @@ class View {
       out << progress_.update(takeSnapshot(context_, task), runtime::systemClock().now()) << std::flush;
       return;
     }
+    context_.lookAtTerminal();  // it may have another size by now
     std::ostringstream text;
     showTask(context_, task, text);
-    out << redraw_.update(text.str(), rowsOf(STDOUT_FILENO)) << std::flush;
+    out << redraw_.update(text.str(), rowsOf(STDOUT_FILENO), context_.terminal().columns) << std::flush;
   }
 
  private:

@@ -11,6 +11,13 @@ namespace disttask::ctl {
 int execute(Context& context, const TaskWhy& options) {
   const auto task = context.findTask(options.name);
   auto& store = context.store();
+  if (context.isBesideTidb()) {
+    throw Exception(
+        ErrorCode::kUnsupported,
+        "the tasks of schema '" + context.schemaName() +
+            "' are scheduled by a live TiDB, which does not say why it waits"
+    );
+  }
   const reasons::Sources sources{store.nodeTable(), store.schedulerTable(), store.reasonTable()};
   const auto answer = options.subtask ? whySubtask(sources, context.call(), task, proto::SubtaskId(*options.subtask))
                                       : whyTask(sources, context.call(), task);

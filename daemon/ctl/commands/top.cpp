@@ -5,6 +5,7 @@
 #include "disttask/runtime/clock.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../nodes.hpp"
 #include "../output/listing.hpp"
 #include "../top/screen.hpp"
 #include <fmt/format.h>
@@ -39,6 +40,7 @@ class TopSource {
     auto& store = context_.store();
     TopSnapshot now;
     now.clock = clockText();
+    now.is_beside_tidb = context_.isBesideTidb();
     const auto owner = store.schedulerTable().getOwner(call());
     if (owner.life != proto::Life()) now.owner = owner.exec_id;
     std::map<proto::ExecId, std::pair<std::int64_t, std::int64_t>> used;
@@ -47,7 +49,7 @@ class TopSource {
       slots += holder.slots;
       tasks += 1;
     }
-    for (auto& node : store.nodeTable().getAllNodes(call())) {
+    for (auto& node : listNodes(context_)) {
       const auto [tasks, slots] = used[node.exec_id];
       now.nodes.push_back({std::move(node), tasks, slots});
     }
@@ -88,7 +90,7 @@ Json toJson(const TopSnapshot& snapshot) {
   for (const auto& [node, tasks, slots] : snapshot.nodes) {
     nodes.push_back(Json::Object{
         {"node", node.exec_id},
-        {"state", node.life == proto::Life() ? "gone" : "live"},
+        {"state", stateOf(node)},
         {"wanted", toString(node.wanted)},
         {"used_slots", slots},
         {"slots", std::int64_t{node.slots}},

@@ -33,7 +33,8 @@ struct Finding {
 struct DoctorFacts {
   std::optional<storage::mysql::ServerHealth> server;
   std::optional<storage::mysql::SchemaStatus> schema;
-  std::string role;  ///< whose rights were looked for, such as "reader"
+  bool is_beside_tidb = false;  ///< a live TiDB has the scheduler role, and nodes of its own
+  std::string role;             ///< whose rights were looked for, such as "reader"
   std::vector<storage::mysql::MissingRight> missing_rights;
   std::optional<storage::RoleHolder> owner;
   std::vector<proto::Node> nodes;

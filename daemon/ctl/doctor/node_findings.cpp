@@ -111,10 +111,12 @@ void diagnoseNode(const proto::Node& node, std::vector<Finding>& findings) {
 }  // namespace
 
 void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
-  diagnoseOwner(facts, findings);
+  if (!facts.is_beside_tidb) diagnoseOwner(facts, findings);
   if (!facts.owner) return;  // the tables were not looked at
   const auto num_live = std::count_if(facts.nodes.begin(), facts.nodes.end(), isLive);
-  if (num_live == 0) {
+  if (num_live == 0 && facts.is_beside_tidb) {
+    // TiDB's own nodes run what there is.
+  } else if (num_live == 0) {
     findings.push_back(
         {Severity::kError, "no_live_node", "", "no node is live: nothing runs", "start disttaskd on a node"}
     );

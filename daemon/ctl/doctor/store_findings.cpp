@@ -50,12 +50,17 @@ void diagnoseStore(const DoctorFacts& facts, std::vector<Finding>& findings) {
   if (facts.schema && !facts.schema->isComplete()) {
     const auto& schema = *facts.schema;
     if (schema.version_found != schema.version_expected) {
+      // Daemons work with the version before, without what came with this one.
+      const bool is_before = schema.version_found > 0 && schema.version_found == schema.version_expected - 1;
       findings.push_back(
-          {Severity::kError,
+          {is_before ? Severity::kWarning : Severity::kError,
            "schema_version",
            "",
            fmt::format(
-               "the schema has version {}, this program needs {}", schema.version_found, schema.version_expected
+               "the schema has version {}, this program {} {}",
+               schema.version_found,
+               is_before ? "would like" : "needs",
+               schema.version_expected
            ),
            schema.version_found > schema.version_expected ? "use the newer program" : "run disttaskctl schema install"}
       );

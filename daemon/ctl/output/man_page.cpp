@@ -35,9 +35,12 @@ std::string upper(std::string text) {
 }
 
 std::string headOf(const CommandDoc& command) {
+  // The program's own line in --help begins with its name.
+  const auto name = command.path + ": ";
+  const auto help = command.help.rfind(name, 0) == 0 ? command.help.substr(name.size()) : command.help;
   return ".\\\" Made by 'disttaskctl man' from what --help shows.\n.TH " + upper(escaped(titleOf(command))) +
          " 1 \"\" \"disttask " DISTTASK_VERSION "\" \"disttask\"\n.SH NAME\n" + escaped(titleOf(command)) + " \\- " +
-         escaped(command.help) + "\n";
+         escaped(help) + "\n";
 }
 
 std::string synopsisOf(const CommandDoc& command) {

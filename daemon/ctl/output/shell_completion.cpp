@@ -36,12 +36,26 @@ std::string wordsOf(const CommandDoc& command) {
   return command.path.substr(command.path.find(' ') + 1);
 }
 
+/// Flags of the root beside those that each command has by itself.
+std::string commonFlagsOf(const CommandDoc& root) {
+  std::string text;
+  for (const auto& option : root.options) {
+    if (option.flags.back() != "--help") text += (text.empty() ? "" : " ") + joined(option.flags);
+  }
+  return text;
+}
+
 /// What to complete the first argument of a command with, as a line of shell.
 std::string argumentsText(const CommandDoc& command) {
   if (command.arguments.empty()) return "";
   const auto& first = command.arguments.front();
   if (!first.choices.empty()) return joined(first.choices);
-  if (first.value == "NAME") return "$(disttaskctl task ls -o name 2>/dev/null)";
+  if (first.value == "NAME") {
+    // What can be looked at only may be in history, too.
+    const bool looks = command.name == "show" || command.name == "events" || command.name == "subtasks" ||
+                       command.name == "why" || command.name == "wait" || command.name == "watch";
+    return std::string("$(disttaskctl task ls ") + (looks ? "--all " : "") + "-o name 2>/dev/null)";
+  }
   if (first.value == "NODE") return "$(disttaskctl node ls -o name 2>/dev/null)";
   return "";
 }
@@ -91,7 +105,7 @@ std::string bashCompletion(const CommandDoc& root) {
   std::string common;
   addValueCases(root, common);
   script += "  case \"$before\" in\n" + common + "  esac\n  case \"$path\" in\n";
-  script += "    '') words=" + quoted(childrenOf(root)) + " flags= ;;\n";
+  script += "    '') words=" + quoted(childrenOf(root)) + " flags='-h --help' ;;\n";
   walk(root, [&](const CommandDoc& command) {
     std::string values;
     addValueCases(command, values);
@@ -104,7 +118,7 @@ std::string bashCompletion(const CommandDoc& root) {
     }
     script += "      ;;\n";
   });
-  script += "  esac\n  if [ \"${word:0:1}\" = - ]; then words=\"$flags " + flagsOf(root) +
+  script += "  esac\n  if [ \"${word:0:1}\" = - ]; then words=\"$flags " + commonFlagsOf(root) +
             "\"; fi\n"
             "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
             "  [ ${#COMPREPLY[@]} -gt 0 ] || compopt -o default 2>/dev/null\n"

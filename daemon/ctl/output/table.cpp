@@ -9,7 +9,7 @@ namespace disttask::ctl {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kLeastWrapped = 24;
+constexpr std::size_t kLeastWrapped = 20;
 constexpr std::size_t kLeastWidth = 8;  // below this a shortened cell says nothing
 
 void writeCell(std::ostream& out, const Cell& cell, std::size_t width, Align align, bool last, bool has_color) {
@@ -114,12 +114,17 @@ std::vector<std::size_t> Table::chooseWidths(std::size_t limit) const {
   }
   // The least important column gives first, all that it can spare; then columns go, and what that frees is given back.
   for (const auto i : order) {
-    const auto least = std::max(displayWidth(columns_[i].title), kLeastWidth);
+    const auto floor = columns_[i].least > 0 ? columns_[i].least : columns_[i].wraps ? kLeastWrapped : kLeastWidth;
+    const auto least = std::max(displayWidth(columns_[i].title), floor);
     if (total() <= limit || columns_[i].align == Align::kRight || widths[i] <= least) continue;
     widths[i] = std::max(least, widths[i] - std::min(widths[i], total() - limit));
   }
   for (const auto i : order) {
-    if (total() > limit) widths[i] = 0;
+    if (total() <= limit) break;
+    const auto least = std::max(displayWidth(columns_[i].title), kLeastWidth);
+    const bool may_shrink = i == order.back() && columns_[i].align == Align::kLeft && widths[i] > least;
+    const auto excess = total() - limit;
+    widths[i] = may_shrink && widths[i] - least >= excess ? widths[i] - excess : 0;
   }
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     if (widths[*at] > 0 && total() < limit) widths[*at] = std::min(wanted[*at], widths[*at] + limit - total());

@@ -19,6 +19,9 @@ struct Column {
   int spare = 0;
   /// Where the terminal is too narrow, long cells go on over several lines.
   bool wraps = false;
+  /// A column that says little below so many columns: it is left out instead, unless it is the last that can be spared.
+  /// 0 = the usual.
+  std::size_t least = 0;
 };
 
 struct Cell {

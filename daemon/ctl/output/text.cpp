@@ -49,8 +49,13 @@ std::string formatShort(double number) {
 std::string formatSpan(std::chrono::seconds span) {
   const auto seconds = span.count();
   if (seconds < 60) return fmt::format("{} s", seconds);
-  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
-  return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+  // The lesser of two units is left out where there is none of it.
+  const auto text = [](std::int64_t of, const char* unit, std::int64_t rest, const char* rest_unit) {
+    return rest == 0 ? fmt::format("{} {}", of, unit) : fmt::format("{} {} {} {}", of, unit, rest, rest_unit);
+  };
+  if (seconds < 3600) return text(seconds / 60, "min", seconds % 60, "s");
+  if (seconds < 48 * 3600) return text(seconds / 3600, "h", seconds % 3600 / 60, "min");
+  return text(seconds / 86400, "d", seconds % 86400 / 3600, "h");
 }
 
 }  // namespace disttask::ctl

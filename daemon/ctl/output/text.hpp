@@ -17,7 +17,7 @@ namespace disttask::ctl {
 [[nodiscard]] std::string formatCount(std::int64_t number);
 /// Writes a number in few characters, "812", "43.1k", "1.2M".
 [[nodiscard]] std::string formatShort(double number);
-/// Writes a length of time for people, "4 s", "2 min 5 s", "3 h 20 min".
+/// Writes a length of time for people, "4 s", "2 min 5 s", "3 h 20 min", "8 d".
 [[nodiscard]] std::string formatSpan(std::chrono::seconds span);
 
 }  // namespace disttask::ctl

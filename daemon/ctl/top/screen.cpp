@@ -48,6 +48,7 @@ Screen::Screen() {
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
+    raw.c_cc[VSUSP] = _POSIX_VDISABLE;  // a stopped program would leave its picture to the shell
     ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
   }
   put("\x1b[?1049h\x1b[?25l\x1b[2J");

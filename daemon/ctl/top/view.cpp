@@ -1,5 +1,6 @@
 #include "view.hpp"
 
+#include "../nodes.hpp"
 #include "../output/table.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
@@ -62,10 +63,9 @@ Table nodeTable(const TopSnapshot& snapshot) {
        {"TROUBLE", Align::kLeft, 3}}
   );
   for (const auto& [node, tasks, used] : snapshot.nodes) {
-    const bool live = node.life != Life();
     table.add(
         {node.exec_id + (node.exec_id == snapshot.owner ? " *" : ""),
-         live ? "live" : "gone",
+         std::string(stateOf(node)),
          std::string(toString(node.wanted)),
          std::to_string(used),
          std::to_string(node.slots),
@@ -78,35 +78,38 @@ Table nodeTable(const TopSnapshot& snapshot) {
 }
 
 Table taskTable(const std::vector<TopTask>& tasks) {
-  Table table(
-      {{"ID", Align::kRight, 3},
-       {"KEY", Align::kLeft, 1},
-       {"TYPE", Align::kLeft, 4},
-       {"STATE"},
-       {"STEP", Align::kRight, 2},
-       {"DONE", Align::kRight},
-       {"OF", Align::kRight},
-       {"", Align::kLeft, 6},
-       {"RUNS", Align::kRight, 5},
-       {"FAILED", Align::kRight, 7},
-       {"/S", Align::kRight},
-       {"LEFT", Align::kRight, 3}}
-  );
+  // Failures are worth their room, a column of none is not.
+  const bool has_failed =
+      std::any_of(tasks.begin(), tasks.end(), [](const auto& task) { return task.counts.failed > 0; });
+  std::vector<Column> columns{
+      {"ID", Align::kRight, 3},
+      {"KEY", Align::kLeft, 1, false, 16},
+      {"TYPE", Align::kLeft, 4},
+      {"STATE"},
+      {"STEP", Align::kRight, 2},
+      {"DONE", Align::kRight},
+      {"OF", Align::kRight},
+      {"", Align::kLeft, 6, false, kBarWidth},
+      {"RUNS", Align::kRight, 5},
+      {"/S", Align::kRight},
+      {"LEFT", Align::kRight, 3}};
+  if (has_failed) columns.insert(columns.end() - 2, Column{"FAILED", Align::kRight});
+  Table table(std::move(columns));
   for (const auto& task : tasks) {
-    table.add(
-        {std::to_string(task.task.id.value()),
-         task.task.key,
-         task.task.type,
-         std::string(toString(task.task.state)),
-         stepOf(task.task.step),
-         formatCount(numDone(task.counts)),
-         formatCount(numAll(task.counts)),
-         barOf(task.counts),
-         formatCount(task.counts.running),
-         task.counts.failed == 0 ? "" : formatCount(task.counts.failed),
-         task.per_second ? formatShort(*task.per_second) : "",
-         leftOf(task)}
-    );
+    std::vector<Cell> cells{
+        std::to_string(task.task.id.value()),
+        task.task.key,
+        task.task.type,
+        std::string(toString(task.task.state)),
+        stepOf(task.task.step),
+        formatCount(numDone(task.counts)),
+        formatCount(numAll(task.counts)),
+        barOf(task.counts),
+        formatCount(task.counts.running),
+        task.per_second ? formatShort(*task.per_second) : "",
+        leftOf(task)};
+    if (has_failed) cells.insert(cells.end() - 2, task.counts.failed == 0 ? "" : formatCount(task.counts.failed));
+    table.add(std::move(cells));
   }
   return table;
 }
@@ -114,6 +117,9 @@ Table taskTable(const std::vector<TopTask>& tasks) {
 std::string headOf(const TopSnapshot& snapshot) {
   const auto live = std::count_if(snapshot.nodes.begin(), snapshot.nodes.end(), [](const auto& node) {
     return node.node.life != Life();
+  });
+  const auto of_tidb = std::count_if(snapshot.nodes.begin(), snapshot.nodes.end(), [](const auto& node) {
+    return isTidbHost(node.node);
   });
   double rate = 0;
   bool has_rate = false;
@@ -123,14 +129,16 @@ std::string headOf(const TopSnapshot& snapshot) {
     rate += *task.per_second;
   }
   return fmt::format(
-      "{}  {} of {} nodes live  {}{} tasks  {}owner {}",
+      "{}  {} of {} nodes live{}  {}{} task{}  {}{}",
       snapshot.clock,
       live,
-      snapshot.nodes.size(),
+      static_cast<std::int64_t>(snapshot.nodes.size()) - of_tidb,
+      of_tidb > 0 ? fmt::format(", {} of TiDB", of_tidb) : "",
       snapshot.tasks.size(),
       snapshot.more_tasks ? "+" : "",
+      snapshot.tasks.size() == 1 && !snapshot.more_tasks ? "" : "s",
       has_rate ? formatShort(rate) + " ends/s  " : "",
-      snapshot.owner.empty() ? "nobody" : snapshot.owner
+      snapshot.is_beside_tidb ? "scheduled by TiDB" : "owner " + (snapshot.owner.empty() ? "nobody" : snapshot.owner)
   );
 }
 

@@ -25,8 +25,9 @@ struct TopTask {
 
 /// What a look at a cluster shows.
 struct TopSnapshot {
-  std::string clock;  ///< when, for people
-  std::string owner;  ///< empty = nobody
+  std::string clock;            ///< when, for people
+  std::string owner;            ///< empty = nobody
+  bool is_beside_tidb = false;  ///< a live TiDB schedules, some nodes are its own
   std::vector<TopNode> nodes;
   std::vector<TopTask> tasks;  ///< in rank order
   bool more_tasks = false;     ///< there are more than were looked at

@@ -144,10 +144,30 @@ TEST_CASE("Wrong use ends with code 2 and says what is wrong") {
   CHECK(endOf({"task", "submit"}).exit_code == 2);
   CHECK(endOf({"task", "dance"}).exit_code == 2);
   CHECK(endOf({"node", "ls", "-o", "xml"}).exit_code == 2);
-  CHECK_THAT(endOf({"task", "ls", "--state", "running!"}).text, Catch::Contains("is no state of a task"));
+  CHECK_THAT(
+      endOf({"task", "ls", "--state", "running!"}).text, Catch::Contains("--state: running! not in {pending,running,")
+  );
   CHECK_THAT(endOf({"task", "wait", "k", "--timeout", "30"}).text, Catch::Contains("needs a unit"));
   CHECK_THAT(
       endOf({"task", "submit", "--type", "t", "--parallel", "lots"}).text, Catch::Contains("expected auto or a number")
+  );
+  CHECK_THAT(
+      endOf({}).text, Catch::StartsWith("disttaskctl: a command is missing, expected one of task, subtask, node")
+  );
+  CHECK_THAT(endOf({"frob"}).text, Catch::StartsWith("disttaskctl: there is no command 'frob', expected one of task,"));
+  CHECK_THAT(
+      endOf({"task", "dance"}).text,
+      Catch::StartsWith("disttaskctl task: there is no command 'dance', expected one of submit, ls,") &&
+          Catch::EndsWith("More: disttaskctl task --help\n")
+  );
+  CHECK_THAT(endOf({"-o", "json", "node"}).text, Catch::StartsWith("disttaskctl node: a command is missing"));
+  CHECK_THAT(endOf({"task", "show"}).text, Catch::StartsWith("disttaskctl task show: NAME is required\n"));
+  CHECK_THAT(
+      endOf({"task", "ls", "-o"}).text, Catch::StartsWith("disttaskctl task ls: --output: a value is missing\n")
+  );
+  CHECK_THAT(
+      endOf({"task", "resolve", "k"}).text,
+      Catch::StartsWith("disttaskctl task resolve: ") && Catch::Contains("--retry,--skip,--fail")
   );
 }
 

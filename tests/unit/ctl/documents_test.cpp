@@ -102,8 +102,18 @@ TEST_CASE("Text in a manual page is no request of troff") {
 
 TEST_CASE("A view is drawn over the one before, and cut to the rows of the terminal") {
   Redraw redraw;
-  CHECK(redraw.update("a\nb\n", 24) == "\x1b[Ja\nb\n");
-  CHECK(redraw.update("c\n", 24) == "\x1b[2A\r\x1b[Jc\n");
-  CHECK(redraw.update("1\n2\n3\n4\n5\n", 4) == "\x1b[1A\r\x1b[J1\n2\n… 3 more lines\n");
-  CHECK(redraw.update("x\n", 3) == "\x1b[2A\r\x1b[Jx\n");
+  CHECK(redraw.update("a\nb\n", 24, 80) == "\x1b[Ja\nb\n");
+  CHECK(redraw.update("c\n", 24, 80) == "\x1b[2A\r\x1b[Jc\n");
+  CHECK(redraw.update("1\n2\n3\n4\n5\n", 4, 80) == "\x1b[1A\r\x1b[J1\n2\n… 3 more lines\n");
+  CHECK(redraw.update("x\n", 3, 80) == "\x1b[2A\r\x1b[Jx\n");
+}
+
+TEST_CASE("A view goes over all rows that lines of the one before took, also in a terminal that became narrower") {
+  Redraw redraw;
+  CHECK(redraw.update("\x1b[32mabcdef\x1b[0m\nab\n", 24, 4) == "\x1b[J\x1b[32mabcdef\x1b[0m\nab\n");
+  CHECK(redraw.update("abcdef\n", 24, 4) == "\x1b[3A\r\x1b[Jabcdef\n");
+  CHECK(redraw.update("abcd\n", 24, 2) == "\x1b[3A\r\x1b[Jabcd\n");
+  // Two of three lines take four of the four rows there are: one of these is for the last line.
+  CHECK(redraw.update("abcd\nabcd\nabcd\n", 5, 2) == "\x1b[2A\r\x1b[Jabcd\n… 2 more lines\n");
+  CHECK(redraw.update("数据\n", 24, 2) == "\x1b[3A\r\x1b[J数据\n");
 }

@@ -60,6 +60,21 @@ TEST_CASE("Table shortens every column that can be spared before it leaves one o
   CHECK(out.str() == "ID  KEY             ERROR\n1   nightly-2026-…  no such…\n");
 }
 
+TEST_CASE("Table leaves a column out that would say nothing below its least width") {
+  Table table({{"KEY", Align::kLeft, 1, false, 16}, {"BAR", Align::kLeft, 2, false, 10}, {"N", Align::kRight}});
+  table.add({"nightly-2026-03-01", "#####.....", "5"});
+  Terminal narrow;
+  const auto at = [&](std::size_t columns) {
+    narrow.columns = columns;
+    std::ostringstream out;
+    table.print(out, narrow);
+    return out.str();
+  };
+  CHECK(at(33) == "KEY                 BAR         N\nnightly-2026-03-01  #####.....  5\n");
+  CHECK(at(31) == "KEY               BAR         N\nnightly-2026-03…  #####.....  5\n");
+  CHECK(at(30) == "KEY                 N\nnightly-2026-03-01  5\n");
+}
+
 TEST_CASE("Table goes on over several lines where a column may") {
   Table table({{"CODE"}, {"WHY", Align::kLeft, 0, true}});
   table.add({"rank", "it waits for its place behind tasks of higher rank"});
@@ -125,6 +140,10 @@ TEST_CASE("Numbers, spans and times are written for people") {
   CHECK(formatSpan(std::chrono::seconds(4)) == "4 s");
   CHECK(formatSpan(std::chrono::seconds(125)) == "2 min 5 s");
   CHECK(formatSpan(std::chrono::seconds(12000)) == "3 h 20 min");
+  CHECK(formatSpan(std::chrono::hours(24)) == "24 h");
+  CHECK(formatSpan(std::chrono::minutes(5)) == "5 min");
+  CHECK(formatSpan(std::chrono::hours(8 * 24)) == "8 d");
+  CHECK(formatSpan(std::chrono::hours(50)) == "2 d 2 h");
   CHECK(disttask::formatIsoTime(1772364605) == "2026-03-01T11:30:05Z");
   CHECK(disttask::formatIsoTime(0).empty());
   CHECK(formatRelative(0, 100).empty());

@@ -1,0 +1,38 @@
+#include "nodes.hpp"
+
+#include "context.hpp"
+
+#include <algorithm>
+
+namespace disttask::ctl {
+
+std::vector<proto::Node> listNodes(Context& context) {
+  auto& store = context.store();
+  std::vector<proto::Node> nodes;
+  if (!context.isWithoutSideTables()) nodes = store.nodeTable().getAllNodes(context.call());
+  if (!context.isBesideTidb()) return nodes;
+  for (const auto& host : store.health().findHosts(context.call())) {
+    const auto is_ours = [&](const proto::Node& node) { return node.exec_id == host.exec_id; };
+    if (std::any_of(nodes.begin(), nodes.end(), is_ours)) continue;
+    proto::Node node;
+    node.exec_id = host.exec_id;
+    node.role = host.scope;
+    node.slots = host.slots;
+    node.lease_ms = 0;
+    node.has_meta_row = true;
+    nodes.push_back(std::move(node));
+  }
+  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.exec_id < b.exec_id; });
+  return nodes;
+}
+
+bool isTidbHost(const proto::Node& node) noexcept {
+  return node.has_meta_row && node.lease_ms == 0;  // each node of ours has a lease
+}
+
+std::string_view stateOf(const proto::Node& node) noexcept {
+  if (isTidbHost(node)) return "registered";
+  return node.life == proto::Life() ? "gone" : "live";
+}
+
+}  // namespace disttask::ctl
