@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the main job on real input: builds, starts a private MariaDB and two nodes, imports the IEEE registry of network addresses, then a million records
-# with one node killed on the way; verifies both; stops and removes all it started, also on Ctrl-C.
+# with one node killed on the way, and changes all of these in small chunks, paused and hurried up on the way; verifies each; stops and removes all it started,
+# also on Ctrl-C.
 #   deploy/demo.sh            DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +16,7 @@ say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 say "Packages and build (no tests)"
 deploy/packages.sh install build demo
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
-cmake --build "$build" --target disttaskd disttaskctl csv_import
+cmake --build "$build" --target disttaskd disttaskctl csv_import sql_batch
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-demo.XXXXXX")
 pids=()
@@ -40,10 +41,10 @@ sql -e "create database demo character set utf8mb4;
   create table demo.oui (registry varchar(16) not null, assignment varchar(16) not null, organization varchar(255) not null, address varchar(500),
     key (assignment));
   create table demo.million (id bigint not null auto_increment primary key, registry varchar(16) not null, assignment varchar(16) not null,
-    organization varchar(255) not null, address varchar(500))"
+    organization varchar(255) not null, address varchar(500), changes int not null default 0)"
 
 mkdir -p "$work/files" "$work/plugins"
-cp "$(find "$build" -name csv_import.so -print -quit)" "$work/plugins/"
+cp "$(find "$build" -name csv_import.so -print -quit)" "$(find "$build" -name sql_batch.so -print -quit)" "$work/plugins/"
 cp /usr/share/ieee-data/oui.csv "$work/files/"
 
 for node in 1 2; do
@@ -67,8 +68,10 @@ connections:
   demo:
     socket: $work/db/s.sock
     user: root
-    types: [csv_import]
+    types: [csv_import, sql_batch]
     schemas: [demo]
+scheduler:
+  history_after: 2s
 http:
   listen: 127.0.0.1:0
 log:
@@ -78,7 +81,7 @@ done
 ctl() { "$build/daemon/ctl/disttaskctl" --config "$work/node-1.yaml" "$@"; }
 disttaskctl() { printf '%s$ disttaskctl %s%s\n' "$bold" "$*" "$plain"; ctl "$@"; }
 
-say "The schema of disttask, and the ledger of csv_import in schema demo"
+say "The schema of disttask, and the ledger of csv_import and sql_batch in schema demo"
 disttaskctl schema install
 disttaskctl schema install --connection demo
 
@@ -131,11 +134,44 @@ disttaskctl node ls
 say "The table itself"
 sql -t -e "select count(*) as records, count(distinct assignment) as assignments from demo.million"
 
+say "Third act: all of these changed in small chunks by sql_batch, gently beside other work; node-2 is back"
+start_node 2
+cat >"$work/gentle.json" <<JSON
+{"connection": "demo", "table": "demo.million", "sleep_ratio": 3, "chunk_time": "200ms",
+ "statement": "update million set organization = upper(organization), changes = changes + 1 where {range}"}
+JSON
+sed 's/"sleep_ratio": 3/"sleep_ratio": 0/' "$work/gentle.json" >"$work/quick.json"
+cat "$work/gentle.json"
+disttaskctl task submit --type sql_batch --key upper --meta "@$work/gentle.json"
+until_subtasks() {  # until_subtasks STATE NUMBER: at most 30 s
+  for _ in $(seq 300); do
+    [ "$(ctl task subtasks upper -o json 2>/dev/null | grep -c "\"state\": \"$1\"")" -lt "$2" ] || return 0
+    sleep 0.1
+  done
+}
+until_subtasks succeed 2
+disttaskctl task show upper
+say "Somebody needs the server: pause, look, and go on at full speed, on both nodes"
+disttaskctl task pause upper
+for _ in $(seq 100); do [ "$(ctl task show upper -o json | grep -c '"state": "paused"')" = 0 ] || break; sleep 0.1; done
+disttaskctl task ls --active
+disttaskctl task why upper
+disttaskctl task modify upper --meta "@$work/quick.json" --priority 100
+disttaskctl task resume upper
+disttaskctl task wait upper
+disttaskctl task events upper
+sql -t -e "select count(*) as records, min(changes) as least_changes, max(changes) as most_changes from demo.million"
+say "What became of the tasks"
+for _ in $(seq 100); do [ "$(ctl history ls -o name | wc -l)" -lt 3 ] || break; sleep 0.1; done
+disttaskctl history ls
+
 cat <<TEXT
 
 ${bold}All verified.${plain} What next:
   * your own task type in ten minutes:   docs/plugin-guide.md
   * a CSV file of yours:                 docs/csv_import.md
+  * a big change of your tables:         docs/sql_batch.md
+  * the tool:                            docs/disttaskctl.md
   * real nodes:                          config/disttask.minimal.yaml, docs/operations.md
   * the tests:                           tests/run.sh
 TEXT
