@@ -151,7 +151,7 @@ until_subtasks() {  # until_subtasks STATE NUMBER: at most 30 s
 }
 until_subtasks succeed 2
 disttaskctl task show upper
-say "Somebody needs the server: pause, look, and go on at full speed, on both nodes"
+say "Somebody needs the server: pause, look, change its pace, go on"
 disttaskctl task pause upper
 for _ in $(seq 100); do [ "$(ctl task show upper -o json | grep -c '"state": "paused"')" = 0 ] || break; sleep 0.1; done
 disttaskctl task ls --active

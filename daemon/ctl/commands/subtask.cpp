@@ -1,6 +1,7 @@
 #include "../args/subtask.hpp"
 
 #include "commands.hpp"
+#include "disttask/proto/row_error.hpp"
 #include "disttask/reasons/reasons.hpp"
 
 #include "../../exit_codes.hpp"
@@ -145,7 +146,7 @@ Json describe(const View& view) {
       {"slots", std::int64_t{subtask.slots}},
       {"retries", std::int64_t{tried.retries}},
       {"abnormal_ends", std::int64_t{tried.abnormal_ends}},
-      {"last_error", tried.last_error},
+      {"last_error", proto::decodeRowError(tried.last_error)},
       {"rows", summary.row_count},
       {"bytes", summary.bytes},
       {"created", formatIsoTime(subtask.create_time)},
@@ -183,7 +184,7 @@ void print(Context& context, const View& view) {
   if (summary.bytes > 0) facts.add("bytes", formatCount(summary.bytes));
   if (why.subtask) {
     facts.add("before", attemptsText(why.subtask->tried));
-    facts.add("last error", why.subtask->tried.last_error);
+    facts.add("last error", proto::decodeRowError(why.subtask->tried.last_error));
   }
   facts.add("error", subtask.error);
   if (!proto::isDone(subtask.state)) {

@@ -58,7 +58,7 @@ int show(Context& context, const std::vector<storage::EventRecord>& events) {
       {{"#", Align::kRight},
        {"AT"},
        {"EVENT"},
-       {"CHANGE", Align::kLeft, 1, false, 12},
+       {"CHANGE", Align::kLeft, 1, false, 30},
        {"BY", Align::kLeft, 4, false, 9},
        {"WHO", Align::kLeft, 3},
        {"WHY", Align::kLeft, 0, true}},

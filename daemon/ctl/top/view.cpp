@@ -28,7 +28,12 @@ std::string leftOf(const TopTask& task) {
   const auto open = numAll(task.counts) - numDone(task.counts);
   if (!task.per_second || *task.per_second <= 0 || open <= 0) return "";
   const auto seconds = std::ceil(static_cast<double>(open) / *task.per_second);
-  return seconds > kMaxLeftSeconds ? "" : formatSpan(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
+  if (seconds > kMaxLeftSeconds) return "";
+  // An estimate: beyond some minutes the seconds only take room, beyond some hours the minutes do.
+  auto span = static_cast<std::int64_t>(seconds);
+  if (span >= 600) span -= span % 60;
+  if (span >= 6 * 3600) span -= span % 3600;
+  return formatSpan(std::chrono::seconds(span));
 }
 
 std::string stepOf(proto::Step step) {

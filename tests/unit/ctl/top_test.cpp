@@ -88,6 +88,32 @@ TEST_CASE("top shows nodes and tasks with progress, rate and what is left of the
   CHECK_THAT(text, Catch::Contains("#####.....") && Catch::Contains("1,000") && Catch::Contains("8 min 20 s"));
 }
 
+TEST_CASE("top shows failures where there are any, and what is left without seconds that say nothing") {
+  auto snapshot = sample(1, 2);
+  CHECK_THAT(joined(renderTop(snapshot, {200, 50}, TopSort::kRank, "")), !Catch::Contains("FAILED"));
+  snapshot.tasks[1].counts.failed = 7;
+  snapshot.tasks[0].counts.pending = 1000;
+  snapshot.tasks[0].counts.succeed = snapshot.tasks[0].counts.running = 0;
+  snapshot.tasks[0].per_second = 1.0;
+  const auto text = joined(renderTop(snapshot, {80, 24}, TopSort::kRank, ""));
+  INFO(text);
+  CHECK_THAT(text, Catch::Contains("FAILED") && Catch::Contains("16 min") && !Catch::Contains("16 min 40 s"));
+}
+
+TEST_CASE("top names hosts of a live TiDB beside the nodes") {
+  auto snapshot = sample(1, 1);
+  snapshot.is_beside_tidb = true;
+  snapshot.nodes.push_back(snapshot.nodes.front());
+  snapshot.nodes.back().node.exec_id = "10.0.0.1:4000";
+  snapshot.nodes.back().node.life = {};
+  snapshot.nodes.back().node.lease_ms = 0;
+  snapshot.nodes.back().node.has_meta_row = true;
+  const auto text = joined(renderTop(snapshot, {200, 50}, TopSort::kRank, ""));
+  INFO(text);
+  CHECK_THAT(text, Catch::Contains("1 of 1 nodes live, 1 of TiDB") && Catch::Contains("scheduled by TiDB"));
+  CHECK_THAT(text, Catch::Contains("registered"));
+}
+
 TEST_CASE("top says how many nodes and tasks there is no room for, and gives nodes a third at most") {
   const auto lines = renderTop(sample(40, 100), {80, 24}, TopSort::kRank, "q");
   const auto text = joined(lines);
