@@ -3,6 +3,8 @@
 #include "disttask/base/error.hpp"
 #include "disttask/base/failpoint.hpp"
 
+#include <algorithm>
+
 namespace disttask::sql_batch {
 namespace {
 
@@ -28,6 +30,18 @@ std::int64_t apply(
   return changed;
 }
 
+/// Cuts `rest` of a segment to the range of the next chunk, at most `rows` rows, and returns how many it has. `planned`
+/// is how many rows the rest had when it was planned: where that is still so, no row is read only to be counted.
+std::int64_t cut(
+    sqlclient::Connection& connection, const TableKey& key, KeyRange& rest, std::int64_t rows, std::int64_t planned
+) {
+  const std::int64_t wanted = planned > 0 ? std::min(rows, planned) : rows;
+  auto end = nthKey(connection, key, rest, wanted);
+  if (!end) return countRows(connection, key, rest);
+  rest.upto = *std::move(end);
+  return wanted;
+}
+
 }  // namespace
 
 std::optional<SegmentProgress> runChunk(
@@ -37,15 +51,11 @@ std::optional<SegmentProgress> runChunk(
     std::int64_t rows,
     const std::function<void()>& check
 ) {
-  KeyRange range{from.position.empty() ? job.segment.after : from.position, job.segment.upto};
+  const KeyRange& segment = job.segment.range;
+  KeyRange range{from.position.empty() ? segment.after : from.position, segment.upto};
+  const std::int64_t walked = cut(connection, job.key, range, rows, job.segment.rows - from.walked);
   SegmentProgress to = from;
-  std::int64_t walked = rows;
-  if (auto end = nthKey(connection, job.key, range, rows); end && *end != range.upto) {
-    range.upto = *std::move(end);
-  } else {
-    walked = countRows(connection, job.key, range);
-    to.done = true;
-  }
+  to.done = range.upto == segment.upto;
   sqlclient::Transaction transaction(connection);
   // The row of the ledger comes first: whoever has it may change the rows behind its position.
   if (!job.ledger.take(connection, job.task, job.ordinal, from.chunks)) return std::nullopt;

@@ -3,7 +3,7 @@
 #include "batch_ledger.hpp"
 #include "batch_statement.hpp"
 #include "disttask/sqlclient/connection.hpp"
-#include "key_range.hpp"
+#include "segment_meta.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -18,7 +18,7 @@ struct ChunkJob {
   const BatchLedger& ledger;
   std::int64_t task = 0;
   std::int32_t ordinal = 0;
-  const KeyRange& segment;     ///< of the subtask
+  const SegmentMeta& segment;  ///< of the subtask
   Archive* archive = nullptr;  ///< null: none
 };
 

@@ -104,7 +104,7 @@ void SegmentRun::chunk() {
   }
   const std::int64_t rows = step_.size_.rows();
   const auto begin = std::chrono::steady_clock::now();
-  const ChunkJob job{note_->key, *statement_, session.ledger(), step_.task_, ordinal_, meta_.range, archive_.get()};
+  const ChunkJob job{note_->key, *statement_, session.ledger(), step_.task_, ordinal_, meta_, archive_.get()};
   auto moved = runChunk(session.connection(), job, *progress_, rows, check);
   if (!moved) {
     progress_.reset();  // another run of this subtask is at work, or was
