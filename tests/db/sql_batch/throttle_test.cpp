@@ -96,6 +96,44 @@ TEST_CASE("A replica that is none is refused, an unknown status variable too") {
   );
 }
 
+TEST_CASE(
+    "sleep_ratio makes a pause after each chunk, also where a chunk is a whole subtask, but not after the last one"
+) {
+  using Clock = std::chrono::steady_clock;
+  BatchFixture f;
+  f.makeNumbers(40);
+  // Each row takes ten milliseconds: two subtasks of 200.
+  const auto task_meta = f.meta(
+      "update t set n = n + 1 where {range} and sleep(0.01) = 0", "t", R"("sleep_ratio": 3, "subtask_rows": 20)"
+  );
+  const auto metas = f.plan(1, task_meta);
+  REQUIRE(metas.size() == 2);
+  const auto worker = f.step(1, task_meta);
+  const auto lasts = [&](std::int32_t ordinal) {
+    const auto begin = Clock::now();
+    const Json result = f.run(*worker, ordinal, metas[static_cast<std::size_t>(ordinal - 1)]);
+    CHECK(result.find("chunks")->asInt() == 1);
+    return Clock::now() - begin;
+  };
+  const auto first = lasts(1);
+  CHECK(first >= 800ms);
+  const auto last = lasts(2);
+  CHECK(last >= 200ms);
+  CHECK(last < first);
+  CHECK(f.scalar("select sum(n) from t") == "40");
+}
+
+TEST_CASE("A closed window is opened by a new meta") {
+  Throttled f;
+  f.start(R"("window": ")" + f.closedWindow() + "\"");
+  REQUIRE(test::eventually([&] { return f.logged("waits: window: the server's time of day is outside of "); }));
+  CHECK(f.scalar("select sum(n) from t") == "0");
+  f.worker->taskMetaModified(f.host->host(), f.update(""));
+  CHECK(f.ended.wait(20s) == "done");
+  CHECK(f.logged("goes on; window allows it"));
+  CHECK(f.scalar("select sum(n) from t") == "100");
+}
+
 TEST_CASE("What was planned is not changed by a new meta, and it is said") {
   Throttled f;
   f.makeNumbers(10);

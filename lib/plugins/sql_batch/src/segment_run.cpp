@@ -123,10 +123,12 @@ void SegmentRun::chunk() {
   pause(session.connection(), ms);
 }
 
-// Within the gate: the pause is the whole task's.
+// Within the gate: the pause is the whole task's. Also behind the last chunk of a subtask, which may be its only one,
+// but nobody waits for the task's last one.
 void SegmentRun::pause(sqlclient::Connection& connection, double chunk_ms) {
+  if (progress_->done && isLast()) return;
   double left = chunk_ms * step_.throttle_.options().sleep_ratio;
-  while (left >= 1 && !progress_->done) {
+  while (left >= 1) {
     const double slice = std::min(left, kKeepAliveMs);
     run_.sleep(static_cast<std::int64_t>(slice));
     left -= slice;
@@ -144,12 +146,16 @@ std::int64_t SegmentRun::waitAfter(const Exception& exception) {
   throw;
 }
 
+bool SegmentRun::isLast() const {
+  return note_ && meta_.range.upto == note_->last;
+}
+
 std::string SegmentRun::result() const {
   SegmentResult result;
   result.rows = progress_->walked;
   result.changed = progress_->changed;
   result.chunks = progress_->chunks;
-  result.last = note_ && meta_.range.upto == note_->last;
+  result.last = isLast();
   if (result.last) result.maximum = display(note_->key, note_->last);
   result.files = progress_->files;
   return result.dump();

@@ -22,6 +22,7 @@ class SegmentRun {
   void pause(sqlclient::Connection& connection, double chunk_ms);
   /// Returns how long to wait before another try; throws on when there have been enough.
   std::int64_t waitAfter(const Exception& exception);
+  [[nodiscard]] bool isLast() const;  ///< the subtask that ends at the planned maximum
   [[nodiscard]] std::string result() const;
 
   BatchStep& step_;
