@@ -52,6 +52,13 @@ TEST_CASE("Triggers and cascades are refused unless they are meant") {
   f.execute("create trigger tr before update on t for each row set new.pad = 'x'");
   CHECK_THAT(f.failure(4, f.meta("update t set n = 2 where {range}", "t")), Catch::Contains("has the trigger 'tr'"));
   CHECK(f.failure(5, f.meta("update t set n = 2 where {range}", "t", R"("allow": ["triggers"])")).empty());
+  // An insert that meets its duplicates updates them.
+  f.execute("create table s (id int primary key, n int not null)");
+  const std::string insert = "insert into t (id, n, pad) select id, n, '' from s where {range}";
+  CHECK_THAT(
+      f.failure(6, f.meta(insert + " on duplicate key update n = 5", "s")), Catch::Contains("has the trigger 'tr'")
+  );
+  CHECK(f.failure(7, f.meta(insert, "s")).empty());
 }
 
 TEST_CASE("A statement whose chunks would read the whole table is refused") {

@@ -42,6 +42,23 @@ TEST_CASE("Statements are taken apart at their range") {
   CHECK(insert.target == TableName{"s", "u"});
 }
 
+TEST_CASE("Only the table whose key is walked may change") {
+  CHECK_THAT(
+      refusal("delete u from t join u on u.id = t.id where {range:t}"),
+      Catch::Contains("deletes from s.u, expected 't', the table whose key is walked")
+  );
+  CHECK_THAT(
+      refusal("delete t from t as o join u on u.id = o.id where {range:o}"), Catch::Contains("s.t, expected 'o'")
+  );
+  CHECK(refusal("delete t from t join u on u.id = t.id where {range:t}").empty());
+  CHECK_THAT(
+      refusal("update t a join u b on b.id = a.id set a.x = 1, b.y = 2 where {range:a}"),
+      Catch::Contains("sets 'b.y', expected columns of 'a' only, the table whose key is walked")
+  );
+  CHECK(refusal("update t a join u b on b.id = a.id set a.x = b.y, z = f(b.x, 1) where {range:a}").empty());
+  CHECK(refusal("update t force index (primary) set t.x = 1 where {range}").empty());
+}
+
 TEST_CASE("The select of an archive has the delete's own condition") {
   const auto remove = parseStatement("delete from t where a = 'x' and {range} and b", kTable);
   CHECK(remove.renderSelect("*", kTable, "R") == "select * from `s`.`t` where a = 'x' and (R) and b for update");
@@ -84,5 +101,19 @@ TEST_CASE("Statements that are not one bounded UPDATE, DELETE or INSERT … SELE
   CHECK_THAT(
       refusal("update t set a = 1 /*! , b = 2 */ where {range}"), Catch::Contains("a comment that the server executes")
   );
+  CHECK_THAT(refusal("update t set a = 1 where b between 1 and {range}"), Catch::Contains("that of a BETWEEN"));
+  CHECK(refusal("update t set a = 1 where b between 1 and 2 and {range}").empty());
+  CHECK_THAT(
+      refusal("update t set a = 1 where case when b and {range} and c then 1 else 0 end"),
+      Catch::Contains("a CASE beside {range} at byte 25")
+  );
+  CHECK(refusal("update t set a = case when b then 1 end where (case when b then 1 end) and {range}").empty());
+  CHECK_THAT(refusal("insert into u select distinct a from t where {range}"), Catch::Contains("DISTINCT at byte 21"));
+  CHECK_THAT(refusal("insert into u select 1 + (sum(a)) from t where {range}"), Catch::Contains("SUM at byte 26"));
+  CHECK_THAT(
+      refusal("insert into u select row_number() over (order by a) from t where {range}"),
+      Catch::Contains("OVER at byte")
+  );
+  CHECK(refusal("insert into u select (select max(b) from v where v.a = t.a), `count` from t where {range}").empty());
   CHECK_THAT(refusal("update t set a = (1 where {range}"), Catch::Contains("a parenthesis is never closed"));
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace disttask::sql_batch {
 namespace {
@@ -18,8 +19,60 @@ constexpr std::string_view kExpected =
 // What may stand between the verb and the table.
 constexpr std::array<std::string_view, 4> kModifiers = {"low_priority", "quick", "ignore", "into"};
 // In the outer statement each of these makes chunks differ from what the whole statement would do.
-constexpr std::array<std::string_view, 10> kRefused = {
-    "limit", "order", "group", "having", "union", "except", "intersect", "returning", "window", "procedure"};
+constexpr std::array<std::string_view, 13> kRefused = {
+    "limit",
+    "order",
+    "group",
+    "having",
+    "union",
+    "except",
+    "intersect",
+    "returning",
+    "window",
+    "procedure",
+    "distinct",
+    "distinctrow",
+    "over"};
+constexpr std::array<std::string_view, 16> kAggregates = {
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "group_concat",
+    "json_arrayagg",
+    "json_objectagg",
+    "bit_and",
+    "bit_or",
+    "std",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "variance",
+    "var_samp"};
+// What may follow a table's name in place of an alias.
+constexpr std::array<std::string_view, 16> kBehindTable = {
+    "where",
+    "set",
+    "join",
+    "inner",
+    "left",
+    "right",
+    "cross",
+    "natural",
+    "force",
+    "use",
+    "ignore",
+    "partition",
+    "straight_join",
+    "for",
+    "values",
+    "on"};
+
+template <std::size_t N>
+bool isOneOf(const Token& token, const std::array<std::string_view, N>& words) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return token.is(word); });
+}
 
 std::string upperFirst(std::string_view word) {
   std::string text(word);
@@ -102,13 +155,26 @@ class Parser {
       const Token& token = tokens_[i];
       // A name behind a dot is a column.
       if (token.depth != 0 || (i > 0 && tokens_[i - 1].isSymbol('.'))) continue;
-      for (const std::string_view word : kRefused) {
-        if (token.is(word)) {
-          fail(
-              "statement: " + upperFirst(word) + " at byte " + std::to_string(token.begin) +
-              " is refused: it would act on each chunk by itself, not on the whole"
-          );
-        }
+      if (isOneOf(token, kRefused)) refuseByChunk(token);
+    }
+  }
+
+  [[noreturn]] static void refuseByChunk(const Token& token) {
+    fail(
+        "statement: " + upperFirst(token.lowered) + " at byte " + std::to_string(token.begin) +
+        " is refused: it would act on each chunk by itself, not on the whole"
+    );
+  }
+
+  // `insert … select count(*) from t where {range}`; a subquery's own are its own.
+  void checkAggregates(std::size_t select, std::size_t from) const {
+    for (std::size_t i = select + 1; i + 1 < from; ++i) {
+      const Token& token = tokens_[i];
+      if (token.depth > 0 && token.is("select")) {
+        const int depth = token.depth;
+        while (i + 1 < from && tokens_[i].depth >= depth) ++i;
+      } else if (tokens_[i + 1].isSymbol('(') && isOneOf(token, kAggregates)) {
+        refuseByChunk(token);
       }
     }
   }
@@ -121,6 +187,13 @@ class Parser {
     if (!left.is("where") && !left.is("and")) {
       fail("statement: {range} must follow WHERE or AND, found '" + left.text + "'");
     }
+    // `a between 1 and {range}` is no bound.
+    for (std::size_t i = range_ - 1; left.is("and") && i-- > *where;) {
+      const Token& token = tokens_[i];
+      if (token.depth != 0 || (!token.is("and") && !token.is("between") && !token.is("where"))) continue;
+      if (token.is("between")) fail("statement: the AND before {range} is that of a BETWEEN");
+      break;
+    }
     if (range_ + 1 < tokens_.size()) {
       const Token& right = tokens_[range_ + 1];
       if (!right.is("and") && !right.is("on")) {
@@ -131,6 +204,9 @@ class Parser {
       const Token& token = tokens_[i];
       if (token.depth != 0) continue;
       if (token.is("on") && i > range_) break;  // on duplicate key update
+      if (token.is("case")) {
+        fail("statement: a CASE beside {range} at byte " + std::to_string(token.begin) + "; put it into parentheses");
+      }
       const bool bars = token.isSymbol('|') && i + 1 < tokens_.size() && tokens_[i + 1].isSymbol('|');
       if (token.is("or") || token.is("xor") || bars) {
         fail(
@@ -165,11 +241,23 @@ class Parser {
   }
 
   [[nodiscard]] std::size_t skipModifiers(std::size_t i) const {
-    const auto isModifier = [&](const Token& token) {
-      return std::any_of(kModifiers.begin(), kModifiers.end(), [&](std::string_view word) { return token.is(word); });
-    };
-    while (i < tokens_.size() && isModifier(tokens_[i])) ++i;
+    while (i < tokens_.size() && isOneOf(tokens_[i], kModifiers)) ++i;
     return i;
+  }
+
+  // What the statement calls the table whose name is at `i`: its alias, or its name.
+  [[nodiscard]] std::string calledAt(std::size_t i) const {
+    nameAt(i);
+    if (i < tokens_.size() && tokens_[i].is("as")) ++i;
+    const bool has_alias = i < tokens_.size() && tokens_[i].isName() && !isOneOf(tokens_[i], kBehindTable);
+    return has_alias ? tokens_[i].text : table_.table;
+  }
+
+  // A list of tables before `end` is refused, so the one at `i` is the one whose key is walked.
+  void requireNoList(std::size_t i, std::size_t end, const char* what) const {
+    for (; i != end; ++i) {
+      if (tokens_[i].depth == 0 && tokens_[i].isSymbol(',')) fail(std::string("statement: ") + what);
+    }
   }
 
   void findTarget() {
@@ -188,6 +276,8 @@ class Parser {
     std::size_t i = skipModifiers(1);
     const auto target = nameAt(i);
     if (!target) fail("statement: INSERT names no table");
+    checkAggregates(*find("select", 0), *from);
+    result_.updates_duplicates = find("duplicate", range_).has_value();
     if (*target == table_) {
       fail("statement: inserts into the table that it reads; a later chunk would read what an earlier one put in");
     }
@@ -196,9 +286,18 @@ class Parser {
 
   // `delete o from orders o join …`: one table only may lose rows, the one whose key is walked.
   void multiTableDelete(std::size_t from) const {
-    const auto names = skipModifiers(1);
-    for (std::size_t i = names; i != from; ++i) {
-      if (tokens_[i].isSymbol(',')) fail("statement: deletes from several tables; one statement may change one table");
+    auto name = skipModifiers(1);
+    requireNoList(name, from, "deletes from several tables; one statement may change one table");
+    if (name != from) {
+      const std::string called = calledAt(from + 1);
+      const auto deleted = nameAt(name);
+      const bool same = deleted && deleted->schema == table_.schema && deleted->table == called;
+      if (!same) {
+        fail(
+            "statement: deletes from " + (deleted ? deleted->toString() : "no table") + ", expected '" + called +
+            "', the table whose key is walked"
+        );
+      }
     }
     if (find("using", 1))
       fail("statement: DELETE … USING is refused; write DELETE alias FROM " + table_.toString() + " alias …");
@@ -207,18 +306,22 @@ class Parser {
   void findAssigned() {
     const auto set = find("set", 1);
     if (!set || *set > range_) fail("statement: UPDATE has no SET before {range}");
-    for (std::size_t i = 1; i != *set; ++i) {
-      if (tokens_[i].isSymbol(',')) {
-        fail("statement: updates a list of tables; join the others to " + table_.toString() + " instead");
-      }
-    }
+    requireNoList(1, *set, ("updates a list of tables; join the others to " + table_.toString() + " instead").c_str());
+    const std::string called = calledAt(skipModifiers(1));
     bool expects_column = true;
     for (std::size_t i = *set + 1; i != range_ && !(tokens_[i].depth == 0 && tokens_[i].is("where")); ++i) {
       if (expects_column) {
         std::string column;
+        std::string qualifier;
         while (i != range_ && !tokens_[i].isSymbol('=')) {
-          if (tokens_[i].isName()) column = tokens_[i].text;
+          if (tokens_[i].isName()) qualifier = std::exchange(column, tokens_[i].text);
           ++i;
+        }
+        if (!qualifier.empty() && qualifier != called) {
+          fail(
+              "statement: sets '" + qualifier + "." + column + "', expected columns of '" + called +
+              "' only, the table whose key is walked"
+          );
         }
         std::transform(column.begin(), column.end(), column.begin(), [](char c) {
           return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

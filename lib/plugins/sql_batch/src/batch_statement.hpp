@@ -25,6 +25,7 @@ struct BatchStatement {
   std::string alias;                  ///< of {range:alias}; empty: key columns stand bare
   TableName target;                   ///< what changes: the table itself, or that of an insert
   bool plain = false;                 ///< one table without alias, join or partition
+  bool updates_duplicates = false;    ///< an insert with ON DUPLICATE KEY UPDATE
   std::vector<std::string> assigned;  ///< columns that an update sets, in lower case
 
   /// Returns the statement for one range; `condition` is a boolean expression over the key.
@@ -37,7 +38,8 @@ struct BatchStatement {
 
 /// Checks a statement and takes it apart; it works on `table`. Throws kInvalidArgument with one sentence: several
 /// statements, another kind of statement, no or several {range}, a {range} that does not bound the statement (not in
-/// the outer where, beside an `or`), limit and order by, another table, an insert into the table that is read.
+/// the outer where, beside an `or`), limit and order by, aggregates, another table that would change, an insert into
+/// the table that is read.
 [[nodiscard]] BatchStatement parseStatement(std::string_view text, const TableName& table);
 
 }  // namespace disttask::sql_batch

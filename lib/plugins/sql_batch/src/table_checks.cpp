@@ -63,6 +63,7 @@ void checkTables(sqlclient::Connection& connection, const BatchWork& work, const
                             : statement.kind == StatementKind::kDelete ? "DELETE"
                                                                        : "INSERT";
   checkTriggers(connection, statement.target, event, work.allow_triggers);
+  if (statement.updates_duplicates) checkTriggers(connection, statement.target, "UPDATE", work.allow_triggers);
   checkCascades(connection, work, statement);
 }
 
