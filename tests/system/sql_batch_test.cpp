@@ -1,10 +1,17 @@
 // sql_batch by real daemons: each row once, whatever dies.
+#include "private_server.hpp"
 #include "system_cluster.hpp"
 
+#include <arpa/inet.h>
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <random>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -36,17 +43,27 @@ class BatchScene {
         cluster_.serverYaml("    ", "endpoint"),
         cluster_.schema()
     );
+    if (!replica_.empty()) {
+      options.more += fmt::format(
+          "  replica:\n    socket: {}\n    user: root\n    types: [sql_batch]\n    schemas: [{}]\n",
+          replica_,
+          cluster_.schema()
+      );
+    }
     return options;
   }
+  void useReplica(const std::string& socket) { replica_ = socket; }
 
   [[nodiscard]] std::vector<std::string> submit(const std::string& more = "") const {
-    const auto meta = fmt::format(
-        R"({{"connection": "target", "table": "{}.numbers", "statement": "update numbers set n = n + 1 where {{range}}",
-        "chunk_rows": 50, "chunk_time": "0s", "subtask_rows": 500{}}})",
-        cluster_.schema(),
-        more
+    return submitWith(
+        R"("statement": "update numbers set n = n + 1 where {range}", "chunk_rows": 50, "subtask_rows": 500)" + more
     );
-    return {"task", "submit", "--type", "sql_batch", "--key", "batch", "--meta", meta};
+  }
+  /// Each row takes so many seconds.
+  [[nodiscard]] std::vector<std::string> submitSlow(const std::string& seconds, const std::string& more) const {
+    return submitWith(
+        R"("statement": "update numbers set n = n + 1 where {range} and sleep()" + seconds + ") = 0\", " + more
+    );
   }
 
   void checkOnce() const {
@@ -57,9 +74,39 @@ class BatchScene {
   }
 
  private:
+  [[nodiscard]] std::vector<std::string> submitWith(const std::string& members) const {
+    const auto meta = fmt::format(
+        R"({{"connection": "target", "table": "{}.numbers", "chunk_time": "0s", {}}})", cluster_.schema(), members
+    );
+    return {"task", "submit", "--type", "sql_batch", "--key", "batch", "--meta", meta};
+  }
+
   SystemCluster& cluster_;
   const int rows_;
+  std::string replica_;
 };
+
+/// Returns a port of the loopback that was free just now.
+int freePort() {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
+  REQUIRE(::bind(descriptor, generic, length) == 0);
+  REQUIRE(::getsockname(descriptor, generic, &length) == 0);
+  ::close(descriptor);
+  return ntohs(address.sin_port);
+}
+
+std::unique_ptr<sqlclient::Connection> connectTo(const PrivateServer& server) {
+  sqlclient::ConnectSettings settings;
+  settings.endpoints = {{}};
+  settings.endpoints.front().socket = server.socket();
+  settings.user = "root";
+  return sqlclient::Connection::open(settings);
+}
 
 }  // namespace
 
@@ -107,4 +154,103 @@ TEST_CASE("task modify opens the throttle of a running sql_batch on each node") 
   scene.checkOnce();
   CHECK(a.stop() == 0);
   CHECK(b.stop() == 0);
+}
+
+TEST_CASE("While nodes are killed at random moments and start again, n = n + 1 is applied once to each row") {
+  constexpr int kRows = 4000;
+  constexpr int kChunks = kRows / 20;
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  const auto below = [&random](int bound) { return std::uniform_int_distribution<int>(0, bound - 1)(random); };
+  SystemCluster cluster;
+  BatchScene scene(cluster, kRows);
+  std::vector<NodeProcess> nodes;
+  for (const char* id : {"node-a", "node-b", "node-c"}) nodes.push_back(cluster.startReady(scene.node(id)));
+  auto submit = scene.submitSlow("0.002", R"("chunk_rows": 20, "subtask_rows": 100)");
+  submit.insert(submit.end(), {"--parallel", "2"});
+  REQUIRE(cluster.ctl(submit).exit_code == 0);
+  int kills = 0;
+  for (int part = 0; part != 8; ++part) {
+    // The ledger counts chunks; where in a chunk the others are then, chance decides.
+    const int chunks = 1 + part * kChunks / 8 + below(kChunks / 8);
+    REQUIRE(eventually(std::chrono::seconds(60), [&] {
+      return std::stoi(cluster.scalar("select ifnull(sum(num_bytes), 0) from disttask_csv_ledger where step = 1")) >=
+             chunks;
+    }));
+    auto& node = nodes.at(static_cast<std::size_t>(below(3)));
+    const auto id = std::string(1, static_cast<char>('a' + (&node - nodes.data())));
+    node.process->kill(SIGKILL);
+    REQUIRE(node.process->wait());
+    node = cluster.start(scene.node("node-" + id));
+    ++kills;
+  }
+  CHECK(kills == 8);
+  const auto result = cluster.ctl({"task", "wait", "batch", "--timeout", "90s", "-o", "json"});
+  INFO(result.err << nodes.front().process->errors());
+  REQUIRE(result.exit_code == 0);
+  scene.checkOnce();
+}
+
+TEST_CASE("A real replica that falls behind, or does not replicate, holds a batch up until it has caught up") {
+  const auto port = freePort();
+  const PrivateServer primary(
+      {"--server-id=1",
+       "--log-bin",
+       "--binlog-format=row",
+       "--skip-networking=0",
+       "--bind-address=127.0.0.1",
+       "--port=" + std::to_string(port)}
+  );
+  const PrivateServer secondary({"--server-id=2", "--innodb-lock-wait-timeout=60"});
+  connectTo(primary)->execute("create user repl@'%'");
+  connectTo(primary)->execute("grant replication slave on *.* to repl@'%'");
+  const auto replica = connectTo(secondary);
+  replica->execute(fmt::format(
+      "change master to master_host='127.0.0.1', master_port={}, master_user='repl', "
+      "master_use_gtid=slave_pos, master_connect_retry=1",
+      port
+  ));
+  replica->execute("start slave");
+  SystemCluster cluster(primary.socket());
+  BatchScene scene(cluster, 1000);
+  scene.useReplica(secondary.socket());
+  auto node = cluster.startReady(scene.node("node-a"));
+  const auto table = cluster.schema() + ".numbers";
+  const auto onReplica = [&](const std::string& question) {
+    auto rows = replica->queryDynamic("replica", question, {});
+    return rows.next() ? rows.getString(1) : std::string();
+  };
+  REQUIRE(eventually(std::chrono::seconds(30), [&] {
+    return onReplica(
+               "select count(*) from information_schema.tables where table_schema = '" + cluster.schema() +
+               "' and table_name = 'numbers'"
+           ) == "1" &&
+           onReplica("select count(*) from " + table) == "1000";
+  }));
+
+  // Somebody's lock on the replica keeps it from following.
+  const auto blocker = connectTo(secondary);
+  blocker->begin();
+  blocker->execute("update " + table + " set n = n where id > 0");
+  const auto throttled = R"("chunk_rows": 20, "max_lag": "1s", "replicas": ["replica"])";
+  REQUIRE(cluster.ctl(scene.submitSlow("0.01", throttled)).exit_code == 0);
+  const auto says = [&](const std::string& text) {
+    return eventually(std::chrono::seconds(30), [&] { return node.process->errors().find(text) != std::string::npos; });
+  };
+  REQUIRE(says("waits: max_lag: replica 'replica' is "));
+  CHECK(node.process->errors().find(" s behind, more than 1 s") != std::string::npos);
+  CHECK(cluster.scalar("select count(*) from numbers where n = 0") != "0");
+  blocker->rollback();
+  REQUIRE(says("goes on; max_lag allows it"));
+
+  replica->execute("stop slave");
+  REQUIRE(says("waits: max_lag: replica 'replica' does not replicate now"));
+  CHECK(cluster.scalar("select count(*) from numbers where n = 0") != "0");
+  replica->execute("start slave");
+  const auto result = cluster.ctl({"task", "wait", "batch", "--timeout", "90s", "-o", "json"});
+  INFO(result.err << node.process->errors());
+  REQUIRE(result.exit_code == 0);
+  scene.checkOnce();
+  CHECK(node.stop() == 0);
 }
