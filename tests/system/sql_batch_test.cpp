@@ -241,6 +241,12 @@ TEST_CASE("A real replica that falls behind, or does not replicate, holds a batc
   REQUIRE(says("waits: max_lag: replica 'replica' is "));
   CHECK(node.process->errors().find(" s behind, more than 1 s") != std::string::npos);
   CHECK(cluster.scalar("select count(*) from numbers where n = 0") != "0");
+  // People at a terminal see it too.
+  const auto subtask = cluster.scalar("select min(id) from tidb_background_subtask where state = 'running'");
+  CHECK_THAT(
+      cluster.ctl({"subtask", "show", subtask}).out,
+      Catch::Contains(R"("throttled_by":"max_lag: replica 'replica' is )")
+  );
   blocker->rollback();
   REQUIRE(says("goes on; max_lag allows it"));
 

@@ -61,12 +61,20 @@ TEST_CASE("Above max_load no chunk begins, it says why, and goes on once the lim
   CHECK(f.scalar("select sum(n) from t") == "100");
 }
 
-TEST_CASE("A run that is held up ends when it is cancelled") {
+TEST_CASE("A run that is held up ends when it is cancelled, and the next one begins where nothing is done yet") {
   Throttled f;
   f.start(R"("window": ")" + f.closedWindow() + "\"");
   REQUIRE(test::eventually([&] { return f.logged("waits: window: the server's time of day is outside of "); }));
   f.host->cancel();
   CHECK(f.ended.wait(5s) == "cancelled");
+  CHECK_THAT(
+      f.checkpoints[1], Catch::StartsWith("{\"throttled_by\":\"window: the server's time of day is outside of ")
+  );
+  f.host->uncancel();
+  f.worker->taskMetaModified(f.host->host(), f.update(""));
+  f.run(*f.worker, 1, f.metas[0]);
+  CHECK(f.checkpoints[1] == R"({"begun": true})");
+  CHECK(f.scalar("select sum(n) from t") == "100");
 }
 
 TEST_CASE("Above critical_load the subtask fails, and says what is done") {

@@ -2,6 +2,7 @@
 
 #include "chunk_runner.hpp"
 #include "disttask/base/random.hpp"
+#include "disttask/plugin_common/json_fields.hpp"
 #include "disttask/plugin_common/named_lock.hpp"
 
 #include <algorithm>
@@ -18,16 +19,27 @@ constexpr std::int64_t kMaxConflictWaitMs = 2000;
 constexpr std::int64_t kReconnectWaitMs = 200;
 constexpr std::int64_t kThrottleWaitMs = 1000;
 constexpr double kKeepAliveMs = 2000;  // servers end sessions of ours that are idle for ten seconds
+constexpr const char* kBegun = R"({"begun": true})";
 constexpr auto kSayAgain = std::chrono::minutes(1);
 
 double millisecondsSince(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// A run that was held up before its first chunk kept only what held it up.
+bool hasBegun(std::string_view checkpoint) {
+  if (checkpoint.empty()) return false;
+  return plugin_common::parseObject(checkpoint, "checkpoint").find("begun") != nullptr;
+}
+
 }  // namespace
 
 SegmentRun::SegmentRun(BatchStep& step, sdk::Run& run, const sdk::Subtask& subtask)
-    : step_(step), run_(run), meta_(SegmentMeta::parse(subtask.meta)), ordinal_(subtask.ordinal) {}
+    : step_(step),
+      run_(run),
+      meta_(SegmentMeta::parse(subtask.meta)),
+      ordinal_(subtask.ordinal),
+      begun_(hasBegun(run.checkpoint())) {}
 
 std::string SegmentRun::work() {
   while (!progress_ || !progress_->done) {
@@ -57,15 +69,17 @@ void SegmentRun::waitForLeave() {
     if (kind != said || std::chrono::steady_clock::now() - said_at > kSayAgain) {
       run_.log(sdk::LogLevel::kInfo, "waits: " + *reason);
       Json shown;
-      shown["begun"] = true;
+      if (begun_) shown["begun"] = true;
       shown["throttled_by"] = *reason;
-      if (progress_) run_.putCheckpoint(shown.dump());
+      run_.putCheckpoint(shown.dump());
       said = kind;
       said_at = std::chrono::steady_clock::now();
     }
     run_.sleep(kThrottleWaitMs);
   }
-  if (!said.empty()) run_.log(sdk::LogLevel::kInfo, "goes on; " + said + " allows it");
+  if (said.empty()) return;
+  run_.log(sdk::LogLevel::kInfo, "goes on; " + said + " allows it");
+  run_.putCheckpoint(begun_ ? kBegun : "{}");
 }
 
 void SegmentRun::readProgress(BatchSession& session) {
@@ -73,7 +87,7 @@ void SegmentRun::readProgress(BatchSession& session) {
   progress_ = ledger.read(session.connection(), step_.task_, ordinal_);
   if (!progress_) {
     // The checkpoint stands in the store, the row on the target: a row that was there and is gone may not begin anew.
-    if (!run_.checkpoint().empty()) {
+    if (begun_) {
       throw Exception(
           ErrorCode::kPrecondition,
           "the ledger row of subtask " + std::to_string(ordinal_) +
@@ -84,7 +98,8 @@ void SegmentRun::readProgress(BatchSession& session) {
     progress_ = ledger.read(session.connection(), step_.task_, ordinal_);
     if (!progress_) throw Exception(ErrorCode::kStoreConflict, "the ledger row of the subtask went away");
   }
-  if (run_.checkpoint().empty()) run_.putCheckpoint("{\"begun\": true}");
+  if (!begun_) run_.putCheckpoint(kBegun);
+  begun_ = true;
 }
 
 void SegmentRun::chunk() {

@@ -29,6 +29,7 @@ class SegmentRun {
   sdk::Run& run_;
   const SegmentMeta meta_;
   const std::int32_t ordinal_;
+  bool begun_;  // the subtask has a row in the ledger, and the checkpoint says so
   std::shared_ptr<const TaskNote> note_;
   std::optional<BatchStatement> statement_;
   std::unique_ptr<Archive> archive_;
