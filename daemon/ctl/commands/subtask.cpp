@@ -39,9 +39,20 @@ struct View {
   proto::Task task;
   reasons::Answer why;                ///< with what is known of its attempts
   std::optional<proto::Node> node{};  ///< where it is, when that is known still
+  Json checkpoint{};                  ///< what its last run kept, where that is an object in JSON; else null
   std::optional<storage::RunLog> log{};
   bool is_of_tidb = false;  ///< a host of a live TiDB has it
 };
+
+/// Only some types keep what people can read.
+Json readableCheckpoint(const std::string& checkpoint) {
+  try {
+    if (checkpoint.empty() || checkpoint.front() != '{') return {};
+    return Json::parse(checkpoint);
+  } catch (const Exception&) {
+    return {};
+  }
+}
 
 View look(Context& context, const std::string& name) {
   auto& store = context.store();
@@ -52,6 +63,7 @@ View look(Context& context, const std::string& name) {
   const auto task = store.clientTable().findTask(context.call(), subtask->task_id);
   if (!task) throw Exception(ErrorCode::kNotFound, fmt::format("subtask id:{} belongs to no task", id.value()));
   View view{*subtask, *task, {}};
+  view.checkpoint = readableCheckpoint(store.taskTable().getSubtaskCheckpoint(context.call(), id));
   if (!context.isBesideTidb()) {  // whose scheduler keeps its reasons to itself
     const reasons::Sources sources{store.nodeTable(), store.schedulerTable(), store.reasonTable()};
     view.why = whySubtask(sources, context.call(), *task, id);
@@ -119,7 +131,7 @@ std::string shortened(const std::string& text) {
 }
 
 Json describe(const View& view) {
-  const auto& [subtask, task, why, node, log, is_of_tidb] = view;
+  const auto& [subtask, task, why, node, checkpoint, log, is_of_tidb] = view;
   const auto summary = proto::parseSummary(subtask.summary);
   const auto tried = why.subtask ? why.subtask->tried : storage::TriedSubtask{};
   const auto reasons = toJson(why);
@@ -153,6 +165,7 @@ Json describe(const View& view) {
       {"started", formatIsoTime(subtask.start_time)},
       {"ended", formatIsoTime(subtask.end_time)},
       {"error", subtask.error},
+      {"checkpoint", checkpoint},
       {"meta", parsedOrText(subtask.meta)},
       {"reasons", *reasons.find("reasons")},
       {"log", std::move(lines)},
@@ -162,7 +175,7 @@ Json describe(const View& view) {
 }
 
 void print(Context& context, const View& view) {
-  const auto& [subtask, task, why, node, log, is_of_tidb] = view;
+  const auto& [subtask, task, why, node, checkpoint, log, is_of_tidb] = view;
   const auto state = std::string(proto::toString(subtask.state));
   const auto summary = proto::parseSummary(subtask.summary);
   Facts facts;
@@ -188,6 +201,7 @@ void print(Context& context, const View& view) {
   }
   facts.add("error", subtask.error);
   if (!proto::isDone(subtask.state)) {
+    if (!checkpoint.isNull()) facts.add("kept", shortened(checkpoint.dump()));
     for (const auto& reason : why.reasons) facts.add("why", reason.text);
   }
   facts.add(subtask.state == proto::SubtaskState::kSucceed ? "result" : "meta", shortened(subtask.meta));
