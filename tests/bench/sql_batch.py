@@ -1,133 +1,200 @@
 #!/usr/bin/env python3
-"""Measures sql_batch against one statement and pt-archiver; see sql_batch.sh, which starts everything."""
+"""Measures sql_batch against pt-archiver, one statement and bare chunks; see sql_batch.sh, which starts everything."""
+
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
+
+from mariadb_session import Session
 
 UPDATE = "update bench.t set n = n + 1, pad = concat(left(pad, 80), n) where {range}"
 DELETE = "delete from bench.t where {range}"
-CLIENT = ["mariadb", "--no-defaults", "--user=root", "-N", "-n"]
-
-
-class Sql:
-    """One session of the client, kept open: a question costs one round trip, no process."""
-
-    def __init__(self, socket):
-        self.command = [*CLIENT, f"--socket={socket}", "bench"]
-        self.client = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-
-    def line(self, text):
-        self.client.stdin.write(text + ";\n")
-        self.client.stdin.flush()
-        return self.client.stdout.readline().rstrip("\n")
-
-    def run(self, text):
-        subprocess.run([*self.command, "-e", text], check=True)
+BARE_CHUNK = 50_000
+COUNTERS = ("questions", "com_commit", "innodb_data_fsyncs")
+# What the frontier is made of: chunk_time and sleep_ratio, and pt-archiver's --limit.
+CHUNK_TIMES = ("50ms", "500ms")
+SLEEP_RATIOS = (0, 0.25, 0.5, 1)
+LIMITS = (1000, 10_000)
 
 
 class Bystander:
-    """Reads one row by its key, 200 times a second, and writes down how long it took."""
+    """bystander.py while something else is at work; `times` are its milliseconds."""
 
     def __init__(self, socket):
-        self.sql = Sql(socket)
+        self.command = [sys.executable, os.path.join(os.path.dirname(__file__), "bystander.py"), socket]
         self.times = []
-        self.going = True
-        self.thread = threading.Thread(target=self.read)
-
-    def read(self):
-        number = 0
-        while self.going:
-            number = (number * 7919 + 1) % 10000
-            begin = time.monotonic()
-            self.sql.line(f"select pad from bench.other where id = {number + 1}")
-            took = time.monotonic() - begin
-            self.times.append(took)
-            time.sleep(max(0.005 - took, 0))
 
     def __enter__(self):
-        self.thread.start()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()
         return self
 
     def __exit__(self, *ignored):
-        self.going = False
-        self.thread.join()
-        self.sql.client.stdin.close()
-        self.sql.client.wait()
-
-    def p99_ms(self):
-        return sorted(self.times)[int(len(self.times) * 0.99)] * 1000
+        output, _ = self.process.communicate()
+        if self.process.returncode != 0:
+            sys.exit("the bystander failed")
+        self.times = [float(line) for line in output.split()]
 
 
 class Bench:
     def __init__(self, arguments):
         self.arguments = arguments
-        self.sql = Sql(arguments.socket)
-        rows = arguments.rows
+        self.sql = Session(arguments.socket, "bench")
+        self.tasks = int(time.time())
         self.sql.run(
-            "create table bench.other (id int primary key, pad varchar(100)); insert into bench.other select seq, repeat('o', 90) from seq_1_to_10000; "
-            "create table bench.full (id bigint primary key, n int not null, pad varchar(200) not null, key (n)) ; "
-            f"insert into bench.full select seq * 3, seq % 1000, repeat('p', 90) from seq_1_to_{rows}"
+            "create table other (id int primary key, pad varchar(100))",
+            "insert into other select seq, repeat('o', 90) from seq_1_to_10000",
+            "create table full (id bigint primary key, n int not null, pad varchar(200) not null, key (n))",
+            f"insert into full select seq * 3, seq % 1000, repeat('p', 90) from seq_1_to_{arguments.rows}",
         )
 
     def prepare(self):
-        self.sql.run("drop table if exists bench.t; create table bench.t like bench.full; insert into bench.t select * from bench.full; analyze table bench.t")
-        self.sql.run("set global innodb_max_dirty_pages_pct_lwm = 0, innodb_max_dirty_pages_pct = 0")
-        for _ in range(600):
-            dirty = "select variable_value from information_schema.global_status where variable_name = 'INNODB_BUFFER_POOL_PAGES_DIRTY'"
-            if int(self.sql.line(dirty)) < 100:
-                break
+        """A full table; nothing left to purge or to write from whoever was before."""
+        self.sql.run(
+            "set global innodb_io_capacity_max = 20000, innodb_io_capacity = 10000",
+            "drop table if exists t",
+            "create table t like full",
+            "insert into t select * from full",
+            "analyze table t",
+            "set global innodb_max_dirty_pages_pct_lwm = 0, innodb_max_dirty_pages_pct = 0",
+        )
+        left = "select max(cast(variable_value as int)) from information_schema.global_status where variable_name in ('INNODB_BUFFER_POOL_PAGES_DIRTY', 'INNODB_HISTORY_LIST_LENGTH')"
+        end = time.monotonic() + 120
+        while int(self.sql.value(left)) >= 100:
+            if time.monotonic() > end:
+                sys.exit("the server does not come to rest")
             time.sleep(0.1)
-        self.sql.run("set global innodb_max_dirty_pages_pct = 90")
+        self.sql.run("set global innodb_max_dirty_pages_pct = 90, innodb_io_capacity = 200, innodb_io_capacity_max = 2000")
+
+    def counters(self):
+        names = ", ".join(f"'{name}'" for name in COUNTERS)
+        return {name.lower(): int(value) for name, value in self.sql.run(f"show global status where variable_name in ({names})")}
 
     def measured(self, what, work):
-        """Seconds, and the bystander's p99 in milliseconds."""
+        """Seconds, and the bystander's milliseconds."""
         self.prepare()
+        before = self.counters()
         with Bystander(self.arguments.socket) as bystander:
             begin = time.monotonic()
             work()
             seconds = time.monotonic() - begin
-        print(f"{what}: {seconds:.2f} s, {self.arguments.rows / seconds:.0f} rows/s, bystander p99 {bystander.p99_ms():.2f} ms", file=sys.stderr)
-        return seconds, bystander.p99_ms()
+        counts = {name: value - before[name] for name, value in self.counters().items()}
+        counts["questions"] -= len(bystander.times)
+        print(
+            f"{what}: {seconds:.2f} s, {self.arguments.rows / seconds:.0f} rows/s, bystander p50 {percentile(bystander.times, 0.5):.2f} p99 "
+            f"{percentile(bystander.times, 0.99):.2f} ms; {counts}",
+            file=sys.stderr,
+        )
+        return seconds, bystander.times
+
+    def expect(self, question, value):
+        found = self.sql.value(question)
+        if int(found) != value:
+            sys.exit(f"{question}: expected {value}, found {found}")
+
+    def expect_deleted(self):
+        self.expect("select count(*) from t", 0)
+
+    def expect_updated(self):
+        self.expect("select count(*) from t join full on t.id = full.id and t.n = full.n + 1", self.arguments.rows)
 
     def statement(self, text):
         self.sql.run(text.replace("{range}", "true"))
 
-    def archiver(self):
+    def bare_chunks(self, text):
+        """What a client has to do at least: it knows the ranges, and notes nothing."""
+        for first in range(0, self.arguments.rows, BARE_CHUNK):
+            self.sql.run("begin", text.replace("{range}", f"id > {3 * first} and id <= {3 * (first + BARE_CHUNK)}"), "commit")
+
+    def archiver(self, limit):
         source = f"S={self.arguments.socket},u=root,D=bench,t=t"
-        command = ["pt-archiver", "--source", source, "--where", "1=1", "--purge", "--bulk-delete", "--limit", "1000", "--commit-each"]
+        command = ["pt-archiver", "--source", source, "--where", "1=1", "--purge", "--bulk-delete", "--limit", str(limit), "--commit-each"]
         command += ["--no-check-charset", "--primary-key-only"]
         subprocess.run(command, check=True, stdout=sys.stderr)
-        left = self.sql.line("select count(*) from bench.t")
-        # It leaves the row with the greatest key, by its option --safe-auto-increment.
-        if int(left) > 1:
-            sys.exit(f"pt-archiver left {left} rows")
 
-    def batch(self, text, key):
-        meta = {"connection": "bench", "table": "bench.t", "statement": text}
-        command = [self.arguments.ctl, "--config", self.arguments.config, "task", "submit", "--type", "sql_batch", "--key", key, "--meta", json.dumps(meta), "--wait"]
+    def batch(self, text, more=None):
+        self.tasks += 1
+        meta = {"connection": "bench", "table": "bench.t", "statement": text, **(more or {})}
+        command = [self.arguments.ctl, "--config", self.arguments.config, "task", "submit", "--type", "sql_batch", "--key", f"bench-{self.tasks}"]
+        command += ["--meta", json.dumps(meta), "--wait"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr)
 
 
-def figure(name, value, samples, unit, operator, goal):
+class Results:
+    """Of several repetitions, by contestant."""
+
+    def __init__(self):
+        self.seconds = {}
+        self.times = {}
+
+    def add(self, what, measured):
+        self.seconds.setdefault(what, []).append(measured[0])
+        self.times.setdefault(what, []).append(measured[1])
+
+    def rate(self, what, rows):
+        return rows / statistics.median(self.seconds[what])
+
+    def p99(self, what):
+        return percentile(self.all_times(what), 0.99)
+
+    def all_times(self, what):
+        return [took for times in self.times[what] for took in times]
+
+    def speed_ratio(self, name, ours, other, goal=None):
+        """Rows/s over those of another: the median of the repetitions' ratios."""
+        pairs = [theirs / mine for mine, theirs in zip(self.seconds[ours], self.seconds[other])]
+        return figure(name, statistics.median(pairs), pairs, ">=", goal)
+
+    def p99_ratio(self, name, ours, other, goal=None):
+        """p99 over all reads of all repetitions, over the other's; least and most are the single repetitions'."""
+        pairs = [percentile(mine, 0.99) / percentile(theirs, 0.99) for mine, theirs in zip(self.times[ours], self.times[other])]
+        return figure(name, self.p99(ours) / self.p99(other), pairs, "<=", goal)
+
+
+def percentile(values, share):
+    return sorted(values)[int((len(values) - 1) * share)]
+
+
+def figure(name, value, samples, operator, goal):
     return {
         "figure": name,
         "value": round(value, 3),
-        "unit": unit,
-        "op": operator,
+        "unit": "ratio",
+        "op": None if goal is None else operator,
         "goal": goal,
-        "ok": value >= goal if operator == ">=" else value <= goal,
+        "ok": goal is None or (value >= goal if operator == ">=" else value <= goal),
         "min": round(min(samples), 3),
         "max": round(max(samples), 3),
     }
 
 
-def ratio(name, above, below, operator, goal):
-    pairs = [one / other for one, other in zip(above, below)]
-    return figure(name, statistics.median(above) / statistics.median(below), pairs, "ratio", operator, goal)
+def take_turns(bench, contestants, repetitions):
+    """Runs each in each repetition, another one first each time."""
+    results = Results()
+    names = list(contestants)
+    for repetition in range(repetitions):
+        shift = repetition % len(names)
+        for name in names[shift:] + names[:shift]:
+            work, check = contestants[name]
+            results.add(name, bench.measured(name, work))
+            check()
+    return results
+
+
+def archivers(bench, limits):
+    return {f"delete, pt-archiver --limit {limit}": (lambda limit=limit: bench.archiver(limit), bench.expect_deleted) for limit in limits}
+
+
+def table(results, rows):
+    """The rates and the bystander's times of each contestant, for the page."""
+    print("| what | rows/s | bystander p50 | p90 | p99 | p99.9, ms |\n| --- | --- | --- | --- | --- | --- |", file=sys.stderr)
+    for what in results.seconds:
+        shares = " | ".join(f"{percentile(results.all_times(what), share):.2f}" for share in (0.5, 0.9, 0.99, 0.999))
+        print(f"| {what} | {results.rate(what, rows):,.0f} | {shares} |", file=sys.stderr)
 
 
 def main():
@@ -136,28 +203,38 @@ def main():
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--repetitions", type=int, required=True)
+    parser.add_argument("--frontier", action="store_true")
     arguments = parser.parse_args()
     bench = Bench(arguments)
-    seconds, p99 = {}, {}
-
-    def measure(what, work):
-        took, latency = bench.measured(what, work)
-        seconds.setdefault(what, []).append(took)
-        p99.setdefault(what, []).append(latency)
-
-    for repetition in range(arguments.repetitions):
-        measure("delete, sql_batch", lambda: bench.batch(DELETE, f"delete-{repetition}"))
-        measure("delete, pt-archiver", bench.archiver)
-        measure("delete, one statement", lambda: bench.statement(DELETE))
-        measure("update, sql_batch", lambda: bench.batch(UPDATE, f"update-{repetition}"))
-        measure("update, one statement", lambda: bench.statement(UPDATE))
-    figures = [
-        ratio("sql_batch_vs_pt_archiver", seconds["delete, pt-archiver"], seconds["delete, sql_batch"], ">=", 2.0),
-        ratio("sql_batch_bystander_p99_ratio", p99["delete, sql_batch"], p99["delete, pt-archiver"], "<=", 1.0),
-        ratio("sql_batch_vs_one_statement", seconds["delete, one statement"], seconds["delete, sql_batch"], ">=", 0.5),
-        ratio("sql_batch_update_vs_one_statement", seconds["update, one statement"], seconds["update, sql_batch"], ">=", 0.5),
-        ratio("sql_batch_update_bystander_p99_ratio", p99["update, sql_batch"], p99["update, one statement"], "<=", 1.0),
-    ]
+    if arguments.frontier:
+        contestants = {}
+        for chunk_time in CHUNK_TIMES:
+            for sleep_ratio in SLEEP_RATIOS:
+                more = {"chunk_time": chunk_time, "sleep_ratio": sleep_ratio}
+                contestants[f"delete, sql_batch {chunk_time}, sleep_ratio {sleep_ratio}"] = (lambda more=more: bench.batch(DELETE, more), bench.expect_deleted)
+        contestants.update(archivers(bench, LIMITS))
+        table(take_turns(bench, contestants, arguments.repetitions), arguments.rows)
+        return
+    contestants = {
+        "delete, sql_batch": (lambda: bench.batch(DELETE), bench.expect_deleted),
+        **archivers(bench, LIMITS),
+        "delete, bare chunks": (lambda: bench.bare_chunks(DELETE), bench.expect_deleted),
+        "delete, one statement": (lambda: bench.statement(DELETE), bench.expect_deleted),
+        "update, sql_batch": (lambda: bench.batch(UPDATE), bench.expect_updated),
+        "update, bare chunks": (lambda: bench.bare_chunks(UPDATE), bench.expect_updated),
+        "update, one statement": (lambda: bench.statement(UPDATE), bench.expect_updated),
+    }
+    results = take_turns(bench, contestants, arguments.repetitions)
+    table(results, arguments.rows)
+    figures = []
+    for limit, suffix, goal in ((LIMITS[0], "", (2.0, 1.0)), (LIMITS[1], "_10000", (None, None))):
+        other = f"delete, pt-archiver --limit {limit}"
+        figures.append(results.speed_ratio(f"sql_batch_vs_pt_archiver{suffix}", "delete, sql_batch", other, goal[0]))
+        figures.append(results.p99_ratio(f"sql_batch_bystander_p99_ratio{suffix}", "delete, sql_batch", other, goal[1]))
+    for kind, infix in (("delete", ""), ("update", "_update")):
+        figures.append(results.speed_ratio(f"sql_batch{infix}_vs_bare_chunks", f"{kind}, sql_batch", f"{kind}, bare chunks", 0.8))
+        figures.append(results.speed_ratio(f"sql_batch{infix}_vs_one_statement", f"{kind}, sql_batch", f"{kind}, one statement"))
+        figures.append(results.p99_ratio(f"sql_batch{infix}_bystander_p99_vs_one_statement", f"{kind}, sql_batch", f"{kind}, one statement"))
     json.dump(figures, sys.stdout, indent=1)
     print()
 

@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# sql_batch with one daemon against one big statement and against pt-archiver (percona-toolkit): an UPDATE and a DELETE of every row of the same table of
-# 1 million rows, in turn, in the same run, on a private MariaDB; meanwhile a bystander reads one row of another table by its key, 200 times a second.
-#   sql_batch.sh [--json FILE]      DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there
-#                                   DISTTASK_BENCH_ROWS is the number of rows, DISTTASK_BENCH_REPETITIONS how often (default 3)
-# Figures: sql_batch_vs_pt_archiver (rows/s of the DELETE over those of pt-archiver with --bulk-delete and --limit 1000), sql_batch_bystander_p99_ratio (p99 of
-# the bystander beside sql_batch's DELETE over that beside pt-archiver's), sql_batch_vs_one_statement and sql_batch_update_vs_one_statement (rows/s over those
-# of the statement in one piece), sql_batch_update_bystander_p99_ratio (beside the UPDATE, over that beside the statement). pt-archiver has no UPDATE.
+# sql_batch with one daemon, from submit to success, against pt-archiver (percona-toolkit), one big statement, and a bare client that sends the same chunks:
+# an UPDATE and a DELETE of every row of the same table of 1 million rows, in turn, in the same run, on a private MariaDB; meanwhile a bystander reads one
+# row of another table by its key, 200 times a second. Each begins with nothing left to purge or to write from the one before.
+#   sql_batch.sh [--json FILE]      the figures; each repetition begins with another contestant
+#   sql_batch.sh --frontier         a table of rows/s and of the bystander's times for several chunk_time and sleep_ratio, and for several --limit
+# DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there. DISTTASK_BENCH_ROWS is the number of rows,
+# DISTTASK_BENCH_REPETITIONS how often (default 5).
+# Figures of the DELETE: sql_batch_vs_pt_archiver (rows/s over those of pt-archiver with --bulk-delete and --limit 1000, as in its manual),
+# sql_batch_bystander_p99_ratio (p99 of the bystander over that beside pt-archiver), both …_10000 (with --limit 10000), sql_batch_vs_bare_chunks,
+# sql_batch_vs_one_statement, sql_batch_bystander_p99_vs_one_statement; of the UPDATE: the last three as sql_batch_update_…. pt-archiver has no UPDATE.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 json=
-if [ "${1:-}" = --json ]; then
-  json=${2:?--json takes a file}
-  shift 2
-fi
-[ $# -eq 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --json) json=${2:?--json takes a file}; shift 2 ;;
+    --frontier) options+=(--frontier); shift ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
 
 deploy/packages.sh install build test bench
 build=${DISTTASK_BUILD_DIR:-build}/bench
@@ -55,7 +61,7 @@ node=$!
 
 status=0
 python3 tests/bench/sql_batch.py --ctl "$ctl" --config "$work/node.yaml" --socket "$work/db/s.sock" --rows "${DISTTASK_BENCH_ROWS:-1000000}" \
-  --repetitions "${DISTTASK_BENCH_REPETITIONS:-3}" >"$work/result.json" || status=$?
+  --repetitions "${DISTTASK_BENCH_REPETITIONS:-5}" "${options[@]}" >"$work/result.json" || status=$?
 if [ "$status" -ne 0 ]; then
   tail -n 20 "$work/node.log" >&2
   exit "$status"
