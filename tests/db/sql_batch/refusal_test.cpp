@@ -38,6 +38,31 @@ TEST_CASE("Tables and keys that cannot be worked on safely are refused") {
   CHECK(f.scalar("select sum(n) from t") == "0");
 }
 
+TEST_CASE("A table without transactions, and keys by which rows have no exact order, are refused") {
+  BatchFixture f;
+  const auto refusal = [&](const std::string& columns, const std::string& more = "", const std::string& options = "") {
+    f.execute("drop table if exists k");
+    f.execute("create table k (" + columns + ")" + options);
+    return f.failure(1, f.meta("update k set n = n + 1 where {range}", "k", more));
+  };
+  for (const char* type : {"timestamp", "float", "double", "enum('a')", "set('a')", "bit(4)"}) {
+    INFO(type);
+    CHECK_THAT(
+        refusal(std::string("k ") + type + " not null, n int, primary key (k)"),
+        Catch::Contains(", which cannot bound a chunk exactly; expected whole numbers, decimal,")
+    );
+  }
+  CHECK_THAT(
+      refusal("id int primary key, k varchar(50) not null, n int, unique key uk (k(10))", R"("key": "uk")"),
+      Catch::Contains("holds only the beginning of column 'k'")
+  );
+  if (f.store.isTiDb()) return;  // has one engine
+  CHECK_THAT(
+      refusal("k int primary key, n int", "", " engine=myisam"),
+      Catch::Contains("has the storage engine MyISAM, which cannot take a chunk in one transaction; InnoDB can")
+  );
+}
+
 TEST_CASE("Triggers and cascades are refused unless they are meant") {
   BatchFixture f;
   f.makeNumbers(10);

@@ -142,6 +142,27 @@ TEST_CASE("A closed window is opened by a new meta") {
   CHECK(f.scalar("select sum(n) from t") == "100");
 }
 
+TEST_CASE("Size and time of chunks change with a new meta") {
+  BatchFixture f;
+  f.makeNumbers(2000);
+  const auto with = [&](const std::string& more) {
+    return f.meta("update t set n = n + 1 where {range}", "t", R"("subtask_rows": 500, )" + more);
+  };
+  const auto grows = with(R"("chunk_rows": 100, "chunk_time": "1h")");
+  const auto metas = f.plan(1, grows);
+  const auto worker = f.step(1, grows);
+  const auto chunksOf = [&](std::int32_t ordinal) {
+    return f.run(*worker, ordinal, metas.at(static_cast<std::size_t>(ordinal - 1))).find("chunks")->asInt();
+  };
+  CHECK(chunksOf(1) == 3);  // 100, 200, 200
+  worker->taskMetaModified(f.host->host(), with(R"("chunk_rows": 100, "chunk_time": "0s")"));
+  CHECK(chunksOf(2) == 5);
+  worker->taskMetaModified(f.host->host(), with(R"("chunk_rows": 250, "chunk_time": "0s")"));
+  CHECK(chunksOf(3) == 2);
+  worker->taskMetaModified(f.host->host(), with(R"("chunk_rows": 50, "chunk_time": "1h")"));
+  CHECK(chunksOf(4) == 4);  // 50, 100, 200, 150
+}
+
 TEST_CASE("What was planned is not changed by a new meta, and it is said") {
   Throttled f;
   f.makeNumbers(10);

@@ -110,7 +110,9 @@ void BatchStep::noteProgress(sdk::Run& run, const BatchSession& session) {
 void BatchStep::taskMetaModified(const sdk::Host& host, std::string_view meta) {
   plugin_common::translated([&] {
     const BatchOptions options = parseOptions(meta);
-    const bool resized = options.throttle.chunk_rows != throttle_.options().chunk_rows;
+    const ThrottleOptions before = throttle_.options();
+    const bool fixed_now = options.throttle.chunk_time_ms == 0 && before.chunk_time_ms != 0;
+    const bool resized = options.throttle.chunk_rows != before.chunk_rows || fixed_now;
     throttle_.setOptions(options.throttle);
     if (resized) size_.set(options.throttle.chunk_rows);
     if (options.work.toJson() != options_.work.toJson()) {
