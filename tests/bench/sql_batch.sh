@@ -7,7 +7,8 @@
 # DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there. DISTTASK_BENCH_ROWS is the number of rows,
 # DISTTASK_BENCH_REPETITIONS how often (default 5).
 # Figures of the DELETE: sql_batch_vs_pt_archiver (rows/s over those of pt-archiver with --bulk-delete and --limit 1000, as in its manual),
-# sql_batch_bystander_p99_ratio (p99 of the bystander over that beside pt-archiver), both …_10000 (with --limit 10000), sql_batch_vs_bare_chunks,
+# sql_batch_bystander_p99_ratio (p99 of the bystander over that beside pt-archiver), both as sql_batch_50ms_… (with chunk_time 50ms in place of the default)
+# and as …_10000 (over pt-archiver with --limit 10000), sql_batch_vs_bare_chunks,
 # sql_batch_vs_one_statement, sql_batch_bystander_p99_vs_one_statement; of the UPDATE: the last three as sql_batch_update_…. pt-archiver has no UPDATE.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --json) json=${2:?--json takes a file}; shift 2 ;;
     --frontier) options+=(--frontier); shift ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 
