@@ -37,7 +37,7 @@ TEST_CASE("disttaskd lists everything that is wrong with its settings and ends w
     CHECK(result.exit_code == 78);
     CHECK_THAT(
         result.err,
-        Catch::Contains(file + ":1:21: node.slots:") &&
+        Catch::Contains(file + ":1:22: node.slots:") &&
             Catch::Contains(file + ":2:21: store.poool: unknown key, did you mean 'pool'?") &&
             Catch::Contains(file + ":3:14: log.level:")
     );
