@@ -100,7 +100,7 @@ struct Daemon::Impl {
   std::atomic<int> signals_seen{0};
   std::atomic<bool> reload_asked{false};
   runtime::Wakeup main_pause{clock};  // what the main thread waits with while all works
-  std::atomic<bool> drains{false};  // before it stops
+  std::atomic<bool> drains{false};    // before it stops
   NamedConnections connections;
   plugin::TaskTypes types;
   executor::TaskExecutorRegistry registry;
