@@ -63,14 +63,15 @@ Reason whyNotPlanned(const Facts& facts) {
   return {Code::kRank, "it waits for its place behind tasks of higher rank: " + names};
 }
 
-void addPlanReasons(const Facts& facts, std::vector<Reason>& reasons) {
+/// `fits`: some node could run the task. Where none does, that is why it is not planned, and not its rank.
+void addPlanReasons(const Facts& facts, bool fits, std::vector<Reason>& reasons) {
   if (const auto* plan = planAtHand(facts)) {
     if (plan->failed) {
       reasons.push_back({Code::kPlanFailed, "planning has failed: " + plan->error});
     } else {
       reasons.push_back(whyPlanIsOpen(facts, *plan));
     }
-  } else if (facts.counts.unfinished() == 0) {
+  } else if (fits && facts.counts.unfinished() == 0) {
     reasons.push_back(whyNotPlanned(facts));
   }
 }
@@ -97,8 +98,9 @@ void addRunning(const Facts& facts, std::vector<Reason>& reasons) {
 }
 
 void addWorkReasons(const Facts& facts, std::vector<Reason>& reasons) {
-  if (const auto none = whyNoNodeFits(facts)) reasons.push_back(*none);
-  addPlanReasons(facts, reasons);
+  const auto none = whyNoNodeFits(facts);
+  if (none) reasons.push_back(*none);
+  addPlanReasons(facts, !none, reasons);
   addPendingReasons(facts, reasons);
   addTriedReasons(facts, reasons);
   addRunning(facts, reasons);

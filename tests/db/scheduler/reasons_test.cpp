@@ -42,6 +42,8 @@ TEST_CASE("A task for which no node is good names what is missing", "[db][schedu
   const auto id = waiting.addTask("t").id;
   waiting.set("a", "types='{\"other\":\"1\"}'");
   CHECK_THAT(waiting.find(id, Code::kNoType).text, Contains("no live node offers type 'demo'"));
+  // Tasks of higher rank, and that nobody plans it, are no reason then.
+  CHECK(waiting.why(id).size() == 1);
   waiting.set("a", "types='{\"demo\":\"1\"}'");
   waiting.store().execute("update dist_framework_meta set role='elsewhere'");
   CHECK_THAT(waiting.find(id, Code::kNoScope).text, Contains("scope 'disttask'"));
