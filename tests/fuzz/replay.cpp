@@ -33,7 +33,8 @@ void replay(const std::filesystem::path& file) {
 
 int main(int argc, char** argv) {
   std::vector<std::filesystem::path> files;
-  for (const std::string argument : std::vector<std::string>(argv + 1, argv + argc)) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (const auto& argument : arguments) {
     if (std::filesystem::is_directory(argument)) {
       for (const auto& entry : std::filesystem::directory_iterator(argument)) files.push_back(entry.path());
     } else {
