@@ -3,6 +3,7 @@
 #include "abi_check.hpp"
 #include "abi_status.hpp"
 #include "abi_task_type.hpp"
+#include "disttask/base/printable.hpp"
 #include "host_call.hpp"
 #include "host_services.hpp"
 #include "plugin_path.hpp"
@@ -21,8 +22,11 @@ namespace fs = std::filesystem;
 
 constexpr std::uint32_t kMaxTypes = 1000;  // a count above it is garbage, not a plugin
 
+// A plugin's own words may be of any length and bytes.
+constexpr std::size_t kMaxRefusalBytes = 2000;
+
 Error refusal(const std::string& origin, const std::string& sentence) {
-  return {ErrorCode::kPluginFailed, "plugin " + origin + " is refused: " + sentence};
+  return {ErrorCode::kPluginFailed, "plugin " + origin + " is refused: " + toPrintable(sentence, kMaxRefusalBytes)};
 }
 
 /// Runs the plugin's own init.
