@@ -96,7 +96,7 @@ class Store:
         self.primary.sql(f"create database {SCHEMA}; set global max_connections=500", schema="")
         if self.other is not None:
             self.other.start()
-            self._follow(self.other, self.primary, "slave_pos")
+            self._follow(self.other, self.primary)
         # The second server gets the account too, as it gets all else.
         self.primary.sql(f"create user {ACCOUNT}@'%'; grant select, insert, update, delete on {SCHEMA}.* to {ACCOUNT}@'%'", schema="")
 
@@ -108,9 +108,9 @@ class Store:
             return self.primary.sql(text)
 
     @staticmethod
-    def _follow(replica, primary, position):
+    def _follow(replica, primary):
         replica.sql(f"set global read_only=1; change master to master_host='127.0.0.1', master_port={primary.port}, master_user='root', "
-                    f"master_connect_retry=1, master_use_gtid={position}; start slave", schema="")
+                    "master_connect_retry=1, master_use_gtid=slave_pos; start slave", schema="")
 
     def restart(self, kill, pause):
         with self.lock:
@@ -137,7 +137,9 @@ class Store:
             new.sql("stop slave; reset slave all; set global read_only=0", schema="")
             self.primary, self.other = new, old
             after(new.port)
-            self._follow(old, new, "current_pos")
+            # In words: current_pos is an old position when the last change was made by hand, under another server id; all such changes since would be made again.
+            old.sql(f"set global gtid_slave_pos='{position}'", schema="")
+            self._follow(old, new)
 
     def remove(self):
         for server in (self.primary, self.other):

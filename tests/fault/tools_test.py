@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import tempfile
 import threading
 import time
 import unittest
@@ -12,6 +13,7 @@ import binlog
 import gate
 import node
 import plan
+import store
 
 SECOND = 10**9
 
@@ -431,6 +433,26 @@ class GateTest(unittest.TestCase):
         self.assertEqual(self.ask(self.connect(), "select 2"), b"OK")
         self.assertEqual(other.seen, ["select 2"])
         other.listener.close()
+
+
+class PairTest(unittest.TestCase):
+    def test_changes_by_hand_are_not_made_again_by_the_old_server_after_a_failover(self):
+        with tempfile.TemporaryDirectory(prefix="disttask-pair.") as folder:
+            pair = store.Store(folder, lambda text: None)
+            try:
+                pair.start()
+                pair.sql("create table t (id int primary key, n int); insert into t values (1, 0), (2, 0)")
+                pair.sql(f"set session server_id={binlog.MEDDLER}; update t set n=1 where id=1")
+                pair.sql("update t set n=2 where id=1")
+                pair.sql(f"set session server_id={binlog.MEDDLER}; update t set n=1 where id=2")
+                pair.switch(lambda: None, lambda port: None)
+                pair.sql("insert into t values (3, 3)")
+                old = pair.other
+                position = pair.sql("select @@global.gtid_binlog_pos")[0][0]
+                self.assertEqual(old.sql(f"select master_gtid_wait('{position}', 25)")[0][0], "0")
+                self.assertEqual(old.sql("select id, n from t"), [["1", "2"], ["2", "1"], ["3", "3"]])
+            finally:
+                pair.remove()
 
 
 if __name__ == "__main__":
