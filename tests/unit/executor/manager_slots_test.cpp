@@ -188,3 +188,49 @@ TEST_CASE("An orphan whose write failed is taken at a later poll", "[executor][m
   }));
   CHECK(node.world.script.count("run 1") == (idempotent ? 1 : 0));
 }
+
+TEST_CASE(
+    "With fewer slots what runs goes on and nothing begins until enough has ended; with more slots more begins",
+    "[executor][manager][slots]"
+) {
+  Node node;
+  node.block();
+  for (int i = 0; i < 5; ++i) node.world.addSubtask(node.world.addTask(4));
+  node.node.manager.start();
+  REQUIRE(node.world.runUntil([&] { return node.blocker.numWaiting() == 4; }));
+  auto settings = node.world.settings;
+  settings.slots = 4;
+  settings.memory_bytes = 4000;
+  node.node.manager.reconfigure(settings);
+  REQUIRE(node.pass(5s));
+  CHECK(node.blocker.numWaiting() == 4);
+  CHECK(node.available() == -12);
+  CHECK(node.world.rows.meta(kNode)->slots == 4);
+  proto::TaskBase one;
+  one.slots = 1;
+  CHECK(node.node.manager.node().resourceOf(one) == proto::StepResource{1, 1000});
+  settings.slots = 20;
+  node.node.manager.reconfigure(settings);
+  REQUIRE(node.world.runUntil([&] { return node.blocker.numWaiting() == 5; }));
+  CHECK(node.available() == 0);
+  CHECK(node.world.rows.meta(kNode)->slots == 20);
+}
+
+TEST_CASE("What hangs is seen: each task with its queue and each run with its age", "[executor][manager]") {
+  Node node;
+  node.block();
+  const auto task = node.world.addTask(16);
+  node.world.addSubtasks(task, 3);
+  node.node.manager.start();
+  REQUIRE(node.world.runUntil([&] { return node.blocker.numWaiting() == 1; }));
+  REQUIRE(node.pass(5s));
+  const auto activities = node.node.manager.activities();
+  REQUIRE(activities.size() == 1);
+  CHECK(activities[0].first.id == task);
+  const auto& activity = activities[0].second;
+  CHECK(activity.queued == 2);
+  CHECK(activity.active == 1);
+  REQUIRE(activity.runs.size() == 1);
+  CHECK(activity.runs[0].age > 5s);
+  CHECK_FALSE(activity.runs[0].is_cancelled);
+}

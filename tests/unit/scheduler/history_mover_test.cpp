@@ -28,8 +28,13 @@ class FakeHistory final : public storage::HistoryTable {
   std::function<void()> on_batch;
   ErrorCode failure = ErrorCode::kInternal;
 
-  std::vector<TaskId> findEndedTasks(const runtime::Call&, runtime::Duration, TaskId after, std::int32_t limit)
-      override {
+  runtime::Duration asked_after{};
+  runtime::Duration asked_keep{};
+
+  std::vector<TaskId> findEndedTasks(
+      const runtime::Call&, runtime::Duration ended_before, TaskId after, std::int32_t limit
+  ) override {
+    asked_after = ended_before;
     std::vector<TaskId> ids;
     for (const auto& [id, left] : tasks) {
       if (id > after.value() && ids.size() < static_cast<std::size_t>(limit)) ids.emplace_back(id);
@@ -52,8 +57,9 @@ class FakeHistory final : public storage::HistoryTable {
     moved.push_back(id.value());
     return true;
   }
-  std::int64_t forgetSubtasks(const runtime::Call&, std::optional<Life>, runtime::Duration, std::int32_t limit)
+  std::int64_t forgetSubtasks(const runtime::Call&, std::optional<Life>, runtime::Duration keep, std::int32_t limit)
       override {
+    asked_keep = keep;
     const auto count = std::min<std::int64_t>(old, limit);
     old -= count;
     return count;
@@ -177,4 +183,19 @@ TEST_CASE("Stopping ends a move between two batches") {
   scene.history.on_batch = [&] { mover.stop(); };
   mover.runRoundForTest();
   CHECK(scene.history.tasks.at(1) == 1000 - scene.settings.batch_rows);
+}
+
+TEST_CASE("The mover goes on with other ages and pauses when it is told") {
+  Scene scene;
+  auto& mover = scene.make();
+  mover.runRoundForTest();
+  CHECK(scene.history.asked_after == scene.settings.after);
+  auto other = scene.settings;
+  other.after = std::chrono::seconds(7);
+  other.keep = std::chrono::hours(3);
+  other.interval = std::chrono::seconds(2);
+  mover.reconfigure(other);
+  CHECK(mover.runRoundForTest() == other.interval);
+  CHECK(scene.history.asked_after == other.after);
+  CHECK(scene.history.asked_keep == other.keep);
 }
