@@ -190,7 +190,7 @@ TEST_CASE("An orphan whose write failed is taken at a later poll", "[executor][m
 }
 
 TEST_CASE(
-    "With fewer slots what runs goes on and nothing begins until enough has ended; with more slots more begins",
+    "With fewer slots what runs goes on and nothing begins until enough has ended, with more slots more begins",
     "[executor][manager][slots]"
 ) {
   Node node;
