@@ -60,7 +60,7 @@ TEST_CASE("config check --online logs in and looks at schema, rights, clock, plu
   CHECK(firstOf(result, "plugin") == std::string("ok ") + EXAMPLE_PLUGIN + ": offers example 1.0");
   CHECK_THAT(firstOf(result, "connect"), Catch::StartsWith("ok " + server.socket() + ": answers"));
   CHECK_THAT(firstOf(result, "tls"), Catch::StartsWith("ok"));
-  CHECK_THAT(firstOf(result, "schema"), Catch::StartsWith("ok : version 1"));
+  CHECK_THAT(firstOf(result, "schema"), Catch::StartsWith("ok : version 2"));
   CHECK_THAT(firstOf(result, "grants"), Catch::StartsWith("ok"));
   CHECK_THAT(firstOf(result, "clock"), Catch::StartsWith("ok"));
   const auto connections = linesOf(result, "connection");
