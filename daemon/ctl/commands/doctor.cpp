@@ -40,7 +40,8 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
     facts.silent = findSilent(before, facts.nodes);
     facts.owner = store.reasonTable().getRoleHolder(context.call());
   }
-  facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
+  // Beside a live TiDB these are its own tasks and nodes.
+  if (!context.isBesideTidb()) facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
 }
 
 /// A store that cannot be asked is a finding like others.

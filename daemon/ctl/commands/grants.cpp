@@ -51,6 +51,10 @@ int execute(Context& context, const GrantsPrint& options) {
         {"statements", Json::Array(statements.begin(), statements.end())},
     });
   }
+  if (context.output() == Output::kJsonl) {
+    for (const auto& one : list) context.out() << one.dump() << '\n';
+    return app::kExitClean;
+  }
   printOne(context, names, std::move(list), [&] { context.out() << text; });
   return app::kExitClean;
 }
