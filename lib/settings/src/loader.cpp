@@ -90,8 +90,8 @@ void readNode(Section& root, const HostFacts& facts, NodeSettings& settings) {
       section.problem("advertise", "value '" + settings.advertise + "', expected IP_ADDRESS or IP_ADDRESS:PORT");
     }
   }
-  if (!facts.state_dir.empty()) settings.state_dir = facts.state_dir;
   section.read("state_dir", settings.state_dir);
+  if (!section.has("state_dir") && !facts.state_dir.empty()) settings.state_dir = facts.state_dir;
   if (settings.state_dir.front() != '/')
     section.problem("state_dir", "value '" + settings.state_dir + "', expected an absolute path");
   section.read("lease", settings.lease);
