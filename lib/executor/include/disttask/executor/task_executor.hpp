@@ -3,6 +3,7 @@
 #include "disttask/proto/step_resource.hpp"
 #include "disttask/proto/task.hpp"
 #include "disttask/runtime/cancel.hpp"
+#include "disttask/runtime/clock.hpp"
 
 #include <cstdint>
 #include <limits>
