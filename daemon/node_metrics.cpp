@@ -135,6 +135,7 @@ NodeMetrics::NodeMetrics(const std::string& version)
            {"disttask_cancels_ignored_total", "Runs that went on for long after their cancel."},
            {"disttask_run_logs_written_total", "Runs whose last log lines were written to the store."},
            {"disttask_run_logs_left_out_total", "Runs whose last log lines were not: too many, or the store failed."},
+           {"disttask_register_restored_total", "Times that this node's row of dist_framework_meta was gone."},
            {"disttask_tasks_unknown_type_total", "Tasks that were passed over because their type is not offered here."},
            {"disttask_lease_rounds_total", "Rounds of the loop that renews the lease."},
            {"disttask_store_connects_total", "Sessions that were opened."},
@@ -261,6 +262,8 @@ void NodeMetrics::update(const NodeReport& report, const NodeCounts& counts) {
     counters_.at(mirror.key).raiseTo(static_cast<double>((counts.executor->*mirror.number).load()));
   }
   counters_.at("disttask_tasks_unknown_type_total").raiseTo(static_cast<double>(counts.executor->unknown_types.load()));
+  counters_.at("disttask_register_restored_total")
+      .raiseTo(static_cast<double>(counts.executor->register_restored.load()));
 }
 
 std::string NodeMetrics::page(const NodeReport& report, const NodeCounts& counts) {

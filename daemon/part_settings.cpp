@@ -59,10 +59,9 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   const auto longest_call = std::max<runtime::Duration>(std::chrono::milliseconds(500), settings.node.lease / 8);
   to.call_timeout = std::min<runtime::Duration>(to.call_timeout, longest_call);
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
-  // Beside a live TiDB other nodes may know types that we do not.
-  to.fail_unknown_types = settings.store.schema != "mysql";
+  to.beside_dxf = settings.store.schema == "mysql";
   // There no node has the scheduler role, whose holder forgets what is old.
-  if (settings.store.schema == "mysql") to.forget_run_logs_after = settings.scheduler.history_keep;
+  if (to.beside_dxf) to.forget_run_logs_after = settings.scheduler.history_keep;
   return to;
 }
 

@@ -1,4 +1,4 @@
-#include "holder_watch.hpp"
+#include "disttask/executor/holder_watch.hpp"
 
 namespace disttask::executor {
 

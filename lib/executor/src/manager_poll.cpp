@@ -50,6 +50,11 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
   if (!parts.lease.mayStart()) return true;
   if (seen == nullptr || seen->meta_slots != node.slots.capacity()) {
     parts.table.recoverMeta(call(), node.settings.exec_id, node.live.scope(), node.slots.capacity());
+    if (seen != nullptr && !seen->meta_slots) {
+      // Beside a live TiDB its scheduler deletes rows of nodes that it does not know.
+      ++node.counters.register_restored;
+      observability::log(Level::kInfo, "this node's row of dist_framework_meta was gone and is back");
+    }
   }
   std::vector<proto::TaskExecInfo> infos;
   if (seen == nullptr || seen->has_subtasks) {
@@ -196,7 +201,7 @@ Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) 
   const auto task = parts.table.getTaskById(call(), candidate.id);
   if (!task || task->state != TaskState::kRunning) return Start::kSkipped;
   const auto entry = parts.registry.find(task->type);
-  if (!entry && !node.settings.fail_unknown_types) {
+  if (!entry && node.settings.beside_dxf) {
     ++node.counters.unknown_types;
     node.sampled.logFor(
         task->type, Level::kInfo, "task type is not offered here, task skipped", {{"type", task->type}}

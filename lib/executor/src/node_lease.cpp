@@ -1,11 +1,11 @@
 #include "disttask/executor/node_lease.hpp"
 
 #include "disttask/base/random.hpp"
+#include "disttask/executor/holder_watch.hpp"
 #include "disttask/executor/instance_lock.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/periodic.hpp"
-#include "holder_watch.hpp"
 
 #include <unistd.h>
 

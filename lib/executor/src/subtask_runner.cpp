@@ -12,6 +12,8 @@ namespace {
 using observability::Level;
 using proto::TransitionOutcome;
 
+/// What a row is made with.
+constexpr std::string_view kEmptySummary = "{}";
 constexpr runtime::BackoffPolicy kStorePause{std::chrono::milliseconds(200), std::chrono::seconds(3), 0.2};
 
 }  // namespace
@@ -156,6 +158,11 @@ void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::op
   RunEnd end;
   end.id = item.row.id;
   end.write = decideEnd(result, cause, item.idempotent);
+  if (node.settings.beside_dxf) {
+    // DXF begins it again, finds it running, and fails it; and it moves no single row to another node.
+    if (result == RunResult::kRetryable && end.write == EndWrite::kFail) end.write = EndWrite::kFailNotIdempotent;
+    if (end.write == EndWrite::kHandBack) end.write = EndWrite::kRetryLater;
+  }
   end.error = std::move(error);
   end.backoff = parts_.options.backoff;
   end.retry_limit = parts_.options.retry_limit;
@@ -184,7 +191,10 @@ void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::op
     case EndWrite::kFinish:
       end.meta = std::move(item.row.meta);
       try {
-        if (const auto summary = executor_->realtimeSummary(run)) end.summary = proto::toJson(*summary);
+        auto summary = executor_->realtimeSummary(run);
+        // What an earlier run counted does not stand for this one.
+        if (!summary && item.row.summary.size() > kEmptySummary.size()) summary.emplace();
+        if (summary) end.summary = proto::toJson(*summary);
       } catch (...) {
         observability::log(Level::kWarn, "final summary of a subtask failed", currentError(), {{"subtask_id", end.id}});
       }

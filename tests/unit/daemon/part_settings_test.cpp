@@ -32,13 +32,13 @@ TEST_CASE("Settings reach the executor and the scheduler") {
   CHECK(executor.task_check_interval == 100ms);
   CHECK(executor.subtask_check_interval == 300ms);
   CHECK(executor.max_check_interval == 5s);
-  CHECK(executor.fail_unknown_types);
+  CHECK_FALSE(executor.beside_dxf);
   CHECK(executor.max_abnormal_ends == 7);
   CHECK(toSchedulerSettings(minimal()).max_abnormal_ends == 7);
   CHECK(toSchedulerSettings(minimal()).max_tasks_at_once == 4);
   auto shared = minimal();
   shared.store.schema = "mysql";
-  CHECK_FALSE(toExecutorSettings(shared).fail_unknown_types);
+  CHECK(toExecutorSettings(shared).beside_dxf);
 }
 
 TEST_CASE("Runs are cancelled before the process is ended, however short the lease is") {

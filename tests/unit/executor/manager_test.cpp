@@ -102,12 +102,12 @@ TEST_CASE(
     "[executor][manager]"
 ) {
   World world;
-  world.settings.fail_unknown_types = GENERATE(true, false);
+  world.settings.beside_dxf = GENERATE(true, false);
   ManagedNode node(world);
   const auto task = world.addTask(4);
   const auto id = world.addSubtask(task);
   node.manager.start();
-  if (world.settings.fail_unknown_types) {
+  if (!world.settings.beside_dxf) {
     REQUIRE(world.runUntil([&] { return world.state(id) == SubtaskState::kFailed; }));
     CHECK(world.rows.subtask(id)->error == "task type t not found");
   } else {

@@ -52,6 +52,23 @@ TEST_CASE("A result meta, the final summary and onFinished's change are written 
   CHECK(proto::parseSummary(row->summary) == proto::SubtaskSummary{10, 200, 300});
 }
 
+TEST_CASE(
+    "A run that counts nothing leaves the summary as the row was made, but no numbers of an earlier run",
+    "[executor][ends]"
+) {
+  Runs runs;
+  const auto fresh = runs.world.addSubtask(runs.task);
+  const auto counted = runs.world.addSubtask(runs.task);
+  runs.world.rows.change([&](auto& data) {
+    data.subtasks.at(fresh).summary = "{}";
+    data.subtasks.at(counted).summary = R"({"row_count":7})";
+  });
+  RunningExecutor running(runs.world, runs.node, runs.task);
+  REQUIRE(runs.runToEnd(running));
+  CHECK(runs.world.rows.subtask(fresh)->summary == "{}");
+  CHECK(runs.world.rows.subtask(counted)->summary == proto::toJson(proto::SubtaskSummary{}));
+}
+
 TEST_CASE("An exception of any kind fails the subtask with its text and the others go on", "[executor][ends]") {
   Runs runs;
   const auto ids = runs.world.addSubtasks(runs.task, 4);
@@ -121,6 +138,27 @@ TEST_CASE("A retryable error of a subtask that may not run twice fails it", "[ex
   RunningExecutor running(runs.world, runs.node, runs.task);
   REQUIRE(runs.runToEnd(running));
   CHECK(runs.errorOf(id) == "not now");
+}
+
+TEST_CASE("Beside DXF a retry that may not be fails in its words, and a hand-back is a retry", "[executor][ends]") {
+  World world;
+  world.settings.beside_dxf = true;
+  const auto task = world.addTask();
+  executor::NodeServices node{world.settings, world.clock, world.lease};
+  const auto once = world.addSubtask(task);
+  const auto handed_back = world.addSubtask(task);
+  world.script.is_idempotent = [](const auto& subtask) { return subtask.ordinal != 1; };
+  std::atomic<int> times{0};
+  world.script.run = [&](auto&, auto& subtask) {
+    if (subtask.ordinal == 1) throw Exception(kTransient);
+    if (++times == 1) throw plugin::HandBack("no file here");
+  };
+  RunningExecutor running(world, node, task);
+  running.start();
+  REQUIRE(world.runUntil([&] { return running.returned(); }, 100ms));
+  CHECK(world.rows.subtask(once)->error == "subtask in running state and is not idempotent");
+  CHECK(world.state(handed_back) == SubtaskState::kSucceed);
+  CHECK(world.rows.attempt(handed_back).retries == 1);
 }
 
 TEST_CASE("A subtask that this node cannot run is handed back and not picked again here", "[executor][ends]") {

@@ -95,7 +95,7 @@ std::optional<proto::SubtaskSummary> AbiStepExecutor::realtimeSummary(const RunC
   } else if (const auto last = runs_.findLast(context)) {
     return last;
   }
-  return context.progress();
+  return plugin::countedBy(context);
 }
 
 void AbiStepExecutor::cleanup(const runtime::CancelToken& token) {

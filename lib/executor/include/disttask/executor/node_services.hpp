@@ -56,11 +56,12 @@ struct ExecutorCounters {
   std::atomic<std::int64_t> given_back{0};
   std::atomic<std::int64_t> retried{0};
   std::atomic<std::int64_t> handed_back{0};
-  std::atomic<std::int64_t> lost{0};             ///< results dropped because the row was not ours any more
-  std::atomic<std::int64_t> moved_away{0};       ///< runs cancelled for that reason
-  std::atomic<std::int64_t> orphans{0};          ///< running rows that nobody ran
-  std::atomic<std::int64_t> ignored_cancels{0};  ///< runs that went on for long after their cancel
-  std::atomic<std::int64_t> unknown_types{0};    ///< tasks skipped because their type is not offered here
+  std::atomic<std::int64_t> lost{0};               ///< results dropped because the row was not ours any more
+  std::atomic<std::int64_t> moved_away{0};         ///< runs cancelled for that reason
+  std::atomic<std::int64_t> orphans{0};            ///< running rows that nobody ran
+  std::atomic<std::int64_t> ignored_cancels{0};    ///< runs that went on for long after their cancel
+  std::atomic<std::int64_t> unknown_types{0};      ///< tasks skipped because their type is not offered here
+  std::atomic<std::int64_t> register_restored{0};  ///< times that the row of dist_framework_meta was gone
   std::atomic<std::int64_t> store_errors{0};
   std::atomic<std::int64_t> run_logs_written{0};   ///< runs whose last lines were written
   std::atomic<std::int64_t> run_logs_left_out{0};  ///< runs whose last lines were not: too many, or the store failed

@@ -37,7 +37,9 @@ struct ExecutorSettings {
   std::int32_t prefetch_rows = 1000;      ///< pending subtasks that a task executor holds ready, at most
   std::int64_t prefetch_bytes = 8 << 20;  ///< and the bytes of their metas
   Duration forget_run_logs_after{};       ///< this node deletes older lines of runs itself; 0 = the owner does
-  bool fail_unknown_types = true;         ///< own schema: as the contract; false (schema `mysql`): skip and count
+  /// Schema `mysql`: a task of a type that is not offered here is skipped and counted, where the contract fails one
+  /// subtask, and a run that asks for a retry but may not run twice fails in the words of DXF.
+  bool beside_dxf = false;
 };
 
 /// What may change of them while the node works, beside its slots (SlotManager). Any thread.

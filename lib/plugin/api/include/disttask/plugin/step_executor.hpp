@@ -91,13 +91,20 @@ class StepExecutor : public StepExecFrameworkInfo {
   virtual void resourceModified(const runtime::CancelToken& token, const proto::StepResource& resource) = 0;
 };
 
+/// Returns the counters of a run; nothing while it has counted nothing, so that the row of a type that counts nothing
+/// keeps the empty summary that it was made with.
+[[nodiscard]] inline std::optional<proto::SubtaskSummary> countedBy(const RunContext& context) {
+  const auto counted = context.progress();
+  return counted == proto::SubtaskSummary{} ? std::nullopt : std::optional(counted);
+}
+
 /// All of StepExecutor, doing nothing: for steps that need no subtask work, and as a base (DXF's EmptyStepExecutor).
 class EmptyStepExecutor : public StepExecutor {
  public:
   void init(const runtime::CancelToken&) override {}
   void runSubtask(RunContext&, proto::Subtask&) override {}
   std::optional<proto::SubtaskSummary> realtimeSummary(const RunContext& context) override {
-    return context.progress();
+    return countedBy(context);
   }
   void onFinished(RunContext&, proto::Subtask&) override {}
   void cleanup(const runtime::CancelToken&) override {}
