@@ -2,6 +2,9 @@
 
 #include "disttask/settings/endpoint_text.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 namespace disttask::settings {
 namespace {
 
@@ -20,6 +23,20 @@ bool isHostAndPort(const std::string& id) {
   return endpoint && endpoint->socket.empty() && !endpoint->host.empty() && endpoint->port != 0;
 }
 
+/// What tidb_service_scope may be, so what a task can name as its target.
+bool isServiceScope(const std::string& scope) {
+  return !scope.empty() && scope.size() <= 64 && std::all_of(scope.begin(), scope.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
+  });
+}
+
+/// What any scope must be; others are refused where it is read.
+bool isOneWord(const std::string& scope) {
+  return !scope.empty() && scope.size() <= 64 && std::all_of(scope.begin(), scope.end(), [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != '\x7f';
+  });
+}
+
 }  // namespace
 
 void applyBesideTiDb(Section& root, Settings& settings) {
@@ -35,6 +52,16 @@ void applyBesideTiDb(Section& root, Settings& settings) {
   if (is_explicit && settings.scheduler.enabled)
     refuse("scheduler", "enabled", "value 'true', expected false: TiDB's own scheduler plans and balances");
   settings.scheduler.enabled = false;
+  const auto& scope = settings.node.scope;
+  if (scope == "background") {
+    refuse(
+        "node", "scope", "value 'background', expected another one: TiDB gives such nodes its own imports and indexes"
+    );
+  } else if (!isServiceScope(scope) && isOneWord(scope)) {
+    refuse(
+        "node", "scope", "value '" + scope + "', expected 1 to 64 letters, digits, '-' and '_', as tidb_service_scope"
+    );
+  }
   if (!isHostAndPort(settings.node.id))
     refuse("node", "id", "value '" + settings.node.id + "', expected HOST:PORT as TiDB names its nodes");
 }

@@ -118,6 +118,19 @@ TEST_CASE("Schema mysql, beside a live TiDB, has rules of its own, each one sent
       Lines{"d.yaml:3:10: node.scope: value '', expected a text that is not empty"}
   );
   CHECK(
+      problemsOf("node: {id: \"db-7:7001\", scope: background}\n" + store) ==
+      Lines{"d.yaml:1:25: node.scope: value 'background', expected another one: TiDB gives such nodes its own imports "
+            "and "
+            "indexes, since store.schema is mysql"}
+  );
+  CHECK(
+      problemsOf("node: {id: \"db-7:7001\", scope: \"a.b\"}\n" + store) ==
+      Lines{
+          "d.yaml:1:25: node.scope: value 'a.b', expected 1 to 64 letters, digits, '-' and '_', as tidb_service_scope, "
+          "since store.schema is mysql"}
+  );
+  CHECK(problemsOf("node: {id: \"db-7:7001\", scope: \"a b\"}\n" + store).size() == 1);
+  CHECK(
       problemsOf("node: {id: \"db-7:7001\"}\nstore: {socket: /s, schema: mysql, side_schema: mysql}\n") ==
       Lines{"d.yaml:2:36: store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"}
   );
