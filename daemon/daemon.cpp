@@ -23,6 +23,11 @@ using std::chrono::seconds;
 
 constexpr auto kStatusEvery = seconds(5);
 constexpr auto kLookAtDrainEvery = seconds(1);
+// Side rows that TiDB leaves behind when it moves a task to its history.
+constexpr auto kSideRowsFirst = seconds(60);
+constexpr auto kSideRowsEvery = std::chrono::hours(1);
+constexpr auto kSideRowsPause = seconds(1);
+constexpr std::int32_t kSideRowsAtOnce = 512;
 
 /// Ends the process at once: destructors would wait for what must not be waited for.
 [[noreturn]] void leave(int code) {
@@ -253,6 +258,13 @@ void Daemon::Impl::build(const std::string& address) {
           &store->runLogTable()},
       toHistorySettings(settings)
   );
+  if (settings.store.schema == "mysql") {
+    side_rows = std::make_unique<runtime::Periodic>("side-rows", reactor, history_pool, [this]() -> runtime::Duration {
+      const runtime::Call call{stop_source.token(), runtime::Deadline(clock, settings.store.read_timeout)};
+      const auto deleted = store->historyTable().forgetAttempts(call, kSideRowsAtOnce);
+      return deleted < kSideRowsAtOnce ? runtime::Duration(kSideRowsEvery) : runtime::Duration(kSideRowsPause);
+    });
+  }
   poller->watch([this](runtime::Duration took, bool answered) {
     metrics.polled(took, answered);
     contact.note(clock.now(), took, answered);
@@ -303,6 +315,7 @@ void Daemon::Impl::work() {
   planner->start();
   scheduler->start();
   if (settings.scheduler.enabled) history->start();
+  if (side_rows) side_rows->start(kSideRowsFirst);
   poller->start();
   why_page = std::make_unique<WhyPage>(*store, clock, logJobFailure);
   built.store(true);
@@ -371,6 +384,7 @@ int Daemon::Impl::stop() {
   }
   working.store(false);
   history->stop();
+  if (side_rows) side_rows->stop();
   scheduler->stop();
   nudges->wakeAllNodesNow();  // one of them takes the role
   planner->stop();

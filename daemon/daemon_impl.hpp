@@ -6,6 +6,7 @@
 #include "disttask/http/http_server.hpp"
 #include "disttask/planning/planning_service.hpp"
 #include "disttask/plugin/plugin_loader.hpp"
+#include "disttask/runtime/periodic.hpp"
 #include "disttask/scheduler/history_mover.hpp"
 #include "disttask/scheduler/scheduler_service.hpp"
 #include "disttask/storage/mysql/store.hpp"
@@ -118,8 +119,9 @@ struct Daemon::Impl {
   std::unique_ptr<planning::PlanningService> planner;
   std::unique_ptr<scheduler::SchedulerService> scheduler;
   std::unique_ptr<scheduler::HistoryMover> history;
-  std::atomic<bool> built{false};    // the objects above are all there
-  std::atomic<bool> working{false};  // and are not being stopped
+  std::unique_ptr<runtime::Periodic> side_rows;  ///< beside a live TiDB: deletes those of tasks that TiDB moved away
+  std::atomic<bool> built{false};                // the objects above are all there
+  std::atomic<bool> working{false};              // and are not being stopped
   std::atomic<Phase> phase{Phase::kStarting};
   mutable std::mutex words_mutex;
   std::string waits_for;                   // guarded by words_mutex

@@ -91,8 +91,13 @@ bool Context::canUseSideTables() {
 }
 
 std::string Context::schemaName() {
+  return schemas().schema;
+}
+
+storage::mysql::Schemas Context::schemas() {
   const auto chosen = chooseStore();
-  return chosen ? chosen->schema : settings::StoreSettings{}.schema;
+  if (!chosen) return {};
+  return {chosen->schema, chosen->side_schema};
 }
 
 const settings::Settings& Context::daemonSettings() {

@@ -52,6 +52,8 @@ class Context {
   [[nodiscard]] bool isWithoutSideTables() const { return store_ && store_->settings().without_side_tables; }
   /// Returns the store's schema name without needing a store: `disttask` when nothing names one.
   [[nodiscard]] std::string schemaName();
+  /// Returns that and, beside a live TiDB, the schema of our side tables.
+  [[nodiscard]] storage::mysql::Schemas schemas();
   /// Returns the settings of --config; throws kInvalidArgument when it is not given, kInvalidConfig when they are
   /// wrong.
   [[nodiscard]] const settings::Settings& daemonSettings();

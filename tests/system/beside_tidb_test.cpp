@@ -16,7 +16,7 @@ class TidbTables {
  public:
   explicit TidbTables(DxfVersion version) : cluster_(server_.socket()) {
     cluster_.installSchema();  // for sessions of the test
-    for (const auto& sql : dxfTableSql(version)) cluster_.execute("create table mysql." + sql.substr(13));
+    for (const auto& sql : dxfTablesSql(version, "mysql.")) cluster_.execute(sql);
     cluster_.execute(
         "insert into mysql.dist_framework_meta values ('10.0.0.1:4000','',8,-1), ('10.0.0.2:4000','bg',16,-1)"
     );

@@ -99,6 +99,33 @@ TEST_CASE("node forget deletes a node that is gone and has no rows, and refuses 
   CHECK(cluster.ctl({"node", "forget", "a", "--yes"}).exit_code == 3);
 }
 
+TEST_CASE("node forget --reassign ends the life of a node that is gone, lets its subtasks go elsewhere and forgets it"
+) {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "a", .slots = 1});
+  const auto lives = cluster.ctl({"node", "forget", "a", "--reassign", "--yes"});
+  CHECK(lives.exit_code == 5);
+  CHECK_THAT(lives.err, Catch::Contains("node 'a' lives"));
+  submit(cluster, "k", R"({"subtasks": 2, "sleep_ms": 60000})");
+  REQUIRE(eventually([&] { return countOn(cluster, "a", "running") == "1"; }));
+  a.process->kill(SIGKILL);
+  REQUIRE(a.process->wait());
+  const auto stays = cluster.ctl({"node", "forget", "a", "--reassign", "--yes", "--timeout", "1s", "-o", "json"});
+  INFO(stays.out << stays.err);
+  CHECK(stays.exit_code == 4);
+  CHECK_THAT(stays.err, Catch::Contains("no other live node has scope 'disttask'"));
+  CHECK(stays.json().find("forgotten")->asBool() == false);
+  CHECK(stays.json().find("remaining")->asArray().size() == 1);
+  const auto b = cluster.startReady({.id = "b", .slots = 1});
+  const auto moved = cluster.ctl({"node", "forget", "a", "--reassign", "--yes"});
+  INFO(moved.out << moved.err);
+  CHECK(moved.exit_code == 0);
+  CHECK(cluster.scalar("select count(*) from disttask_node where exec_id='a'") == "0");
+  REQUIRE(eventually([&] { return countOn(cluster, "b", "running") == "1"; }));
+  CHECK(cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "30s"}).exit_code == 6);
+}
+
 TEST_CASE("A node that joins has work of a running task soon, and its share") {
   SystemCluster cluster;
   cluster.installSchema();

@@ -22,7 +22,9 @@ void addDoctorCommands(ArgumentTree& tree) {
       doctor,
       "--observe",
       doctor_options.observe,
-      "Watch the leases for so long, such as 15s, and name live nodes that renew none"
+      "Watch the leases for so long, such as 15s, and name live nodes that renew none; beside a live TiDB the default "
+      "is a "
+      "third of the longest lease, 0s to leave it out"
   );
   auto* grants = tree.noun("grants", "Accounts of the store");
   auto [print, print_options] =
@@ -39,6 +41,11 @@ void addDoctorCommands(ArgumentTree& tree) {
   print->add_option("--user", print_options.user, "Name of the account; default disttask_ROLE");
   print->add_option("--host", print_options.host, "From where it connects; default %, everywhere");
   print->add_option("--schema", print_options.schema, "The schema; default: that of the store, else disttask");
+  print->add_option(
+      "--side-schema",
+      print_options.side_schema,
+      "With schema mysql, beside a live TiDB: the schema of our own tables; default that of the store, else disttask"
+  );
 }
 
 }  // namespace disttask::ctl

@@ -12,7 +12,8 @@ struct GrantsPrint {
   std::optional<storage::mysql::Role> role;  ///< nothing = all
   std::string user;                          ///< empty = disttask_ROLE
   std::string host = "%";
-  std::string schema;  ///< empty = that of the store
+  std::string schema;       ///< empty = that of the store
+  std::string side_schema;  ///< of our side tables, beside a live TiDB; empty = that of the store
 };
 
 int execute(Context& context, const Doctor& options);

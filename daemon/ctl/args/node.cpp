@@ -45,6 +45,14 @@ void addNodeCommands(ArgumentTree& tree) {
   auto [forget, forget_options] =
       tree.verb<NodeForget>(node, "forget", "Delete the rows of a node that is gone for good; asks first");
   addNode(forget, forget_options.node);
+  forget->add_flag(
+      "--reassign",
+      forget_options.reassign,
+      "First see that its lease is over, let its subtasks go to other nodes, and say what keeps those that stay"
+  );
+  addDuration(
+      forget, "--timeout", forget_options.timeout, "With --reassign: stop waiting after this long; default 60s"
+  );
 }
 
 }  // namespace disttask::ctl

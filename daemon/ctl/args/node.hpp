@@ -19,6 +19,8 @@ struct NodeDrain {
 };
 struct NodeForget {
   std::string node;
+  bool reassign = false;                             ///< end its life and wait until its subtasks are with others
+  std::optional<std::chrono::milliseconds> timeout;  ///< of that wait
 };
 struct NodeEvents {
   std::string node;

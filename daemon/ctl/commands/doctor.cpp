@@ -7,6 +7,7 @@
 #include "../output/listing.hpp"
 #include "../output/table.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace disttask::ctl {
@@ -28,17 +29,40 @@ std::vector<proto::ExecId> findSilent(const std::vector<proto::Node>& before, co
   return silent;
 }
 
+/// Beside a live TiDB nobody but this program notices a node that is gone: it watches until each live one must have
+/// renewed once.
+std::optional<std::chrono::milliseconds> observationBesideTiDb(const DoctorFacts& facts) {
+  constexpr std::int64_t kMostMs = 30'000;
+  if (!facts.beside_tidb) return std::nullopt;
+  std::int64_t longest = 0;
+  for (const auto& node : facts.nodes) {
+    if (node.life != proto::Life()) longest = std::max(longest, node.lease_ms);
+  }
+  if (longest == 0) return std::nullopt;
+  return std::chrono::milliseconds(std::min(longest / 3 + 2000, kMostMs));
+}
+
 void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
   auto& store = context.store();
   facts.owner = store.reasonTable().getRoleHolder(context.call());
   facts.nodes = store.nodeTable().getAllNodes(context.call());
-  if (options.observe) {
+  facts.beside_tidb = store.settings().shared_with_dxf;
+  if (facts.beside_tidb) facts.registered = store.health().listRegistered(context.call(), kMaxLooked);
+  const auto observe = options.observe ? options.observe : observationBesideTiDb(facts);
+  if (observe && observe->count() > 0) {
     const auto before = facts.nodes;
     runtime::Wakeup pause(runtime::systemClock());
-    pause.waitFor({}, *options.observe);
+    if (!options.observe)
+      context.err() << "watching the leases for " << observe->count() / 1000 << " s: TiDB does not know them\n"
+                    << std::flush;
+    pause.waitFor({}, *observe);
     facts.nodes = store.nodeTable().getAllNodes(context.call());
     facts.silent = findSilent(before, facts.nodes);
     facts.owner = store.reasonTable().getRoleHolder(context.call());
+    for (const auto& exec_id : facts.silent) {
+      const auto work = store.health().lookAtNode(context.call(), exec_id, kMaxLooked);
+      facts.silent_holders.push_back({exec_id, true, work.pending, static_cast<std::int64_t>(work.runs.size())});
+    }
   }
   // Beside a live TiDB these are its own tasks and nodes.
   if (!context.isBesideTidb()) facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
@@ -94,13 +118,13 @@ int execute(Context& context, const Doctor& options) {
   std::optional<Finding> broken;
   try {
     auto& store = context.store();
-    const auto schema = context.schemaName();
     facts.is_beside_tidb = context.isBesideTidb();
     facts.schema = store.schema().status(context.call());
     // Sessions of the tables need the database.
     if (facts.schema->version_found > 0) {
       facts.server = store.health().lookAtServer(context.call());
-      facts.missing_rights = store.health().findMissingRights(context.call(), rightsOf(options.role, schema));
+      facts.missing_rights =
+          store.health().findMissingRights(context.call(), rightsOf(options.role, context.schemas()));
     }
     // All that is looked at there is in the version before, too.
     const bool is_usable = facts.schema->version_found >= facts.schema->version_expected - 1;

@@ -30,14 +30,24 @@ const char* purposeOf(Role role) {
 }  // namespace
 
 int execute(Context& context, const GrantsPrint& options) {
-  const auto schema = options.schema.empty() ? context.schemaName() : options.schema;
+  auto schemas = context.schemas();
+  if (!options.schema.empty() && options.schema != schemas.schema) schemas = {options.schema, ""};
+  if (!options.side_schema.empty()) {
+    if (schemas.schema != "mysql") {
+      throw Exception(
+          ErrorCode::kInvalidArgument,
+          "--side-schema stands beside schema '" + schemas.schema + "', expected only with schema mysql"
+      );
+    }
+    schemas.side_schema = options.side_schema;
+  }
   Json::Array list;
   std::string names;
   std::string text;
   for (const auto role : storage::mysql::kRoles) {
     if (options.role && *options.role != role) continue;
     const storage::mysql::Account account{userOf(options, role), options.host};
-    const auto statements = grantStatements(role, schema, account);
+    const auto statements = grantStatements(role, schemas, account);
     text += "-- Role " + std::string(toString(role)) + ": " + purposeOf(role) +
             ".\n-- The account first, with a password of your own: create user " + quoteAccount(account) +
             " identified by '...';\n";
@@ -47,7 +57,7 @@ int execute(Context& context, const GrantsPrint& options) {
         {"role", toString(role)},
         {"user", account.user},
         {"host", account.host},
-        {"schema", schema},
+        {"schema", schemas.schema},
         {"statements", Json::Array(statements.begin(), statements.end())},
     });
   }

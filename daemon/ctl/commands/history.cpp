@@ -84,8 +84,14 @@ int execute(Context& context, const HistoryGc& options) {
   auto& history = context.store().historyTable();
   std::int64_t subtasks = 0;
   std::int64_t events = 0;
-  for (std::int64_t deleted = 1; deleted > 0; subtasks += deleted)
-    deleted = history.forgetSubtasks(context.call(), std::nullopt, age, kBatch);
+  std::int64_t attempts = 0;
+  // Beside a live TiDB only the side rows are ours.
+  if (!context.store().settings().shared_with_dxf) {
+    for (std::int64_t deleted = 1; deleted > 0; subtasks += deleted)
+      deleted = history.forgetSubtasks(context.call(), std::nullopt, age, kBatch);
+  }
+  for (std::int64_t deleted = 1; deleted > 0; attempts += deleted)
+    deleted = history.forgetAttempts(context.call(), kBatch);
   for (std::int64_t deleted = 1; deleted > 0; events += deleted)
     deleted = history.forgetEvents(context.call(), std::nullopt, age, kBatch);
   std::int64_t logs = 0;
@@ -98,7 +104,9 @@ int execute(Context& context, const HistoryGc& options) {
       formatNumber(logs, "subtask")
   );
   printChange(
-      context, fmt::format("{}", subtasks), Json::Object{{"subtasks", subtasks}, {"events", events}, {"logs", logs}}
+      context,
+      fmt::format("{}", subtasks),
+      Json::Object{{"subtasks", subtasks}, {"events", events}, {"logs", logs}, {"attempts", attempts}}
   );
   return app::kExitClean;
 }

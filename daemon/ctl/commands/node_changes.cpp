@@ -2,6 +2,7 @@
 // the node's process, or the owner of the scheduler role, does not.
 #include "commands.hpp"
 #include "disttask/storage/poll_table.hpp"
+#include "node_reassign.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../args/node.hpp"
@@ -103,7 +104,15 @@ int execute(Context& context, const NodeForget& options) {
   auto& nodes = context.store().nodeTable();
   const auto node = nodes.getNode(context.call(), options.node);
   if (!node) throwUnknown(options.node);
+  if (options.timeout && !options.reassign)
+    throw Exception(ErrorCode::kInvalidArgument, "--timeout stands alone, expected only with --reassign");
   context.confirm(fmt::format("Forget node '{}' for good?", options.node));
+  if (options.reassign) {
+    if (const int code = reassignNode(context, options, *node); code != app::kExitClean) return code;
+    context.err() << fmt::format("node '{}' is forgotten, its subtasks are with others\n", options.node);
+    printChange(context, options.node, Json::Object{{"node", options.node}, {"forgotten", true}});
+    return app::kExitClean;
+  }
   // The life that was read, so that a process which registers meanwhile stays.
   if (!nodes.forget(context.call(), options.node, node->life)) {
     throw Exception(

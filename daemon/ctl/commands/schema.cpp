@@ -72,7 +72,9 @@ int execute(Context& context, const SchemaDump& options) {
   }
   // The text does not depend on a server: without a named store it is made for the default schema.
   storage::mysql::StoreSettings settings;
-  settings.schema = context.schemaName();
+  const auto schemas = context.schemas();
+  settings.schema = schemas.schema;
+  settings.side_schema = schemas.side_schema;
   storage::mysql::Store store(settings, runtime::systemClock());
   context.out() << store.schema().dump();
   return app::kExitClean;

@@ -138,7 +138,8 @@ void checkStore(const settings::Settings& settings, const settings::HostFacts& f
     if (seen.schema->version_found > 0) {
       seen.server = store.health().lookAtServer(call());
       seen.missing_rights = store.health().findMissingRights(
-          call(), storage::mysql::rightsOf(storage::mysql::Role::kDaemon, settings.store.schema)
+          call(),
+          storage::mysql::rightsOf(storage::mysql::Role::kDaemon, {settings.store.schema, settings.store.side_schema})
       );
     }
   } catch (const Exception& failure) {

@@ -39,6 +39,10 @@ struct DoctorFacts {
   std::optional<storage::RoleHolder> owner;
   std::vector<proto::Node> nodes;
   std::vector<proto::ExecId> silent;  ///< live nodes that did not renew their lease while they were watched
+  /// Beside a live TiDB: its scheduler plans, and its own nodes are in the register, too.
+  bool beside_tidb = false;
+  std::vector<storage::mysql::RegisteredHost> registered;  ///< all of dist_framework_meta, by host
+  std::vector<storage::mysql::RowsOfNode> silent_holders;  ///< what waits or runs on the silent ones
   std::optional<storage::mysql::StuckStates> stuck;
 };
 

@@ -21,7 +21,7 @@ bool isLive(const proto::Node& node) {
 constexpr std::int64_t kTakeOverMs = 5000;
 
 void diagnoseOwner(const DoctorFacts& facts, std::vector<Finding>& findings) {
-  if (!facts.owner) return;
+  if (!facts.owner || facts.beside_tidb) return;
   const auto& owner = *facts.owner;
   if (owner.life == Life()) {
     findings.push_back(
@@ -49,7 +49,28 @@ void diagnoseOwner(const DoctorFacts& facts, std::vector<Finding>& findings) {
   }
 }
 
-void diagnoseNode(const proto::Node& node, std::vector<Finding>& findings) {
+std::string reassign(const proto::ExecId& exec_id) {
+  return fmt::format(
+      "start it again, or, when it is gone for good: disttaskctl node forget {} --reassign, which takes it out of "
+      "TiDB's register and says what keeps its subtasks",
+      exec_id
+  );
+}
+
+void diagnoseNode(const proto::Node& node, bool beside_tidb, std::vector<Finding>& findings) {
+  if (!isLive(node) && beside_tidb && node.has_meta_row) {
+    findings.push_back(
+        {Severity::kWarning,
+         "gone_node_registered",
+         node.exec_id,
+         fmt::format(
+             "node '{}' was stopped or evicted and is still registered: TiDB cannot see that and gives it subtasks",
+             node.exec_id
+         ),
+         reassign(node.exec_id)}
+    );
+    return;
+  }
   if (!isLive(node)) {
     findings.push_back(
         {Severity::kNote,
@@ -108,6 +129,67 @@ void diagnoseNode(const proto::Node& node, std::vector<Finding>& findings) {
   }
 }
 
+/// Nobody evicts a node beside a live TiDB, and TiDB does not know our leases.
+void diagnoseSilent(const DoctorFacts& facts, const proto::ExecId& exec_id, std::vector<Finding>& findings) {
+  if (!facts.beside_tidb) {
+    findings.push_back(
+        {Severity::kWarning,
+         "node_silent",
+         exec_id,
+         fmt::format("node '{}' has not renewed its lease while it was watched", exec_id),
+         "see whether its process runs and reaches the store; the owner evicts it when its lease is over"}
+    );
+    return;
+  }
+  const auto rows = std::find_if(facts.silent_holders.begin(), facts.silent_holders.end(), [&](const auto& holder) {
+    return holder.exec_id == exec_id;
+  });
+  const bool has_rows = rows != facts.silent_holders.end() && rows->pending + rows->running > 0;
+  findings.push_back(
+      {Severity::kWarning,
+       "node_silent",
+       exec_id,
+       fmt::format(
+           "node '{}' has not renewed its lease while it was watched{}; TiDB cannot see that and moves nothing away",
+           exec_id,
+           has_rows ? fmt::format(", with {} pending and {} running subtasks", rows->pending, rows->running) : ""
+       ),
+       reassign(exec_id)}
+  );
+}
+
+/// TiDB takes the slots of the first or the last registered host by name, as its version goes, for those of all.
+void diagnoseRegister(const DoctorFacts& facts, std::vector<Finding>& findings) {
+  if (!facts.beside_tidb) return;
+  std::vector<storage::mysql::RegisteredHost> hosts;
+  for (const auto& host : facts.registered) {
+    if (host.slots > 0) hosts.push_back(host);
+  }
+  if (hosts.size() < 2) return;
+  for (const auto* taken : {&hosts.front(), &hosts.back()}) {
+    const bool is_ours = std::any_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
+      return node.exec_id == taken->host;
+    });
+    const auto other =
+        std::find_if(hosts.begin(), hosts.end(), [&](const auto& host) { return host.slots != taken->slots; });
+    if (!is_ours || other == hosts.end()) continue;
+    findings.push_back(
+        {Severity::kWarning,
+         "slots_differ_in_register",
+         taken->host,
+         fmt::format(
+             "node '{}' has {} slots, '{}' has {}: TiDB takes those of the first or the last host by name, as its "
+             "version goes, for the slots of all",
+             taken->host,
+             taken->slots,
+             other->host,
+             other->slots
+         ),
+         "give our nodes as many slots as the TiDB nodes have, or a node.id whose name is between theirs"}
+    );
+  }
+}
+
 }  // namespace
 
 void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
@@ -131,16 +213,9 @@ void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
          "disttaskctl node uncordon NODE"}
     );
   }
-  for (const auto& node : facts.nodes) diagnoseNode(node, findings);
-  for (const auto& exec_id : facts.silent) {
-    findings.push_back(
-        {Severity::kWarning,
-         "node_silent",
-         exec_id,
-         fmt::format("node '{}' has not renewed its lease while it was watched", exec_id),
-         "see whether its process runs and reaches the store; the owner evicts it when its lease is over"}
-    );
-  }
+  for (const auto& node : facts.nodes) diagnoseNode(node, facts.beside_tidb, findings);
+  for (const auto& exec_id : facts.silent) diagnoseSilent(facts, exec_id, findings);
+  diagnoseRegister(facts, findings);
 }
 
 void diagnoseTypes(const DoctorFacts& facts, std::vector<Finding>& findings) {

@@ -62,6 +62,8 @@ Offer offerFor(const proto::TaskBase& task, const std::vector<proto::Node>& node
 void diagnoseOffer(const TaskHealth& task, const DoctorFacts& facts, std::vector<Finding>& findings) {
   if (task.task.state != TaskState::kPending && task.task.state != TaskState::kRunning) return;
   const auto offer = offerFor(task.task, facts.nodes);
+  // What a live TiDB plans for nodes of its own is none of our business.
+  if (facts.beside_tidb && !offer.scope) return;
   const auto add = [&](const char* code, const std::string& what, const char* remedy) {
     findings.push_back({Severity::kWarning, code, task.task.key, nameOf(task) + " waits: " + what, remedy});
   };
@@ -112,8 +114,8 @@ void diagnoseTask(
          "the owner lets them go on at its next round; if this stays, see no_owner and owner_silent"}
     );
   }
-  const bool stands_still = state == TaskState::kRunning && !task.has_active_rows && !task.has_paused_rows &&
-                            task.state_age_s > kStillSeconds && !hasPlan(stuck, task);
+  const bool stands_still = !facts.beside_tidb && state == TaskState::kRunning && !task.has_active_rows &&
+                            !task.has_paused_rows && task.state_age_s > kStillSeconds && !hasPlan(stuck, task);
   if (stands_still) {
     findings.push_back(
         {Severity::kWarning,
@@ -170,10 +172,24 @@ void diagnosePlan(const PlanHealth& plan, std::vector<Finding>& findings) {
   }
 }
 
-void diagnoseHolders(const StuckStates& stuck, std::vector<Finding>& findings) {
+void diagnoseHolders(const StuckStates& stuck, const DoctorFacts& facts, std::vector<Finding>& findings) {
   for (const auto& holder : stuck.dead_holders) {
     const auto rows = fmt::format("{} pending and {} running subtasks", holder.pending, holder.running);
-    if (holder.is_known) {
+    const bool is_registered = std::any_of(facts.registered.begin(), facts.registered.end(), [&](const auto& row) {
+      return row.host == holder.exec_id;
+    });
+    if (facts.beside_tidb && !holder.is_known && is_registered) continue;  // a node of TiDB's own
+    if (facts.beside_tidb) {
+      findings.push_back(
+          {Severity::kWarning,
+           holder.is_known ? "rows_of_dead_node" : "rows_of_unknown_node",
+           holder.exec_id,
+           fmt::format("{} are on node '{}', which is not alive", rows, holder.exec_id),
+           holder.is_known ? "disttaskctl node forget " + holder.exec_id + " --reassign"
+                           : "TiDB's scheduler moves them to other nodes of their scope within seconds; if this stays, "
+                             "there is none, or no TiDB schedules"}
+      );
+    } else if (holder.is_known) {
       findings.push_back(
           {Severity::kWarning,
            "rows_of_dead_node",
@@ -199,7 +215,7 @@ void diagnoseHolders(const StuckStates& stuck, std::vector<Finding>& findings) {
 void diagnoseStuckStates(const DoctorFacts& facts, std::vector<Finding>& findings) {
   if (!facts.stuck) return;
   const auto& stuck = *facts.stuck;
-  diagnoseHolders(stuck, findings);
+  diagnoseHolders(stuck, facts, findings);
   for (const auto& task : stuck.tasks) diagnoseTask(task, stuck, facts, findings);
   for (const auto& plan : stuck.plans) diagnosePlan(plan, findings);
   for (const auto& rows : stuck.lost_rows) {
@@ -228,7 +244,7 @@ void diagnoseStuckStates(const DoctorFacts& facts, std::vector<Finding>& finding
          "left_attempts",
          "",
          fmt::format("{} rows of disttask_attempt belong to tasks that are not live", stuck.left_attempts),
-         "harmless; they may be deleted"}
+         "harmless; disttaskctl history gc deletes them"}
     );
   }
 }

@@ -33,28 +33,29 @@ std::string subtaskTable(const std::string& name, bool summary, const std::strin
 
 }  // namespace
 
-std::vector<std::string> dxfTableSql(DxfVersion version) {
+std::vector<std::string> dxfTablesSql(DxfVersion version, const std::string& schema) {
   return {
-      taskTable("tidb_global_task", version),
-      taskTable("tidb_global_task_history", version),
+      taskTable(schema + "tidb_global_task", version),
+      taskTable(schema + "tidb_global_task_history", version),
       subtaskTable(
-          "tidb_background_subtask",
+          schema + "tidb_background_subtask",
           true,
           " key idx_task_key(task_key), key idx_exec_id(exec_id),"
           " unique key uk_task_key_step_ordinal(task_key, step, ordinal)"
       ),
       subtaskTable(
-          "tidb_background_subtask_history",
+          schema + "tidb_background_subtask_history",
           version != DxfVersion::k81,
           " key idx_task_key(task_key), key idx_state_update_time(state_update_time)"
       ),
-      std::string("create table dist_framework_meta (host varchar(261) not null primary key, role varchar(64),"
-                  " cpu_count int default 0, keyspace_id bigint(8) not null default -1"
-      ) + kCharset};
+      "create table " + schema +
+          "dist_framework_meta (host varchar(261) not null primary key, role varchar(64), cpu_count int default 0,"
+          " keyspace_id bigint(8) not null default -1" +
+          kCharset};
 }
 
 DxfTables::DxfTables(DxfVersion version) {
-  for (const auto& sql : dxfTableSql(version)) execute(sql);
+  for (const auto& sql : dxfTablesSql(version)) execute(sql);
 }
 
 DxfTables::~DxfTables() {

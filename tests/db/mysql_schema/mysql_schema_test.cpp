@@ -131,6 +131,148 @@ TEST_CASE("A node works on the tables of every version of TiDB and changes no de
   CHECK(tables.definition() == definition);
 }
 
+TEST_CASE("Rows in the tables of a live TiDB are left as its own executor leaves them", "[db][mysql_schema]") {
+  const auto version = GENERATE(DxfVersion::k81, DxfVersion::k85, DxfVersion::kNewer);
+  DxfTables tables(version);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  addTask(tables, 1, "running");
+  for (int i = 1; i <= 6; ++i) addSubtask(tables, 1, i, "pending", kNode);
+  addSubtask(tables, 1, 7, "pending", "other:4000");
+  addSubtask(tables, 1, 8, "running", "other:4000");
+  auto& table = store->taskTable();
+  const auto picked = table.getSubtasksByExecIdAndStepAndStates(
+      {}, kNode, proto::TaskId(1), proto::Step(1), {SubtaskState::kPending}, {}
+  );
+  REQUIRE(picked.size() == 6);
+  for (int i = 0; i < 5; ++i) {
+    // The last one may not run twice.
+    REQUIRE(
+        table.startSubtask({}, picked[static_cast<std::size_t>(i)], kNode, i != 4) == proto::TransitionOutcome::kApplied
+    );
+  }
+  const std::string summary = R"({"row_count":5,"bytes":9,"read_bytes":0,"get_request_count":0,"put_request_count":0})";
+  CHECK(table.updateSubtaskSummary({}, kNode, picked[0].id, summary) == proto::TransitionOutcome::kApplied);
+  CHECK(table.finishSubtask({}, kNode, picked[0].id, "{}", summary) == proto::TransitionOutcome::kApplied);
+  const auto results = table.writeRuns({}, kNode, {storage::RunFinish{picked[1].id, "{}", summary}});
+  CHECK(results.front().outcome == proto::TransitionOutcome::kApplied);
+  const auto end = [&](int index, SubtaskState state, const std::optional<Error>& error) {
+    CHECK(
+        table.updateSubtaskStateAndError({}, kNode, picked[static_cast<std::size_t>(index)].id, state, error) ==
+        proto::TransitionOutcome::kApplied
+    );
+  };
+  end(2, SubtaskState::kFailed, Error(ErrorCode::kInternal, "x"));
+  end(3, SubtaskState::kPaused, std::nullopt);
+  // Another process of this node finds the row that may not run twice.
+  CHECK(tables.makeStore()->taskTable().takeOrphans({}, kNode, proto::TaskId(1), 3).size() == 1);
+  CHECK(table.pauseSubtasks({}, kNode, proto::TaskId(1)) == 1);
+  const auto shown = [&](int ordinal) {
+    return tables.scalar(
+        "select concat(state, if(start_time is null, '', ' begun'), if(state_update_time is null, '', ' changed'),"
+        " if(end_time is null, '', ' ended'), if(error is null, '', ' error')) from tidb_background_subtask where "
+        "ordinal=" +
+        std::to_string(ordinal)
+    );
+  };
+  CHECK(shown(1) == "succeed begun changed ended");
+  CHECK(shown(2) == "succeed begun changed ended");
+  CHECK(shown(3) == "failed begun changed error");
+  CHECK(shown(4) == "paused begun changed");
+  CHECK(shown(5) == "failed begun changed error");
+  CHECK(shown(6) == "paused");
+  CHECK(shown(7) == "pending");
+  CHECK(shown(8) == "running");
+  for (const auto* ordinal : {"1", "2"}) {
+    const std::string kept = "select json_length(summary) from tidb_background_subtask where ordinal=";
+    CHECK(tables.scalar(kept + ordinal) == (version == DxfVersion::kNewer ? "5" : "1"));
+    CHECK(
+        tables.scalar(
+            std::string("select json_extract(summary, '$.row_count') from tidb_background_subtask where ordinal=") +
+            ordinal
+        ) == "5"
+    );
+  }
+  CHECK(table.cancelSubtask({}, kNode, proto::TaskId(1)) == 0);
+  addSubtask(tables, 1, 9, "pending", kNode);
+  CHECK(table.cancelSubtask({}, kNode, proto::TaskId(1)) == 1);
+  CHECK(shown(9) == "canceled begun changed ended");
+}
+
+TEST_CASE("A node that stops leaves TiDB's register, and no wish is taken for it", "[db][mysql_schema]") {
+  DxfTables tables(DxfVersion::k85);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  auto& nodes = store->nodeTable();
+  REQUIRE(nodes.registerNode({}, makeNode(11), std::nullopt));
+  tables.execute("insert into dist_framework_meta (host, role, cpu_count) values ('other:4000', '', 8)");
+  CHECK_THAT(
+      refusalOf(
+          [&] {
+            static_cast<void>(nodes.setWish({}, kNode, {proto::WantedState::kCordoned, std::nullopt, ""}));
+          },
+          ErrorCode::kUnsupported
+      ),
+      Contains("stop its daemon instead")
+  );
+  CHECK_FALSE(nodes.release({}, kNode, Life(12)));
+  CHECK(tables.scalar("select count(*) from dist_framework_meta") == "2");
+  CHECK(nodes.release({}, kNode, Life(11)));
+  CHECK(tables.scalar("select group_concat(host) from dist_framework_meta") == "other:4000");
+}
+
+TEST_CASE(
+    "Attempts of tasks that TiDB has moved away are deleted, and its history is left to it", "[db][mysql_schema]"
+) {
+  DxfTables tables(DxfVersion::k81);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  addTask(tables, 1, "running");
+  tables.execute("insert into tidb_global_task_history select * from tidb_global_task");
+  const auto side = "`" + tables.side() + "`.disttask_attempt";
+  tables.execute("insert into " + side + " (subtask_id, task_id) values (101, 1), (201, 2), (202, 2), (301, 3)");
+  auto& history = store->historyTable();
+  CHECK(history.forgetAttempts({}, 2) == 2);
+  CHECK(history.forgetAttempts({}, 2) == 1);
+  CHECK(history.forgetAttempts({}, 2) == 0);
+  CHECK(tables.scalar("select group_concat(subtask_id) from " + side) == "101");
+  CHECK_THAT(
+      refusalOf(
+          [&] { static_cast<void>(history.forgetSubtasks({}, std::nullopt, std::chrono::hours(1), 9)); },
+          ErrorCode::kUnsupported
+      ),
+      Contains("the history of a live TiDB is its own")
+  );
+}
+
+TEST_CASE("What a node of a live TiDB has that is gone is listed by task, beside the register", "[db][mysql_schema]") {
+  DxfTables tables(DxfVersion::k85);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  REQUIRE(store->nodeTable().registerNode({}, makeNode(11), std::nullopt));
+  tables.execute("insert into dist_framework_meta (host, role, cpu_count) values ('a:4000', '', 4)");
+  addTask(tables, 1, "running");
+  addSubtask(tables, 1, 1, "running", kNode);
+  addSubtask(tables, 1, 2, "pending", kNode);
+  addSubtask(tables, 1, 3, "pending", kNode);
+  addSubtask(tables, 1, 4, "succeed", kNode);
+  addSubtask(tables, 1, 5, "pending", "a:4000");
+  addSubtask(tables, 2, 1, "pending", kNode);
+  const auto held = store->health().listTasksOfNode({}, kNode, 10);
+  REQUIRE(held.size() == 2);
+  CHECK(held[0].task_key == "key-1");
+  CHECK(held[0].state == "running");
+  CHECK(held[0].scope == "ext");
+  CHECK(held[0].running == 1);
+  CHECK(held[0].pending == 2);
+  CHECK(held[1].state.empty());
+  CHECK(held[1].pending == 1);
+  const auto hosts = store->health().listRegistered({}, 10);
+  REQUIRE(hosts.size() == 2);
+  CHECK(hosts[0].host == "a:4000");
+  CHECK(hosts[1].slots == 8);
+}
+
 TEST_CASE("The shape of TiDB's tables is read column by column", "[db][mysql_schema]") {
   const auto shapeOf = [](DxfVersion version) {
     DxfTables tables(version);

@@ -114,6 +114,10 @@ TEST_CASE("Every command is reached by its noun and verb") {
   CHECK(parseAs<NodeCordon>({"node", "cordon", "n1", "-m", "disk"}).message == "disk");
   CHECK(parseAs<NodeUncordon>({"node", "uncordon", "n1"}).node == "n1");
   CHECK(parseAs<NodeForget>({"node", "forget", "n1"}).node == "n1");
+  CHECK_FALSE(parseAs<NodeForget>({"node", "forget", "n1"}).reassign);
+  const auto reassign = parseAs<NodeForget>({"node", "forget", "n1", "--reassign", "--timeout", "5s"});
+  CHECK(reassign.reassign);
+  CHECK(reassign.timeout == std::chrono::seconds(5));
   (void)parseAs<PluginLs>({"plugin", "ls"});
   CHECK(parseAs<PluginCheck>({"plugin", "check", "x.so"}).file == "x.so");
 }

@@ -69,6 +69,7 @@ class FakeHistory final : public storage::HistoryTable {
     old_events -= count;
     return count;
   }
+  std::int64_t forgetAttempts(const runtime::Call&, std::int32_t) override { return 0; }
 };
 
 class FakeRunLogs final : public storage::RunLogTable {

@@ -1,6 +1,8 @@
 #include "dxf_dialect.hpp"
 
 #include "disttask/base/error.hpp"
+#include "disttask/base/json.hpp"
+#include "disttask/proto/subtask.hpp"
 #include "schema_sql.hpp"
 
 #include "statements/schema.hpp"
@@ -120,6 +122,11 @@ std::string translateForDxf(std::string text, const std::string& schema, const D
   }
   qualifyTables(text, quoteName(schema) + ".");
   return text;
+}
+
+std::string summaryForDxf(const std::string& summary, const DxfShape& shape) {
+  if (shape.extra_params) return summary;
+  return Json(Json::Object{{"row_count", proto::parseSummary(summary).row_count}}).dump();
 }
 
 DxfDialect::DxfDialect(std::string schema, sqlclient::ConnectSettings connect)

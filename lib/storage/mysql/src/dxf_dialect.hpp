@@ -13,7 +13,7 @@ namespace disttask::storage::mysql {
 struct DxfShape {
   bool modify_params = false;    ///< of both task tables: newer than 8.5
   bool max_node_count = false;   ///< likewise
-  bool extra_params = false;     ///< likewise
+  bool extra_params = false;     ///< likewise; up to 8.5 an executor keeps the number of rows alone in `summary`
   bool history_summary = false;  ///< of the history of subtasks: from the 8.3 line on
   friend bool operator==(const DxfShape&, const DxfShape&) = default;
 };
@@ -43,5 +43,8 @@ class DxfDialect {
 
 /// The translation itself.
 [[nodiscard]] std::string translateForDxf(std::string text, const std::string& schema, const DxfShape& shape);
+
+/// Returns a summary of a run as TiDB's own executor of that version leaves it.
+[[nodiscard]] std::string summaryForDxf(const std::string& summary, const DxfShape& shape);
 
 }  // namespace disttask::storage::mysql

@@ -34,13 +34,20 @@ constexpr Rights kRights[] = {
     {"disttask_run_log", "select, insert, update, delete", "select, delete"},
 };
 
-// Beside a live TiDB tasks are TiDB's own: nobody of ours changes them.
+// Beside a live TiDB tasks are TiDB's own: nobody of ours changes them, plans, or moves them to history.
 constexpr Rights kSharedRights[] = {
     {"tidb_global_task", "select", "select"},
     {"tidb_global_task_history", "select", "select"},
     {"tidb_background_subtask", "select, update", "select"},
     {"tidb_background_subtask_history", "select", "select"},
-    {"dist_framework_meta", "select, insert, update, delete", "select"},
+    {"dist_framework_meta", "select, insert, update, delete", "select, delete"},
+    {"disttask_schema", "select", "select"},
+    {"disttask_node", "select, insert, update", "select, update, delete"},
+    {"disttask_owner", "select", "select"},
+    {"disttask_owner_lease", "select", "select"},
+    {"disttask_plan", "select", "select"},
+    {"disttask_attempt", "select, insert, update, delete", "select, delete"},
+    {"disttask_event", "select, insert, update, delete", "select, insert, update, delete"},
 };
 
 constexpr std::size_t kMaxNameBytes = 80;
@@ -61,11 +68,11 @@ std::string quoteText(std::string_view what, const std::string& text) {
 }
 
 template <std::size_t n>
-std::vector<TableRights> pick(const Rights (&list)[n], Role role) {
+std::vector<TableRights> pick(const Rights (&list)[n], Role role, const std::string& schema, const std::string& side) {
   std::vector<TableRights> rights;
   for (const auto& entry : list) {
     const auto text = role == Role::kDaemon ? entry.daemon : role == Role::kOperator ? entry.people : "select";
-    rights.push_back({entry.table, text});
+    rights.push_back({entry.table.starts_with("disttask_") ? side : schema, entry.table, text});
   }
   return rights;
 }
@@ -91,8 +98,9 @@ std::optional<Role> parseRole(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-std::vector<TableRights> rightsOf(Role role, std::string_view schema) {
-  return schema == "mysql" ? pick(kSharedRights, role) : pick(kRights, role);
+std::vector<TableRights> rightsOf(Role role, const Schemas& schemas) {
+  if (schemas.schema != "mysql") return pick(kRights, role, schemas.schema, schemas.schema);
+  return pick(kSharedRights, role, schemas.schema, schemas.side_schema.empty() ? "disttask" : schemas.side_schema);
 }
 
 std::string quoteAccount(const Account& account) {
@@ -100,10 +108,10 @@ std::string quoteAccount(const Account& account) {
   return quoteText("user", account.user) + "@" + quoteText("host", account.host);
 }
 
-std::vector<std::string> grantStatements(Role role, std::string_view schema, const Account& account) {
+std::vector<std::string> grantStatements(Role role, const Schemas& schemas, const Account& account) {
   const auto to = quoteAccount(account);
   std::vector<std::string> statements;
-  for (const auto& [table, rights] : rightsOf(role, schema)) {
+  for (const auto& [schema, table, rights] : rightsOf(role, schemas)) {
     statements.push_back(
         "grant " + std::string(rights) + " on " + quoteName(schema) + "." + quoteName(table) + " to " + to
     );

@@ -117,11 +117,10 @@ ServerHealth Health::lookAtServer(const runtime::Call& call) {
 }
 
 std::vector<MissingRight> Health::findMissingRights(const runtime::Call& call, const std::vector<TableRights>& needed) {
-  const auto& schema = context_.settings().schema;
   return context_.read(call, "health.rights", [&](Connection& connection) {
     std::vector<MissingRight> missing;
-    for (const auto& [name, rights] : needed) {
-      const auto table = quoteName(name);
+    for (const auto& [schema, name, rights] : needed) {
+      const auto table = quoteName(schema) + "." + quoteName(name);
       for (const auto& right : split(rights)) {
         try {
           const auto column = right == "update" ? firstColumn(connection, schema, std::string(name)) : "";
@@ -193,6 +192,34 @@ WorkOfNode Health::lookAtNode(const runtime::Call& call, const ExecId& exec_id, 
     work.pending = number(connection, sql::kRowsOfNode, {exec_id, "pending", most});
     work.plans = number(connection, sql::kPlansOfNode, {exec_id});
     return work;
+  });
+}
+
+std::vector<TaskOnNode> Health::listTasksOfNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit) {
+  return context_.read(call, "health.tasks_of_node", [&](Connection& connection) {
+    std::vector<TaskOnNode> tasks;
+    auto rows = connection.query(sql::kTasksOfNode, {exec_id, std::int64_t{limit}});
+    while (rows.next()) {
+      TaskOnNode task;
+      task.task_id = TaskId(rows.getInt(1));
+      task.task_key = rows.getString(2);
+      task.state = rows.getString(3);
+      task.scope = rows.getString(4);
+      task.pending = rows.getInt(5);
+      task.running = rows.getInt(6);
+      tasks.push_back(std::move(task));
+    }
+    return tasks;
+  });
+}
+
+std::vector<RegisteredHost> Health::listRegistered(const runtime::Call& call, std::int32_t limit) {
+  return context_.read(call, "health.registered", [&](Connection& connection) {
+    std::vector<RegisteredHost> hosts;
+    auto rows = connection.query(sql::kRegistered, {std::int64_t{limit}});
+    while (rows.next())
+      hosts.push_back({rows.getString(1), rows.getString(2), static_cast<std::int32_t>(rows.getInt(3))});
+    return hosts;
   });
 }
 

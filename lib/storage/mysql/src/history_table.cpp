@@ -119,8 +119,12 @@ class MysqlHistoryTable final : public HistoryTable {
   std::int64_t forgetSubtasks(
       const Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
   ) override {
-    if (context_.dialect() != nullptr)
-      throw Exception(ErrorCode::kUnsupported, "the history beside a live TiDB is TiDB's, which clears it itself");
+    if (context_.dialect() != nullptr) {
+      throw Exception(
+          ErrorCode::kUnsupported,
+          "the history of a live TiDB is its own: it deletes subtasks after two weeks by itself"
+      );
+    }
     std::vector<std::int64_t> ids;
     context_.read(call, "history.old_subtasks", [&](Connection& connection) {
       ids.clear();
@@ -152,6 +156,21 @@ class MysqlHistoryTable final : public HistoryTable {
       std::int64_t deleted = 0;
       for (const auto& [task, seq] : last) deleted += connection.update(sql::kDropEvents, {task, "", seq});
       return deleted;
+    });
+  }
+
+  std::int64_t forgetAttempts(const Call& call, std::int32_t limit) override {
+    std::vector<std::int64_t> ids;
+    context_.read(call, "history.left_attempts", [&](Connection& connection) {
+      ids.clear();
+      auto rows = connection.query(sql::kLeftAttemptIds, {std::int64_t{limit}});
+      while (rows.next()) ids.push_back(rows.getInt(1));
+    });
+    if (ids.empty()) return 0;
+    std::sort(ids.begin(), ids.end());
+    const auto binds = bindsOf(ids);
+    return context_.inTransaction(call, "history.forget_attempts", [&](Connection& connection) {
+      return connection.updateDynamic("history.forget_attempts", sql::deleteAttemptsText(binds.size()), binds);
     });
   }
 

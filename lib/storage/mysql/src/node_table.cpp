@@ -156,7 +156,7 @@ class MysqlNodeTable final : public NodeTable {
 
   bool release(const Call& call, const ExecId& exec_id, Life life) override {
     return endLife(
-        call, statements::kReleaseNode, {exec_id, life.value()}, exec_id, EventActor::node(exec_id), "stopped"
+        call, statements::kReleaseNode, {exec_id, life.value()}, exec_id, EventActor::node(exec_id), "stopped", true
     );
   }
 
@@ -168,12 +168,20 @@ class MysqlNodeTable final : public NodeTable {
         exec_id,
         EventActor::observer(),
         "evicted",
+        false,
         "it did not renew its lease"
     );
   }
 
   bool setWish(const Call& call, const ExecId& exec_id, const NodeWish& wish) override {
     checkWish(wish);
+    if (context_.dialect() != nullptr) {
+      throw Exception(
+          ErrorCode::kUnsupported,
+          "beside a live TiDB its scheduler hands subtasks out and knows no wishes for node '" + exec_id +
+              "': stop its daemon instead, then TiDB moves what it had"
+      );
+    }
     const auto limit = wish.limit ? Value(std::int64_t{wish.limit->count()}) : Value(nullptr);
     const Values values{std::string(toString(wish.wanted)), limit, wish.message, exec_id};
     RetryPause pause(context_, call, "node.set_wish");
@@ -328,12 +336,15 @@ class MysqlNodeTable final : public NodeTable {
       const ExecId& exec_id,
       const EventActor& actor,
       std::string_view event,
+      bool leaves,
       const std::string& reason = {}
   ) {
     const auto end = [&] {
       const auto lease = context_.acquireForLease(call);
       sqlclient::Transaction transaction(*lease);
       if (lease->update(sql, values) != 1) return false;
+      // TiDB cannot see that a node of ours has stopped: without the row its scheduler moves what the node had.
+      if (leaves && context_.dialect() != nullptr) lease->update(statements::kDeleteMeta, {exec_id});
       addNodeEvent(*lease, exec_id, actor, {.name = event, .reason = reason});
       transaction.commit();
       return true;

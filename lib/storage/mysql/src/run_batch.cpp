@@ -112,7 +112,7 @@ proto::RunToken batchTokenOf(std::int64_t shared_random, const RunStart& start) 
 std::int64_t sendRunBatch(Connection& connection, const ExecId& exec_id, const std::vector<RunBatchRow>& rows) {
   const auto isStart = [](const RunBatchRow& row) { return row.start != nullptr; };
   const auto isFinish = [](const RunBatchRow& row) { return row.finish != nullptr; };
-  const auto hasSummary = [](const RunBatchRow& row) { return row.finish != nullptr && row.finish->summary; };
+  const auto hasSummary = [](const RunBatchRow& row) { return row.summary.has_value(); };
   const auto num_finishes = static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), isFinish));
   const bool with_summaries = std::any_of(rows.begin(), rows.end(), hasSummary);
   const auto room = std::bit_ceil(std::max({num_finishes, rows.size() - num_finishes, std::size_t{1}}));
@@ -150,7 +150,7 @@ std::int64_t sendRunBatch(Connection& connection, const ExecId& exec_id, const s
     // A finish without one has no branch, so its row keeps what it has.
     const auto addIdAndSummary = [&](const RunBatchRow& row) {
       addId(row);
-      values.emplace_back(*row.finish->summary);
+      values.emplace_back(*row.summary);
     };
     list(hasSummary, addIdAndSummary, {no_text});
   }
@@ -179,7 +179,7 @@ std::int64_t sendRunBatch(Connection& connection, const ExecId& exec_id, const s
   }
   const bool keeps_plan = connection.flavour() == sqlclient::Flavour::kTiDb &&
                           std::none_of(rows.begin(), rows.end(), [&](const RunBatchRow& row) {
-                            return hasSummary(row) && row.finish->summary->size() > kSentWithin;
+                            return hasSummary(row) && row.summary->size() > kSentWithin;
                           });
   const auto starts = alike ? sql::Starts::kAlike : sql::Starts::kEach;
   return updateMany(connection, kRunBatchName, mergedText(keeps_plan, room, with_summaries, starts), values);

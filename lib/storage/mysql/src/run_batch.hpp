@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct RunBatchRow {
   proto::RunToken token;  ///< of a start: the one that it writes; of a finish: the guard
   const RunStart* start = nullptr;
   const RunFinish* finish = nullptr;
+  std::optional<std::string> summary;  ///< of a finish, as these tables keep it
   std::size_t bytes = 0;
 };
 

@@ -109,6 +109,9 @@ class MySqlTaskTable final : public TaskTable {
       const Call& call, const sqlclient::Sql& sql, const ExecId& exec_id, const std::string& role, std::int32_t slots
   );
 
+  /// Returns a summary as these tables keep it.
+  [[nodiscard]] std::string summaryFor(const std::string& summary) const;
+
   /// Writes these rows with one statement, again until each has its result; splits them when the store refuses one.
   void writeBatch(
       RetryPause& pause, const ExecId& exec_id, std::vector<RunBatchRow> rows, std::vector<RunWriteResult>& results

@@ -50,6 +50,7 @@ std::vector<RunWriteResult> MySqlTaskTable::writeRuns(
     if (const auto* finish = std::get_if<RunFinish>(&writes[i])) {
       row.id = finish->id;
       row.finish = finish;
+      if (finish->summary) row.summary = summaryFor(*finish->summary);
       row.token = tokens_.live(row.id);
       if (row.token == proto::RunToken{}) continue;
     } else {

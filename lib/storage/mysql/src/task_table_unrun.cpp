@@ -6,6 +6,7 @@
 #include "disttask/proto/row_error.hpp"
 #include "task_table.hpp"
 
+#include "statements/dxf.hpp"
 #include "statements/task.hpp"
 
 #include <algorithm>
@@ -67,9 +68,8 @@ TransitionOutcome MySqlTaskTable::endUnrun(
       row.id,
       [&](Connection& connection) {
         if (target == SubtaskState::kPaused) {
-          return updateOne(
-              connection, sql::kPauseUnrun, {mark.value(), row.id.value(), exec_id, state_seen, token_seen}
-          );
+          const auto& pause = context_.settings().shared_with_dxf ? sql::kDxfPauseUnrun : sql::kPauseUnrun;
+          return updateOne(connection, pause, {mark.value(), row.id.value(), exec_id, state_seen, token_seen});
         }
         return updateOne(
             connection,
@@ -189,9 +189,8 @@ OrphanOutcome MySqlTaskTable::releaseOrphan(
           connection.update(sql::kReleaseOrphan, {row.id.value(), exec_id, now->tokenBind()});
           return OrphanOutcome::kGivenBack;
         }
-        connection.update(
-            sql::kFailOrphan, {proto::encodeRowError(failure), row.id.value(), exec_id, now->tokenBind()}
-        );
+        const auto& fail = context_.settings().shared_with_dxf ? sql::kDxfFailOrphan : sql::kFailOrphan;
+        connection.update(fail, {proto::encodeRowError(failure), row.id.value(), exec_id, now->tokenBind()});
         return OrphanOutcome::kFailed;
       });
     } catch (const Exception& e) {

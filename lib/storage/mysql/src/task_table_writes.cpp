@@ -2,6 +2,7 @@
 #include "disttask/proto/row_error.hpp"
 #include "task_table.hpp"
 
+#include "statements/dxf.hpp"
 #include "statements/task.hpp"
 
 namespace disttask::storage::mysql {
@@ -14,6 +15,11 @@ sqlclient::Value errorBind(const std::optional<Error>& error) {
 }
 
 }  // namespace
+
+std::string MySqlTaskTable::summaryFor(const std::string& summary) const {
+  auto* dialect = context_.dialect();
+  return dialect == nullptr ? summary : summaryForDxf(summary, dialect->shape());
+}
 
 Verdict MySqlTaskTable::judgeStart(
     const ExecId& exec_id, proto::RunToken token, const StartedAs& started, const RowState& row
@@ -121,10 +127,10 @@ TransitionOutcome MySqlTaskTable::finishSubtask(
     const std::string& meta,
     const std::optional<std::string>& summary
 ) {
+  const auto kept = summary ? std::optional(summaryFor(*summary)) : std::nullopt;
   const auto send = [&](Connection& connection, proto::RunToken guard) {
-    return summary
-               ? updateOne(connection, sql::kFinishWithSummary, {meta, *summary, id.value(), exec_id, guard.value()})
-               : updateOne(connection, sql::kFinish, {meta, id.value(), exec_id, guard.value()});
+    return kept ? updateOne(connection, sql::kFinishWithSummary, {meta, *kept, id.value(), exec_id, guard.value()})
+                : updateOne(connection, sql::kFinish, {meta, id.value(), exec_id, guard.value()});
   };
   try {
     return endRun(call, "finish of a subtask", exec_id, id, SubtaskState::kSucceed, send);
@@ -143,7 +149,14 @@ TransitionOutcome MySqlTaskTable::updateSubtaskStateAndError(
         ErrorCode::kInvalidArgument, "a run ends as failed, canceled or paused, not " + std::string(toString(state))
     );
   }
-  const auto& statement = isDone(state) ? sql::kEnd : sql::kLeaveRunning;
+  const bool as_dxf = context_.settings().shared_with_dxf;
+  if (as_dxf && state == SubtaskState::kPaused) {
+    return endRun(call, "pause of a subtask", exec_id, id, state, [&](Connection& connection, proto::RunToken guard) {
+      return updateOne(connection, sql::kDxfPauseRun, {id.value(), exec_id, guard.value()});
+    });
+  }
+  const bool has_end_time = state == SubtaskState::kCanceled || (state == SubtaskState::kFailed && !as_dxf);
+  const auto& statement = has_end_time ? sql::kEnd : sql::kLeaveRunning;
   return endRun(call, "end of a subtask", exec_id, id, state, [&](Connection& connection, proto::RunToken guard) {
     return updateOne(
         connection, statement, {std::string(toString(state)), errorBind(error), id.value(), exec_id, guard.value()}
@@ -177,13 +190,14 @@ TransitionOutcome MySqlTaskTable::updateSubtaskSummary(
   call.check("summary of a subtask");
   auto guard = tokens_.live(id);
   if (guard == proto::RunToken{}) return TransitionOutcome::kLost;
+  const auto kept = summaryFor(summary);
   return writeGuarded(
       context_,
       call,
       "summary of a subtask",
       id,
       [&](Connection& connection) {
-        return updateOne(connection, sql::kSummary, {summary, id.value(), exec_id, guard.value()});
+        return updateOne(connection, sql::kSummary, {kept, id.value(), exec_id, guard.value()});
       },
       [&](const RowState& row) {
         if (row.exec_id != exec_id || !row.is(SubtaskState::kRunning) || !isRunHere(id, row)) return Verdict::kLost;

@@ -39,5 +39,20 @@ inline constexpr Sql kDxfUnendedOfNode{"dxf_unended_of_node",
   "select count(*) from tidb_background_subtask s force index (idx_exec_id)"
   " where s.exec_id=? and s.state in ('pending','running')"};
 
+// --- what TiDB's own executor leaves where our own schema says more: a failed row has no end time, a paused one keeps the times that it has ---
+
+/// Binds: id, exec_id, token.
+inline constexpr Sql kDxfPauseRun{"dxf_pause_subtask",
+  "update tidb_background_subtask force index (primary) set state='paused'"
+  " where id=? and exec_id=? and state='running' and ddl_physical_tid=?"};
+/// As kPauseUnrun. Binds: mark, id, exec_id, state seen, token seen.
+inline constexpr Sql kDxfPauseUnrun{"dxf_pause_unrun_subtask",
+  "update tidb_background_subtask force index (primary) set state='paused', ddl_physical_tid=?"
+  " where id=? and exec_id=? and state=? and ddl_physical_tid<=>?"};
+/// As kFailOrphan. Binds: error, id, exec_id, token seen.
+inline constexpr Sql kDxfFailOrphan{"dxf_fail_orphan",
+  "update tidb_background_subtask force index (primary) set state='failed', error=?, state_update_time=unix_timestamp()"
+  " where id=? and exec_id=? and state='running' and ddl_physical_tid<=>?"};
+
 }  // namespace disttask::storage::mysql::sql
 // clang-format on

@@ -53,6 +53,15 @@ inline constexpr Sql kRunsOfNode{"health.runs_of_node",
   "select s.id, s.task_key, t.task_key, s.step, s.ordinal, s.concurrency, unix_timestamp()-s.start_time"
   " from tidb_background_subtask s force index (ix_exec) left join tidb_global_task t on t.id=cast(s.task_key as signed)"
   " where s.exec_id=? and s.state='running' order by s.task_key, s.step, s.ordinal limit ?"};
+/// What waits or runs on a node, by task. Binds: exec_id, limit.
+inline constexpr Sql kTasksOfNode{"health.tasks_of_node",
+  "select cast(s.task_key as signed), t.task_key, t.state, t.target_scope,"
+  " cast(sum(s.state='pending') as signed), cast(sum(s.state='running') as signed)"
+  " from tidb_background_subtask s force index (ix_exec) left join tidb_global_task t on t.id=cast(s.task_key as signed)"
+  " where s.exec_id=? and s.state in ('pending','running') group by s.task_key, t.task_key, t.state, t.target_scope"
+  " order by 1 limit ?"};
+/// Binds: limit.
+inline constexpr Sql kRegistered{"health.registered", "select m.host, m.role, m.cpu_count from dist_framework_meta m order by m.host limit ?"};
 /// Binds: planner.
 inline constexpr Sql kPlansOfNode{"health.plans_of_node",
   "select count(*) from disttask_plan p force index (ix_planner) where p.planner=? and p.complete=0 and p.failed=0"};

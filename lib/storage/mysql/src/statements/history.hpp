@@ -58,6 +58,10 @@ inline constexpr Sql kDeletePlans{"delete_plans", "delete from disttask_plan whe
 /// Binds: task_id.
 inline constexpr Sql kDeleteAttempts{"delete_attempts", "delete from disttask_attempt where task_id=?"};
 
+/// Attempts whose task is not live. Binds: limit.
+inline constexpr Sql kLeftAttemptIds{"left_attempt_ids",
+  "select a.subtask_id from disttask_attempt a left join tidb_global_task t on t.id=a.task_id where t.id is null limit ?"};
+
 /// The oldest subtasks in history. Binds: seconds, limit.
 inline constexpr Sql kOldSubtasks{"old_subtasks",
   "select h.id from tidb_background_subtask_history h force index (idx_state_update_time)"

@@ -214,9 +214,9 @@ inline std::string cancelPendingText(std::size_t count) {
          " start_time=coalesce(start_time,unix_timestamp()), state_update_time=unix_timestamp(), end_time=current_timestamp()"
          " where exec_id=? and state='pending' and id in (" + placeholders(count) + ")";
 }
-/// Pending rows of a node to `paused`. Binds: exec_id, ids.
+/// Pending rows of a node to `paused`, as DXF's executor does: the times stay. Binds: exec_id, ids.
 inline std::string pausePendingText(std::size_t count) {
-  return "update tidb_background_subtask force index (primary) set state='paused', state_update_time=unix_timestamp()"
+  return "update tidb_background_subtask force index (primary) set state='paused'"
          " where exec_id=? and state='pending' and id in (" + placeholders(count) + ")";
 }
 

@@ -46,6 +46,10 @@ class HistoryTable {
   virtual std::int64_t forgetEvents(
       const runtime::Call& call, std::optional<proto::Life> owner, runtime::Duration keep, std::int32_t limit
   ) = 0;
+  /// Deletes side rows of attempts whose task is not live any more, at most `limit`; returns how many. The owner's move
+  /// leaves none; beside a live TiDB, which moves tasks by itself, somebody has to ask for it. Not fenced: they are of
+  /// no use to anybody.
+  virtual std::int64_t forgetAttempts(const runtime::Call& call, std::int32_t limit) = 0;
 };
 
 }  // namespace disttask::storage

@@ -18,14 +18,21 @@ inline constexpr Role kRoles[] = {Role::kDaemon, Role::kOperator, Role::kReader}
 [[nodiscard]] std::string_view toString(Role role) noexcept;
 [[nodiscard]] std::optional<Role> parseRole(std::string_view text) noexcept;
 
+/// Where the tables are.
+struct Schemas {
+  std::string schema = "disttask";  ///< the five tables of DXF
+  std::string side_schema =
+      {};  ///< our side tables, beside a live TiDB; empty: with the others, for `mysql` "disttask"
+};
 /// What a role may do with one table.
 struct TableRights {
+  std::string schema;
   std::string_view table;
   std::string_view rights;  ///< as SQL, such as "select, insert"
 };
-/// Returns the rights of a role on the tables of a schema, all of them and no others. In schema `mysql`, beside a live
-/// TiDB, there are only the five tables of DXF; then a daemon writes subtasks and its own row alone.
-[[nodiscard]] std::vector<TableRights> rightsOf(Role role, std::string_view schema);
+/// Returns the rights of a role on all tables, and no others. Beside a live TiDB (schema `mysql`) a daemon writes
+/// subtasks, its own row of the register and side tables alone, and people no task.
+[[nodiscard]] std::vector<TableRights> rightsOf(Role role, const Schemas& schemas);
 
 /// An account of the server.
 struct Account {
@@ -38,6 +45,6 @@ struct Account {
 
 /// Returns one `grant` statement per table, without semicolons. They hold nothing secret and make no account. Throws as
 /// quoteAccount.
-[[nodiscard]] std::vector<std::string> grantStatements(Role role, std::string_view schema, const Account& account);
+[[nodiscard]] std::vector<std::string> grantStatements(Role role, const Schemas& schemas, const Account& account);
 
 }  // namespace disttask::storage::mysql

@@ -101,6 +101,23 @@ struct WorkOfNode {
   std::int64_t plans = 0;       ///< that it is working on
 };
 
+/// What a task has on a node that waits or runs.
+struct TaskOnNode {
+  TaskId task_id;
+  std::string task_key;  ///< the name that its submitter chose; empty: the task is not live
+  std::string state;     ///< of the task; empty: it is not live
+  std::string scope;     ///< of the task
+  std::int64_t pending = 0;
+  std::int64_t running = 0;
+};
+
+/// A row of dist_framework_meta: beside a live TiDB its own nodes are there, too.
+struct RegisteredHost {
+  proto::ExecId host;
+  std::string role;
+  std::int32_t slots = 0;
+};
+
 /// Looks whether a store and what is in it are well; for people, not for loops: some of it reads a whole index. Reads
 /// only. Any thread.
 class Health {
@@ -117,6 +134,10 @@ class Health {
   std::vector<RegisteredHost> findHosts(const runtime::Call& call);
   /// Needs the tables of our schema; looks at rows of this node only.
   WorkOfNode lookAtNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit);
+  /// The same; by task, at most `limit` of them.
+  std::vector<TaskOnNode> listTasksOfNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit);
+  /// Returns the first `limit` registered hosts by name.
+  std::vector<RegisteredHost> listRegistered(const runtime::Call& call, std::int32_t limit);
 
  private:
   StoreContext& context_;

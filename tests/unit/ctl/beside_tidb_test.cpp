@@ -1,0 +1,130 @@
+// What doctor and node forget --reassign say of a cluster beside a live TiDB.
+#include "commands/node_reassign.hpp"
+#include "doctor/findings.hpp"
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace disttask;
+using namespace disttask::ctl;
+using Catch::Contains;
+
+namespace {
+
+proto::Node makeNode(const std::string& id, std::int64_t life, bool registered = true) {
+  proto::Node node;
+  node.exec_id = id;
+  node.life = proto::Life(life);
+  node.role = "ext";
+  node.slots = 16;
+  node.has_meta_row = registered;
+  node.types = {{"Example", "1"}};
+  return node;
+}
+
+/// All is well: one node of ours between two of TiDB's.
+DoctorFacts makeFacts() {
+  DoctorFacts facts;
+  facts.beside_tidb = true;
+  facts.owner.emplace();
+  facts.nodes = {makeNode("b:1", 5)};
+  facts.registered = {{"a:4000", "", 16}, {"b:1", "ext", 16}, {"c:4000", "", 16}};
+  facts.stuck.emplace();
+  return facts;
+}
+
+std::set<std::string> codesOf(const DoctorFacts& facts) {
+  std::set<std::string> codes;
+  for (const auto& finding : diagnose(facts)) codes.insert(finding.code + ":" + finding.subject);
+  return codes;
+}
+
+std::string remedyOf(const DoctorFacts& facts, const std::string& code) {
+  for (const auto& finding : diagnose(facts)) {
+    if (finding.code == code) return finding.remedy;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("Beside a live TiDB nobody of ours has the scheduler role, and that is well") {
+  auto facts = makeFacts();
+  CHECK(codesOf(facts).empty());
+  facts.beside_tidb = false;
+  CHECK(codesOf(facts) == std::set<std::string>{"no_owner:"});
+}
+
+TEST_CASE("Beside a live TiDB a node that is gone is named with what moves its subtasks") {
+  auto facts = makeFacts();
+  facts.nodes.push_back(makeNode("d:1", 0));
+  facts.silent = {"b:1"};
+  facts.silent_holders = {{"b:1", true, 3, 2}};
+  CHECK(codesOf(facts) == std::set<std::string>{"node_silent:b:1", "gone_node_registered:d:1"});
+  CHECK_THAT(remedyOf(facts, "node_silent"), Contains("disttaskctl node forget b:1 --reassign"));
+  CHECK_THAT(remedyOf(facts, "gone_node_registered"), Contains("disttaskctl node forget d:1 --reassign"));
+  for (const auto& finding : diagnose(facts)) {
+    if (finding.code == "node_silent") CHECK_THAT(finding.text, Contains("3 pending and 2 running"));
+  }
+}
+
+TEST_CASE("Beside a live TiDB rows of its own nodes are none of ours, those of a dead one are") {
+  auto facts = makeFacts();
+  facts.nodes.push_back(makeNode("d:1", 0, false));
+  facts.stuck->dead_holders = {{"a:4000", false, 5, 1}, {"d:1", true, 1, 0}, {"z:1", false, 1, 0}};
+  CHECK(codesOf(facts) == std::set<std::string>{"node_gone:d:1", "rows_of_dead_node:d:1", "rows_of_unknown_node:z:1"});
+  CHECK(remedyOf(facts, "rows_of_dead_node") == "disttaskctl node forget d:1 --reassign");
+}
+
+TEST_CASE("Beside a live TiDB only tasks for our scopes are looked at") {
+  auto facts = makeFacts();
+  storage::mysql::TaskHealth task;
+  task.task.id = proto::TaskId(1);
+  task.task.key = "k";
+  task.task.type = "backfill";
+  task.task.state = proto::TaskState::kRunning;
+  task.state_age_s = 100;
+  facts.stuck->tasks = {task};
+  CHECK(codesOf(facts).empty());
+  facts.stuck->tasks.front().task.target_scope = "ext";
+  CHECK(codesOf(facts) == std::set<std::string>{"type_not_offered:k"});
+}
+
+TEST_CASE("A node of ours that gives TiDB the slots of all nodes must have as many as the others") {
+  auto facts = makeFacts();
+  const auto withOurs = [&](const std::string& id, std::int32_t slots) {
+    auto changed = facts;
+    changed.nodes = {makeNode(id, 5)};
+    changed.registered = {{"a:4000", "", 16}, {"c:4000", "", 16}};
+    changed.registered.insert(id < "a" ? changed.registered.begin() : changed.registered.end(), {id, "ext", slots});
+    return codesOf(changed);
+  };
+  CHECK(withOurs("z:1", 16).empty());
+  CHECK(withOurs("z:1", 4) == std::set<std::string>{"slots_differ_in_register:z:1"});
+  CHECK(withOurs("0:1", 4) == std::set<std::string>{"slots_differ_in_register:0:1"});
+  facts.registered[1].slots = 4;  // in between
+  CHECK(codesOf(facts).empty());
+}
+
+TEST_CASE("What keeps the subtasks of a node that is gone is said with what can be done") {
+  storage::mysql::TaskOnNode task;
+  task.task_id = proto::TaskId(7);
+  task.task_key = "k";
+  task.state = "running";
+  task.scope = "ext";
+  RemainingFacts facts;
+  facts.node = "b:1";
+  facts.beside_tidb = true;
+  facts.registered = {{"a:4000", "", 16}, {"b:1", "ext", 16}};
+  CHECK_THAT(adviceFor(task, facts), Contains("no other node is registered with scope 'ext'"));
+  facts.registered.push_back({"c:1", "ext", 16});
+  CHECK_THAT(adviceFor(task, facts), Contains("TiDB's scheduler has not moved them"));
+  task.state.clear();
+  CHECK_THAT(adviceFor(task, facts), Contains("not live"));
+  task.state = "running";
+  facts.beside_tidb = false;
+  facts.nodes = {makeNode("b:1", 0), makeNode("d:1", 0)};
+  CHECK_THAT(adviceFor(task, facts), Contains("no other live node has scope 'ext'"));
+  facts.nodes.push_back(makeNode("e:1", 4));
+  CHECK_THAT(adviceFor(task, facts), Contains("disttaskctl task why id:7"));
+}
