@@ -187,12 +187,25 @@ void SystemCluster::installSchema() {
   if (result.exit_code != 0) FAIL("schema install: " << result.err);
 }
 
+void SystemCluster::makeDatabase() const {
+  auto settings = connectSettings();
+  settings.schema.clear();
+  sqlclient::Connection::open(settings)->execute("create database `" + schema_ + "`");
+}
+
 std::string SystemCluster::scalar(const std::string& sql) const {
+  const auto found = column(sql);
+  return found.empty() ? "" : found.front();
+}
+
+std::vector<std::string> SystemCluster::column(const std::string& sql) const {
   auto settings = connectSettings();
   settings.schema = schema_;
   auto connection = sqlclient::Connection::open(settings);
   auto rows = connection->queryDynamic("test", sql, {});
-  return rows.next() ? rows.getString(1) : "";
+  std::vector<std::string> found;
+  while (rows.next()) found.push_back(rows.getString(1));
+  return found;
 }
 
 std::unique_ptr<sqlclient::Connection> SystemCluster::connect() const {

@@ -78,6 +78,8 @@ class SystemCluster {
   ~SystemCluster();
 
   void installSchema();
+  /// Makes the schema's database without any table.
+  void makeDatabase() const;
   /// Writes a node's settings and returns the file.
   std::filesystem::path writeConfig(const NodeOptions& options) const;
   /// Starts a daemon; does not wait for it.
@@ -91,6 +93,8 @@ class SystemCluster {
   std::unique_ptr<ChildProcess> startCtl(const std::vector<std::string>& arguments) const;
   /// Returns one value of a query on the schema, as text.
   [[nodiscard]] std::string scalar(const std::string& sql) const;
+  /// Returns the first column of a query on the schema, as text.
+  [[nodiscard]] std::vector<std::string> column(const std::string& sql) const;
   /// Runs a statement on the schema.
   void execute(const std::string& sql) const;
 

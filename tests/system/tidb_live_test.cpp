@@ -1,5 +1,5 @@
 // Daemons of ours on the tables of a live TiDB: its scheduler plans and balances, we run, and the rows end as those
-// that TiDB's own executor leaves.
+// that TiDB's own executor leaves, column by column.
 #include "tidb_live.hpp"
 
 #include <catch2/catch.hpp>
@@ -8,6 +8,7 @@
 
 using namespace disttask;
 using namespace std::chrono_literals;
+using Catch::Contains;
 using test::eventually;
 using test::LiveTiDb;
 
@@ -17,24 +18,62 @@ using test::LiveTiDb;
     return;                                                                   \
   }
 
+namespace {
+
+/// The same task twice: one for our daemons, one for TiDB's own executor.
+struct Pair {
+  Pair(LiveTiDb& live, std::string task_name, const std::string& meta)
+      : tidb(live),
+        name(std::move(task_name)),
+        ours(tidb.submit(name + "-ours", {.meta = meta})),
+        theirs(tidb.submit(name + "-theirs", {.meta = meta, .ours = false})) {}
+  void ask(const std::string& what) const {
+    tidb.ask(what, name + "-ours");
+    tidb.ask(what, name + "-theirs");
+  }
+  /// Waits until both are there, and compares all that is in their rows.
+  void compareAs(const std::string& state) const {
+    INFO(name);
+    tidb.awaitState(ours, state);
+    tidb.awaitState(theirs, state);
+    CHECK(tidb.rowsOf(ours) == tidb.rowsOf(theirs));
+  }
+  LiveTiDb& tidb;
+  const std::string name;
+  const std::string ours;
+  const std::string theirs;
+};
+
+std::string registerSql(const LiveTiDb& tidb) {
+  return "select role from mysql.dist_framework_meta where host not like 'ours.test:%' and role='" + tidb.scope() + "'";
+}
+
+}  // namespace
+
 TEST_CASE("Tasks of a live TiDB end with the rows that its own executor leaves", "[system][tidb]") {
   SKIP_WITHOUT_LIVE_TIDB();
   LiveTiDb tidb;
   const auto node = tidb.startNode(1);
   const auto compare = [&](const std::string& name, const std::string& meta, const std::string& end) {
+    const Pair pair(tidb, name, meta);
+    pair.compareAs(end);
     INFO(name);
-    const auto ours = tidb.submit(name + "-ours", meta);
-    const auto theirs = tidb.submit(name + "-theirs", meta, false);
-    tidb.awaitState(ours, end);
-    tidb.awaitState(theirs, end);
-    CHECK(tidb.rowsOf(ours) == tidb.rowsOf(theirs));
     CHECK(
         tidb.scalar(
-            "select count(*) from mysql.tidb_background_subtask where ddl_physical_tid<>0 and task_key='" + theirs + "'"
+            "select count(*) from mysql.tidb_background_subtask where ddl_physical_tid<>0 and task_key='" +
+            pair.theirs + "'"
         ) == "0"
     );
   };
-  compare("succeed", R"({"n":5})", "succeed");
+  compare("plain", "5", "succeed");
+  compare("counts", R"({"n":4,"rows":7})", "succeed");
+  compare("result", R"({"n":3,"edit":true})", "succeed");
+  // The plan of step two changes the task's meta, and the run of that step must have been told.
+  compare("meta", R"({"n":3,"edit":true,"rewrite":true,"note":"first"})", "succeed");
+  compare("retry", R"({"n":3,"sleep_ms":50,"retry_at":2})", "succeed");
+  compare("retry-once", R"({"n":3,"retry_at":3,"once":true})", "reverted");
+  compare("fail", R"({"n":4,"fail_at":4})", "reverted");
+  compare("fail-first", R"({"n":4,"fail_at":1,"sleep_ms":30000,"linger_ms":3000})", "reverted");
   CHECK(node.stop() == 0);
 }
 
@@ -42,65 +81,226 @@ TEST_CASE("TiDB pauses, resumes and cancels what a daemon of ours runs", "[syste
   SKIP_WITHOUT_LIVE_TIDB();
   LiveTiDb tidb;
   const auto node = tidb.startNode(1);
-  const std::string meta = R"({"n":12,"sleep_ms":400})";
-  const auto task = tidb.submit("pause", meta);
-  REQUIRE(eventually(30s, [&] { return tidb.count(task, "succeed") != "0"; }));
-  tidb.ask("pause", "pause");
-  tidb.awaitState(task, "paused");
-  CHECK(tidb.count(task, "running") == "0");
-  CHECK(tidb.count(task, "pending") == "0");
-  CHECK(tidb.count(task, "paused") != "0");
-  tidb.ask("resume", "pause");
-  tidb.awaitState(task, "succeed");
-  CHECK(tidb.count(task, "succeed") == "13");
+  SECTION("paused in the middle, and resumed") {
+    const Pair pair(tidb, "pause", R"({"n":3,"sleep_ms":8000})");
+    tidb.awaitSubtask(pair.ours, "running");
+    tidb.awaitSubtask(pair.theirs, "running");
+    pair.ask("pause");
+    pair.compareAs("paused");
+    CHECK(tidb.count(pair.ours, "paused") == "3");
+    pair.ask("resume");
+    pair.compareAs("succeed");
+  }
+  SECTION("cancelled in the middle") {
+    const Pair pair(tidb, "cancel", R"({"n":4,"sleep_ms":30000,"linger_ms":3000})");
+    tidb.awaitSubtask(pair.ours, "running");
+    tidb.awaitSubtask(pair.theirs, "running");
+    pair.ask("cancel");
+    pair.compareAs("reverted");
+    CHECK(tidb.count(pair.ours, "canceled") == "4");
+  }
+  SECTION("cancelled while it is paused in TiDB, so not at all, then resumed") {
+    const Pair pair(tidb, "paused-cancel", R"({"n":2,"sleep_ms":8000})");
+    tidb.awaitSubtask(pair.ours, "running");
+    tidb.awaitSubtask(pair.theirs, "running");
+    pair.ask("pause");
+    pair.compareAs("paused");
+    pair.ask("cancel");
+    pair.ask("resume");
+    pair.compareAs("succeed");
+  }
+}
 
-  const auto cancelled = tidb.submit("cancel", R"({"n":12,"sleep_ms":20000})");
-  REQUIRE(eventually(30s, [&] { return tidb.count(cancelled, "running") != "0"; }));
-  tidb.ask("cancel", "cancel");
-  tidb.awaitState(cancelled, "reverted");
-  CHECK(tidb.count(cancelled, "canceled") == "12");
+TEST_CASE("A meta that is modified while a daemon of ours runs the task reaches its next subtasks", "[system][tidb]") {
+  SKIP_WITHOUT_LIVE_TIDB();
+  LiveTiDb tidb;
+  const auto node = tidb.startNode(1);
+  const auto task = tidb.submit("modified", {.meta = R"({"n":12,"sleep_ms":1500,"edit":true,"note":"old"})"});
+  tidb.awaitSubtask(task, "succeed");
+  // As a TiDB that can modify tasks leaves the row.
+  tidb.execute(
+      R"(update mysql.tidb_global_task set meta='{"n":12,"sleep_ms":1500,"edit":true,"note":"new"}' where id=)" + task
+  );
+  tidb.awaitState(task, "succeed");
+  const auto results = [&](const std::string& note) {
+    return std::stoi(tidb.scalar(
+        "select count(*) from (select meta from mysql.tidb_background_subtask where task_key='" + task +
+        "' union all select meta from mysql.tidb_background_subtask_history where task_key='" + task +
+        "') m where meta like '%done " + note + "%'"
+    ));
+  };
+  CHECK(results("old") > 0);
+  CHECK(results("new") > 0);
 }
 
 TEST_CASE("A daemon beside a live TiDB that is killed goes on after its restart", "[system][tidb]") {
   SKIP_WITHOUT_LIVE_TIDB();
   LiveTiDb tidb;
   auto node = tidb.startNode(1);
-  const auto task = tidb.submit("killed", R"({"n":8,"sleep_ms":700})");
-  REQUIRE(eventually(30s, [&] { return tidb.count(task, "running") != "0"; }));
-  node.process->kill(SIGKILL);
-  REQUIRE(node.process->wait(10s));
-  node = tidb.startNode(1);
-  tidb.awaitState(task, "succeed");
-  CHECK(tidb.count(task, "succeed") == "9");
+  const auto killAndRestart = [&] {
+    node.process->kill(SIGKILL);
+    REQUIRE(node.process->wait(10s));
+    node = tidb.startNode(1);
+  };
+  SECTION("with a subtask that may run twice") {
+    const Pair pair(tidb, "killed", R"({"n":3,"sleep_ms":3000})");
+    tidb.awaitSubtask(pair.ours, "running");
+    killAndRestart();
+    pair.compareAs("succeed");
+  }
+  SECTION("with one that may not") {
+    const Pair pair(tidb, "killed-once", R"({"n":3,"sleep_ms":30000,"once":true,"linger_ms":3000})");
+    tidb.awaitSubtask(pair.ours, "running");
+    tidb.awaitSubtask(pair.theirs, "running");
+    killAndRestart();
+    // TiDB's executor finds a row running that nobody runs when its own process was killed: here it is made.
+    tidb.ask("pause", "killed-once-theirs");
+    tidb.awaitState(pair.theirs, "paused");
+    tidb.execute(
+        "update mysql.tidb_background_subtask set state='running' where ordinal=1 and task_key='" + pair.theirs + "'"
+    );
+    tidb.ask("resume", "killed-once-theirs");
+    pair.compareAs("reverted");
+    CHECK(tidb.count(pair.ours, "failed") == "1");
+  }
 }
 
-TEST_CASE("Two daemons beside a live TiDB share a task, and rows of one that is gone for good move", "[system][tidb]") {
+TEST_CASE("Two daemons beside a live TiDB share a task", "[system][tidb]") {
   SKIP_WITHOUT_LIVE_TIDB();
   LiveTiDb tidb;
-  auto first = tidb.startNode(1);
+  const auto first = tidb.startNode(1);
   const auto second = tidb.startNode(2);
-  const auto task = tidb.submit("two", R"({"n":16,"sleep_ms":1500})");
-  const auto nodes = [&](const std::string& state) {
-    return tidb.scalar(
-        "select count(distinct exec_id) from mysql.tidb_background_subtask where task_key='" + task + "' and state='" +
-        state + "'"
-    );
+  const Pair pair(tidb, "two", R"({"n":8,"sleep_ms":1000})");
+  pair.compareAs("succeed");
+  CHECK(tidb.countNodes(pair.ours, true) == "2");
+  CHECK(tidb.countNodes(pair.ours, false) == "0");
+}
+
+TEST_CASE("What a daemon has that stops beside a live TiDB goes on elsewhere", "[system][tidb]") {
+  SKIP_WITHOUT_LIVE_TIDB();
+  LiveTiDb tidb;
+  const auto first = tidb.startNode(1);
+  const auto second = tidb.startNode(2);
+  const Pair pair(tidb, "stopped", R"({"n":6,"sleep_ms":2500})");
+  REQUIRE(eventually([&] { return tidb.countNodes(pair.ours, true) == "2" && tidb.count(pair.ours, "running") == "2"; })
+  );
+  CHECK(tidb.isRegistered(1));
+  CHECK(first.stop() == 0);
+  CHECK_FALSE(tidb.isRegistered(1));
+  pair.compareAs("succeed");
+  CHECK(tidb.isRegistered(2));
+}
+
+TEST_CASE(
+    "doctor names a daemon beside a live TiDB that is gone for good, and node forget moves its subtasks",
+    "[system][tidb]"
+) {
+  SKIP_WITHOUT_LIVE_TIDB();
+  LiveTiDb tidb;
+  const auto doctor = [&] {
+    const auto seen = tidb.ctl({"doctor", "-o", "json"});
+    INFO(seen.out << seen.err);
+    return seen.out;
   };
-  REQUIRE(eventually(30s, [&] { return nodes("running") == "2"; }));
+  auto first = tidb.startNode(1);
+  CHECK_THAT(doctor(), !Contains("node_silent") && !Contains("no_owner"));
+  const auto refused = tidb.ctl({"node", "forget", tidb.idOf(1), "--reassign", "--yes"});
+  CHECK(refused.exit_code == 5);
+  CHECK_THAT(refused.err, Contains("lives: its process renewed its lease"));
+
+  const Pair pair(tidb, "gone", R"({"n":6,"sleep_ms":1500})");
+  tidb.awaitSubtask(pair.ours, "running");
   first.process->kill(SIGKILL);
   REQUIRE(first.process->wait(10s));
-  // TiDB does not see that; its register is what it goes by.
-  tidb.cluster().execute("delete from mysql.dist_framework_meta where host='" + tidb.idOf(1) + "'");
-  tidb.awaitState(task, "succeed");
-  CHECK(tidb.count(task, "succeed") == "17");
+  CHECK_THAT(
+      doctor(), Contains("node_silent") && Contains(tidb.idOf(1)) && Contains("node forget") && Contains("--reassign")
+  );
+  // With nobody to move them to, it says what keeps them and what can be done.
+  const auto stays = tidb.ctl({"node", "forget", tidb.idOf(1), "--reassign", "--yes", "--timeout", "2s"});
+  INFO(stays.out << stays.err);
+  CHECK(stays.exit_code == 4);
+  CHECK_THAT(stays.err, Contains("no other node is registered with scope '" + tidb.scope() + "'"));
+  CHECK_FALSE(tidb.isRegistered(1));
+  CHECK_THAT(doctor(), Contains("rows_of_dead_node") && Contains("--reassign"));
+
+  const auto second = tidb.startNode(2);
+  const auto moved = tidb.ctl({"node", "forget", tidb.idOf(1), "--reassign", "--yes"});
+  INFO(moved.out << moved.err);
+  CHECK(moved.exit_code == 0);
+  pair.compareAs("succeed");
+  CHECK(tidb.ctl({"node", "forget", tidb.idOf(1), "--yes"}).exit_code == 3);
+}
+
+TEST_CASE("TiDB's own executor runs a task together with two daemons of ours", "[system][tidb]") {
+  SKIP_WITHOUT_LIVE_TIDB();
+  LiveTiDb tidb;
+  const auto first = tidb.startNode(1);
+  const auto second = tidb.startNode(2);
+  const std::string meta = R"({"n":12,"sleep_ms":1000})";
+  const auto theirs = tidb.submit("alone", {.meta = meta, .ours = false});
+  tidb.awaitState(theirs, "succeed");
+  tidb.execute("set global tidb_service_scope='" + tidb.scope() + "'");
+  REQUIRE(eventually([&] { return tidb.scalar(registerSql(tidb)) == tidb.scope(); }));
+  const auto ours = tidb.submit("three", {.meta = meta});
+  tidb.awaitState(ours, "succeed");
+  CHECK(tidb.rowsOf(ours) == tidb.rowsOf(theirs));
+  CHECK(tidb.countNodes(ours, true) == "2");
+  CHECK(tidb.countNodes(ours, false) == "1");
+  // What one of the three refuses ends what the others do.
+  const auto failing = tidb.submit("three-fail", {.meta = R"({"n":9,"sleep_ms":400,"fail_at":9})"});
+  tidb.awaitState(failing, "reverted");
+  CHECK(tidb.count(failing, "failed") == "1");
+  CHECK(tidb.count(failing, "running") == "0");
+  CHECK(tidb.count(failing, "pending") == "0");
+  tidb.execute("set global tidb_service_scope=''");
+  REQUIRE(eventually([&] { return tidb.scalar(registerSql(tidb)).empty(); }));
+}
+
+TEST_CASE(
+    "Subtasks of a type that a daemon beside TiDB does not have are skipped, counted and cancelled", "[system][tidb]"
+) {
+  SKIP_WITHOUT_LIVE_TIDB();
+  LiveTiDb tidb;
+  const auto node = tidb.startNode(1);
+  const auto other = tidb.submit("other", {.meta = "3", .type = "PlannedOnly"});
+  tidb.awaitSubtask(other, "pending");
+  REQUIRE(eventually([&] {
+    return node.process->errors().find("task type is not offered here, task skipped") != std::string::npos;
+  }));
+  // Others go on beside it.
+  const Pair pair(tidb, "beside", "3");
+  pair.compareAs("succeed");
+  CHECK(tidb.count(other, "pending") == "3");
+  tidb.ask("cancel", "other");
+  tidb.awaitState(other, "reverted");
+  CHECK(tidb.count(other, "canceled") == "3");
 }
 
 TEST_CASE("A register row that TiDB deletes is back within a poll", "[system][tidb]") {
   SKIP_WITHOUT_LIVE_TIDB();
   LiveTiDb tidb;
   const auto node = tidb.startNode(1);
-  const auto sql = "mysql.dist_framework_meta where host='" + tidb.idOf(1) + "'";
-  REQUIRE(tidb.scalar("select count(*) from " + sql) == "1");
-  tidb.cluster().execute("delete from " + sql);
-  CHECK(eventually(4s, [&] { return tidb.scalar("select count(*) from " + sql) == "1"; }));
+  REQUIRE(tidb.isRegistered(1));
+  tidb.execute("delete from mysql.dist_framework_meta where host='" + tidb.idOf(1) + "'");
+  CHECK(eventually(4s, [&] { return tidb.isRegistered(1); }));
+}
+
+TEST_CASE("A daemon outlives the restart of its TiDB, which deletes its register row", "[system][tidb]") {
+  SKIP_WITHOUT_LIVE_TIDB();
+  const auto* const script = std::getenv("DISTTASK_TEST_SERVER");
+  REQUIRE(script != nullptr);
+  const test::OwnTiDb own(script);
+  LiveTiDb tidb(own);
+  // Longer than the restart takes: its runs are cancelled, the process stays.
+  const auto node = tidb.startNode(1);
+  const auto before = tidb.submit("before", {.meta = R"({"n":6,"sleep_ms":2000})"});
+  tidb.awaitSubtask(before, "running");
+  own.stop();
+  own.start();
+  tidb.awaitState(before, "succeed");
+  CHECK(tidb.count(before, "succeed") == "7");
+  const Pair pair(tidb, "after", "4");
+  pair.compareAs("succeed");
+  CHECK(tidb.isRegistered(1));
+  CHECK(node.stop() == 0);
 }

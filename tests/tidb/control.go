@@ -25,12 +25,16 @@ type outcome struct {
 type taskOptions struct {
 	concurrency int
 	scope       string
+	taskType    proto.TaskType
 	meta        []byte
 }
 
 func parseTask(request *http.Request) (taskOptions, error) {
 	query := request.URL.Query()
-	task := taskOptions{concurrency: 1, scope: query.Get("scope"), meta: []byte(query.Get("n"))}
+	task := taskOptions{concurrency: 1, scope: query.Get("scope"), taskType: proto.TaskTypeExample, meta: []byte(query.Get("n"))}
+	if text := query.Get("type"); text != "" {
+		task.taskType = proto.TaskType(text)
+	}
 	if text := query.Get("concurrency"); text != "" {
 		value, err := strconv.Atoi(text)
 		if err != nil || value < 1 {
@@ -55,7 +59,7 @@ func answer(response http.ResponseWriter, result outcome, err error) {
 }
 
 // submit begins one Example task: /submit?key=K&n=N or &meta=M, a key used once, N subtasks in step one or the meta M (see example.go),
-// &concurrency=C slots (default 1), &scope=S the target scope (default: none). /run takes the same and waits for the end.
+// &concurrency=C slots (default 1), &scope=S the target scope (default: none), &type=T another type than Example. /run takes the same and waits for the end.
 func submit(response http.ResponseWriter, request *http.Request) {
 	options, err := parseTask(request)
 	if err != nil {
@@ -64,7 +68,7 @@ func submit(response http.ResponseWriter, request *http.Request) {
 	}
 	before := numRuns.Load()
 	start := time.Now()
-	task, err := handle.SubmitTask(request.Context(), request.URL.Query().Get("key"), proto.TaskTypeExample, options.concurrency, options.scope, options.meta)
+	task, err := handle.SubmitTask(request.Context(), request.URL.Query().Get("key"), options.taskType, options.concurrency, options.scope, options.meta)
 	if err != nil {
 		answer(response, outcome{}, err)
 		return
