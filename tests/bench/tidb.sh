@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A task of 5,000 (and 1) empty subtasks from submit to succeed, in turn on one real TiDB: by TiDB's own scheduler and executor, and by one daemon of ours
 # with the scheduler role and a schema of its own. Wants Go 1.23 or newer on the PATH; the first build of TiDB takes some minutes.
-#   tidb.sh [--json FILE] [--rounds N]      five rounds by default; DISTTASK_BUILD_DIR as for run.sh
+#   tidb.sh [--json FILE] [--rounds N] [--figure NAME]…      five rounds by default, all figures; DISTTASK_BUILD_DIR as for run.sh
 # Then again in TiDB's own tables, planned by TiDB's live scheduler: by its executor, and by one daemon of ours with store.schema: mysql (tidb_mysql_vs_own).
 # Figures: tidb_vs_own (16 subtasks at a time), tidb_vs_own_serial (one at a time): TiDB's seconds over ours. TiDB's executor takes the subtasks of a task one after
 # the other whatever its slots are; with tidb_vs_own the task has as many slots as its node, at most 16.
@@ -9,10 +9,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 json=
 rounds=5
+only=()
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=${2:?--json takes a file}; shift 2 ;;
     --rounds) rounds=${2:?--rounds takes a number}; shift 2 ;;
+    --figure) only+=(--figure "${2:?--figure takes a name}"); shift 2 ;;
     *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
@@ -42,7 +44,7 @@ fi
 
 mkdir -m 700 "$work/run"
 status=0
-python3 tests/bench/tidb.py --control "$control" --rounds "$rounds" --work "$work" --port "$port" --daemon "$build/bench-figures/daemon/disttaskd" \
+python3 tests/bench/tidb.py "${only[@]}" --control "$control" --rounds "$rounds" --work "$work" --port "$port" --daemon "$build/bench-figures/daemon/disttaskd" \
   --ctl "$build/bench-figures/daemon/ctl/disttaskctl" --example "$(find "$build/bench-figures/tests/system" -name 'tidb_example.so')" -- "$figures/disttask_bench" \
   --dsn "mysql://root@127.0.0.1:$port/" --daemon "$build/bench-figures/daemon/disttaskd" --plugin "$figures/bench_task.so" --work "$work/run" \
   >"$work/result.json" || status=$?
