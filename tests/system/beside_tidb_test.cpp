@@ -206,22 +206,26 @@ TEST_CASE("A daemon serves the tables of each version of TiDB, as an account wit
   tidb.addTask(1, "running");
   tidb.addSubtask(1, 1, R"({"i":0})");
   tidb.addSubtask(1, 2, R"({"i":1,"trouble":"retry"})");
-  tidb.addSubtask(1, 3, R"({"i":2,"sleep_ms":60000})");
   tidb.addSubtask(1, 4, R"({"i":3})", "other:4000");
   tidb.awaitState(1, 1, "succeed");
   tidb.awaitState(1, 2, "succeed");
+  tidb.addSubtask(1, 3, R"({"i":2,"sleep_ms":60000})");
   tidb.awaitState(1, 3, "running");
   // A killed process finds its row again.
   node.process->kill(SIGKILL);
   REQUIRE(node.process->wait());
   node = tidb.startReady(as("daemon"));
-  tidb.cluster().execute("update mysql.tidb_background_subtask set meta='{\"i\":2}' where id=103");
-  tidb.awaitState(1, 3, "running");
   tidb.cluster().execute("update mysql.tidb_global_task set state='pausing' where id=1");
   tidb.awaitState(1, 3, "paused");
-  tidb.cluster().execute("update mysql.tidb_background_subtask set state='pending' where id=103");
-  tidb.cluster().execute("update mysql.tidb_global_task set state='running' where id=1");
-  tidb.awaitState(1, 3, "succeed");
+  // As TiDB resumes: again and again, until no row is paused any more; a node may pause once more meanwhile.
+  tidb.cluster().execute("update mysql.tidb_global_task set state='resuming' where id=1");
+  REQUIRE(eventually([&] {
+    tidb.cluster().execute(
+        "update mysql.tidb_background_subtask set state='pending', meta='{\"i\":2}' where id=103 and state='paused'"
+    );
+    tidb.cluster().execute("update mysql.tidb_global_task set state='running' where id=1");
+    return tidb.state(1, 3) == "succeed";
+  }));
   tidb.addSubtask(1, 5, R"({"i":4,"trouble":"fail"})");
   tidb.awaitState(1, 5, "failed");
   CHECK(tidb.state(1, 4) == "pending");
