@@ -5,18 +5,21 @@
 #include <algorithm>
 
 namespace disttask::ctl {
+namespace {
+constexpr std::int32_t kMostHosts = 10'000;
+}  // namespace
 
 std::vector<proto::Node> listNodes(Context& context) {
   auto& store = context.store();
   std::vector<proto::Node> nodes;
   if (!context.isWithoutSideTables()) nodes = store.nodeTable().getAllNodes(context.call());
   if (!context.isBesideTidb()) return nodes;
-  for (const auto& host : store.health().findHosts(context.call())) {
-    const auto is_ours = [&](const proto::Node& node) { return node.exec_id == host.exec_id; };
+  for (const auto& host : store.health().listRegistered(context.call(), kMostHosts)) {
+    const auto is_ours = [&](const proto::Node& node) { return node.exec_id == host.host; };
     if (std::any_of(nodes.begin(), nodes.end(), is_ours)) continue;
     proto::Node node;
-    node.exec_id = host.exec_id;
-    node.role = host.scope;
+    node.exec_id = host.host;
+    node.role = host.role;
     node.slots = host.slots;
     node.lease_ms = 0;
     node.has_meta_row = true;

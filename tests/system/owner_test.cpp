@@ -138,7 +138,7 @@ TEST_CASE("disttaskctl task why says what a task waits for") {
     for (const auto& reason : json.find("reasons")->asArray()) text += reason.find("code")->asString() + " ";
     return text;
   };
-  CHECK(codes() == "no_owner no_live_node not_planned ");
+  CHECK(codes() == "no_owner no_live_node ");
   auto node = cluster.startReady({.id = "a"});
   REQUIRE(cluster.ctl({"task", "wait", "k", "--timeout", "60s"}).exit_code == 0);
   CHECK(codes() == "ended ");

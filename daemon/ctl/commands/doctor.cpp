@@ -33,7 +33,7 @@ std::vector<proto::ExecId> findSilent(const std::vector<proto::Node>& before, co
 /// renewed once.
 std::optional<std::chrono::milliseconds> observationBesideTiDb(const DoctorFacts& facts) {
   constexpr std::int64_t kMostMs = 30'000;
-  if (!facts.beside_tidb) return std::nullopt;
+  if (!facts.is_beside_tidb) return std::nullopt;
   std::int64_t longest = 0;
   for (const auto& node : facts.nodes) {
     if (node.life != proto::Life()) longest = std::max(longest, node.lease_ms);
@@ -46,8 +46,7 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
   auto& store = context.store();
   facts.owner = store.reasonTable().getRoleHolder(context.call());
   facts.nodes = store.nodeTable().getAllNodes(context.call());
-  facts.beside_tidb = store.settings().shared_with_dxf;
-  if (facts.beside_tidb) facts.registered = store.health().listRegistered(context.call(), kMaxLooked);
+  if (facts.is_beside_tidb) facts.registered = store.health().listRegistered(context.call(), kMaxLooked);
   const auto observe = options.observe ? options.observe : observationBesideTiDb(facts);
   if (observe && observe->count() > 0) {
     const auto before = facts.nodes;
@@ -64,8 +63,7 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
       facts.silent_holders.push_back({exec_id, true, work.pending, static_cast<std::int64_t>(work.runs.size())});
     }
   }
-  // Beside a live TiDB these are its own tasks and nodes.
-  if (!context.isBesideTidb()) facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
+  facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
 }
 
 /// A store that cannot be asked is a finding like others.

@@ -33,14 +33,12 @@ struct Finding {
 struct DoctorFacts {
   std::optional<storage::mysql::ServerHealth> server;
   std::optional<storage::mysql::SchemaStatus> schema;
-  bool is_beside_tidb = false;  ///< a live TiDB has the scheduler role, and nodes of its own
+  bool is_beside_tidb = false;  ///< a live TiDB has the scheduler role, and its own nodes are in the register, too
   std::string role;             ///< whose rights were looked for, such as "reader"
   std::vector<storage::mysql::MissingRight> missing_rights;
   std::optional<storage::RoleHolder> owner;
   std::vector<proto::Node> nodes;
   std::vector<proto::ExecId> silent;  ///< live nodes that did not renew their lease while they were watched
-  /// Beside a live TiDB: its scheduler plans, and its own nodes are in the register, too.
-  bool beside_tidb = false;
   std::vector<storage::mysql::RegisteredHost> registered;  ///< all of dist_framework_meta, by host
   std::vector<storage::mysql::RowsOfNode> silent_holders;  ///< what waits or runs on the silent ones
   std::optional<storage::mysql::StuckStates> stuck;

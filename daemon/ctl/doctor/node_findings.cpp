@@ -21,7 +21,7 @@ bool isLive(const proto::Node& node) {
 constexpr std::int64_t kTakeOverMs = 5000;
 
 void diagnoseOwner(const DoctorFacts& facts, std::vector<Finding>& findings) {
-  if (!facts.owner || facts.beside_tidb) return;
+  if (!facts.owner || facts.is_beside_tidb) return;
   const auto& owner = *facts.owner;
   if (owner.life == Life()) {
     findings.push_back(
@@ -131,7 +131,7 @@ void diagnoseNode(const proto::Node& node, bool beside_tidb, std::vector<Finding
 
 /// Nobody evicts a node beside a live TiDB, and TiDB does not know our leases.
 void diagnoseSilent(const DoctorFacts& facts, const proto::ExecId& exec_id, std::vector<Finding>& findings) {
-  if (!facts.beside_tidb) {
+  if (!facts.is_beside_tidb) {
     findings.push_back(
         {Severity::kWarning,
          "node_silent",
@@ -160,7 +160,7 @@ void diagnoseSilent(const DoctorFacts& facts, const proto::ExecId& exec_id, std:
 
 /// TiDB takes the slots of the first or the last registered host by name, as its version goes, for those of all.
 void diagnoseRegister(const DoctorFacts& facts, std::vector<Finding>& findings) {
-  if (!facts.beside_tidb) return;
+  if (!facts.is_beside_tidb) return;
   std::vector<storage::mysql::RegisteredHost> hosts;
   for (const auto& host : facts.registered) {
     if (host.slots > 0) hosts.push_back(host);
@@ -193,7 +193,7 @@ void diagnoseRegister(const DoctorFacts& facts, std::vector<Finding>& findings) 
 }  // namespace
 
 void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
-  if (!facts.is_beside_tidb) diagnoseOwner(facts, findings);
+  diagnoseOwner(facts, findings);
   if (!facts.owner) return;  // the tables were not looked at
   const auto num_live = std::count_if(facts.nodes.begin(), facts.nodes.end(), isLive);
   if (num_live == 0 && facts.is_beside_tidb) {
@@ -213,7 +213,7 @@ void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
          "disttaskctl node uncordon NODE"}
     );
   }
-  for (const auto& node : facts.nodes) diagnoseNode(node, facts.beside_tidb, findings);
+  for (const auto& node : facts.nodes) diagnoseNode(node, facts.is_beside_tidb, findings);
   for (const auto& exec_id : facts.silent) diagnoseSilent(facts, exec_id, findings);
   diagnoseRegister(facts, findings);
 }

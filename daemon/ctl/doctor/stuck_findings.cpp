@@ -63,7 +63,7 @@ void diagnoseOffer(const TaskHealth& task, const DoctorFacts& facts, std::vector
   if (task.task.state != TaskState::kPending && task.task.state != TaskState::kRunning) return;
   const auto offer = offerFor(task.task, facts.nodes);
   // What a live TiDB plans for nodes of its own is none of our business.
-  if (facts.beside_tidb && !offer.scope) return;
+  if (facts.is_beside_tidb && !offer.scope) return;
   const auto add = [&](const char* code, const std::string& what, const char* remedy) {
     findings.push_back({Severity::kWarning, code, task.task.key, nameOf(task) + " waits: " + what, remedy});
   };
@@ -114,7 +114,7 @@ void diagnoseTask(
          "the owner lets them go on at its next round; if this stays, see no_owner and owner_silent"}
     );
   }
-  const bool stands_still = !facts.beside_tidb && state == TaskState::kRunning && !task.has_active_rows &&
+  const bool stands_still = !facts.is_beside_tidb && state == TaskState::kRunning && !task.has_active_rows &&
                             !task.has_paused_rows && task.state_age_s > kStillSeconds && !hasPlan(stuck, task);
   if (stands_still) {
     findings.push_back(
@@ -178,8 +178,8 @@ void diagnoseHolders(const StuckStates& stuck, const DoctorFacts& facts, std::ve
     const bool is_registered = std::any_of(facts.registered.begin(), facts.registered.end(), [&](const auto& row) {
       return row.host == holder.exec_id;
     });
-    if (facts.beside_tidb && !holder.is_known && is_registered) continue;  // a node of TiDB's own
-    if (facts.beside_tidb) {
+    if (facts.is_beside_tidb && !holder.is_known && is_registered) continue;  // a node of TiDB's own
+    if (facts.is_beside_tidb) {
       findings.push_back(
           {Severity::kWarning,
            holder.is_known ? "rows_of_dead_node" : "rows_of_unknown_node",

@@ -25,7 +25,7 @@ proto::Node makeNode(const std::string& id, std::int64_t life, bool registered =
 /// All is well: one node of ours between two of TiDB's.
 DoctorFacts makeFacts() {
   DoctorFacts facts;
-  facts.beside_tidb = true;
+  facts.is_beside_tidb = true;
   facts.owner.emplace();
   facts.nodes = {makeNode("b:1", 5)};
   facts.registered = {{"a:4000", "", 16}, {"b:1", "ext", 16}, {"c:4000", "", 16}};
@@ -51,7 +51,7 @@ std::string remedyOf(const DoctorFacts& facts, const std::string& code) {
 TEST_CASE("Beside a live TiDB nobody of ours has the scheduler role, and that is well") {
   auto facts = makeFacts();
   CHECK(codesOf(facts).empty());
-  facts.beside_tidb = false;
+  facts.is_beside_tidb = false;
   CHECK(codesOf(facts) == std::set<std::string>{"no_owner:"});
 }
 

@@ -48,6 +48,7 @@ constexpr Rights kSharedRights[] = {
     {"disttask_plan", "select", "select"},
     {"disttask_attempt", "select, insert, update, delete", "select, delete"},
     {"disttask_event", "select, insert, update, delete", "select, insert, update, delete"},
+    {"disttask_run_log", "select, insert, update, delete", "select, delete"},
 };
 
 constexpr std::size_t kMaxNameBytes = 80;

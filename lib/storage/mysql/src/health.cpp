@@ -161,16 +161,6 @@ StuckStates Health::findStuckStates(const runtime::Call& call, std::int32_t limi
   });
 }
 
-std::vector<RegisteredHost> Health::findHosts(const runtime::Call& call) {
-  return context_.read(call, "health.hosts", [](Connection& connection) {
-    std::vector<RegisteredHost> hosts;
-    auto rows = connection.query(sql::kDxfHosts, {});
-    while (rows.next())
-      hosts.push_back({rows.getString(1), rows.getString(2), static_cast<std::int32_t>(rows.getInt(3))});
-    return hosts;
-  });
-}
-
 WorkOfNode Health::lookAtNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit) {
   const std::int64_t most = limit;
   return context_.read(call, "health.node", [&](Connection& connection) {

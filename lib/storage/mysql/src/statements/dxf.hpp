@@ -32,8 +32,6 @@ inline constexpr Sql kDxfSlotHolders{"dxf_slot_holders",
   "  straight_join tidb_background_subtask s force index (uk_task_key_step_ordinal) on s.task_key=cast(t.id as char)"
   "  where t.state in ('running','reverting','pausing') and s.state='running' group by s.exec_id, t.id, t.task_key limit ?) h"
   " order by h.exec_id, h.id"};
-/// Hosts that take part: host, scope, slots.
-inline constexpr Sql kDxfHosts{"dxf_hosts", "select m.host, m.role, m.cpu_count from dist_framework_meta m order by m.host"};
 /// Rows of a node that TiDB's scheduler moves when the node is gone, of any task: for rare looks, it walks over the ended ones. Binds: exec_id.
 inline constexpr Sql kDxfUnendedOfNode{"dxf_unended_of_node",
   "select count(*) from tidb_background_subtask s force index (idx_exec_id)"

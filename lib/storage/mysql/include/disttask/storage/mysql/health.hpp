@@ -23,13 +23,6 @@ struct ServerHealth {
   std::int64_t skew_error_ms = 0;  ///< it may be wrong by so much: half of the round trip
 };
 
-/// A host that has registered for subtasks.
-struct RegisteredHost {
-  proto::ExecId exec_id;
-  std::string scope;
-  std::int32_t slots = 0;
-};
-
 /// A right that the account of this session lacks on a table of ours.
 struct MissingRight {
   std::string table;
@@ -130,8 +123,6 @@ class Health {
   std::vector<MissingRight> findMissingRights(const runtime::Call& call, const std::vector<TableRights>& needed);
   /// Needs the tables of our schema.
   StuckStates findStuckStates(const runtime::Call& call, std::int32_t limit);
-  /// Returns the hosts that take part, by their rows of dist_framework_meta alone: of a live TiDB all that is known.
-  std::vector<RegisteredHost> findHosts(const runtime::Call& call);
   /// Needs the tables of our schema; looks at rows of this node only.
   WorkOfNode lookAtNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit);
   /// The same; by task, at most `limit` of them.
