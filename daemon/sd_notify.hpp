@@ -5,14 +5,14 @@
 
 namespace disttask::app {
 
-// What the service manager is told (Type=notify). Without NOTIFY_SOCKET nothing happens. Any thread; never throws,
-// never waits.
+// What the service manager is told (Type=notify). Without NOTIFY_SOCKET nothing happens. Any thread; never throws.
+// Waits 200 ms at most for a service manager that does not read, then the message is lost.
 
 /// READY=1: the node is registered and works.
 void notifyReady(const std::string& status) noexcept;
-/// STOPPING=1: a stop was asked for.
-/// The settings are being read again; notifyReady ends it.
+/// RELOADING=1: the settings are being read again; notifyReady ends it.
 void notifyReloading(const std::string& status) noexcept;
+/// STOPPING=1: a stop was asked for.
 void notifyStopping(const std::string& status) noexcept;
 /// STATUS=…: one line for whoever asks how it goes.
 void notifyStatus(const std::string& status) noexcept;

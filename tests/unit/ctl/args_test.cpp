@@ -158,10 +158,10 @@ TEST_CASE("Wrong use ends with code 2 and says what is wrong") {
   CHECK_THAT(
       endOf({}).text, Catch::StartsWith("disttaskctl: a command is missing, expected one of task, subtask, node")
   );
-  CHECK_THAT(endOf({"frob"}).text, Catch::StartsWith("disttaskctl: there is no command 'frob', expected one of task,"));
+  CHECK_THAT(endOf({"frob"}).text, Catch::StartsWith("disttaskctl: 'frob' is no command, expected task, subtask,"));
   CHECK_THAT(
       endOf({"task", "dance"}).text,
-      Catch::StartsWith("disttaskctl task: there is no command 'dance', expected one of submit, ls,") &&
+      Catch::StartsWith("disttaskctl task: 'dance' is no command of task, expected submit, ls,") &&
           Catch::EndsWith("More: disttaskctl task --help\n")
   );
   CHECK_THAT(endOf({"-o", "json", "node"}).text, Catch::StartsWith("disttaskctl node: a command is missing"));

@@ -34,7 +34,7 @@ bool nothingLoaded(const std::string& /*type*/) {
 /// Settings that differ from the defaults in each key that may stand beside the others.
 const std::string kAllChanged = R"(
 node: {id: other, scope: s, slots: 5, memory: 512MiB, listen: "127.0.0.1:7000", advertise: 10.0.0.7, state_dir: /x,
-  lease: 10s, stop_timeout: 1s, max_abnormal_ends: 5}
+  lease: 10s, drain_timeout: 2s, stop_timeout: 1s, max_abnormal_ends: 5}
 store: {socket: /t, user: u, password_credential: c, schema: z, connect_timeout: 2s, read_timeout: 3s,
   tls: {mode: verify, ca: /dev/null, cert: /dev/null, key: /dev/null}, pool: {max_connections: 9, max_idle: 2s}}
 polling: {task_interval: 100ms, subtask_interval: 200ms, max_interval: 5s}
