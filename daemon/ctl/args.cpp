@@ -83,9 +83,7 @@ std::string commandsOf(const CLI::App& app) {
 }
 
 /// Says what is wrong, where, and what was expected.
-std::string describeMistake(
-    CLI::App& root, const CLI::ParseError& error, const std::vector<std::string>& arguments
-) {
+std::string describeMistake(CLI::App& root, const CLI::ParseError& error, const std::vector<std::string>& arguments) {
   const auto& app = deepest(root);
   std::string text = error.what();
   const auto commands = commandsOf(app);

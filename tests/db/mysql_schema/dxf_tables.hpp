@@ -10,8 +10,8 @@ namespace disttask::test {
 /// Versions of TiDB whose tables differ.
 enum class DxfVersion { k81, k85, kNewer };
 
-/// Returns the statements that make the five tables as a TiDB of a version does; `schema` is put before their names, such as
-/// "mysql.".
+/// Returns the statements that make the five tables as a TiDB of a version does; `schema` is put before their names,
+/// such as "mysql.".
 [[nodiscard]] std::vector<std::string> dxfTablesSql(DxfVersion version, const std::string& schema = {});
 
 /// The five tables as a TiDB of a version makes them, in a schema of their own, and a schema for our side tables. Both

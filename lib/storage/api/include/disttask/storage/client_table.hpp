@@ -120,8 +120,8 @@ class ClientTable {
   virtual std::vector<EventRecord> listNodeEvents(const Call& call, const ExecId& exec_id, std::int32_t limit) = 0;
 };
 
-/// Finds a task by what people call it: its key, or `id:42`. Throws kInvalidArgument for what is no id behind `id:`, and
-/// kNotFound, naming it, when there is no such task, live or in history; store failures pass through.
+/// Finds a task by what people call it: its key, or `id:42`. Throws kInvalidArgument for what is no id behind `id:`,
+/// and kNotFound, naming it, when there is no such task, live or in history; store failures pass through.
 [[nodiscard]] proto::Task findNamedTask(ClientTable& table, const Call& call, const std::string& name);
 
 }  // namespace disttask::storage
