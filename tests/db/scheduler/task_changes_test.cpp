@@ -2,6 +2,7 @@
 #include "disttask/storage/poll_table.hpp"
 #include "scheduler_fixture.hpp"
 
+#include "support/wait.hpp"
 #include <catch2/catch.hpp>
 
 #include <functional>
@@ -170,14 +171,13 @@ TEST_CASE("A wait for a modification ends when the owner and every live node hav
   const auto call = SchedulerFixture::call();
   const auto owner = fixture.takeRole();
   client.modifyTask(call, task.id, TaskModification{std::nullopt, std::nullopt, 7, std::nullopt});
-  // The shortest wait looks once.
-  const auto waitOnce = [&] {
+  const auto waitFor = [&](runtime::Duration limit) {
     return messageOf([&] {
-      client.waitForModification(
-          {{}, runtime::Deadline(runtime::systemClock(), std::chrono::milliseconds(250))}, task.id
-      );
+      client.waitForModification({{}, runtime::Deadline(runtime::systemClock(), limit)}, task.id);
     });
   };
+  // The shortest wait looks once.
+  const auto waitOnce = [&] { return waitFor(std::chrono::milliseconds(250)); };
   CHECK_THAT(waitOnce(), Catch::Contains("the owner of the scheduler role has not applied it"));
   const auto params = fixture.scheduler().getModification(call, task.id);
   REQUIRE(params);
@@ -190,11 +190,11 @@ TEST_CASE("A wait for a modification ends when the owner and every live node hav
   SECTION("the other node has it, too") {
     b.modifications = 1;
     REQUIRE(fixture.nodes().renew(call, b));
-    CHECK(waitOnce().empty());
+    CHECK(waitFor(kSoon).empty());
   }
   SECTION("the other node is evicted") {
     REQUIRE(fixture.nodes().evict(call, "b", b.life, 0));
-    CHECK(waitOnce().empty());
+    CHECK(waitFor(kSoon).empty());
   }
   SECTION("the other node began a new life") {
     REQUIRE(fixture.nodes().release(call, "b", b.life));
