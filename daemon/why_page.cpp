@@ -8,6 +8,7 @@ namespace disttask::app {
 namespace {
 
 constexpr auto kStoreLimit = std::chrono::seconds(5);
+constexpr std::size_t kMostWaiting = 2;
 constexpr int kOk = 200;
 constexpr int kBadRequest = 400;
 constexpr int kNotFound = 404;
@@ -42,7 +43,7 @@ std::int64_t parseId(const std::string& text) {
 }  // namespace
 
 WhyPage::WhyPage(storage::mysql::Store& store, runtime::Clock& clock, std::function<void(const Error&)> on_exception)
-    : store_(store), clock_(clock), pool_("why", 1, 0, std::move(on_exception)) {}
+    : store_(store), clock_(clock), pool_("why", 1, kMostWaiting, std::move(on_exception)) {}
 
 void WhyPage::answer(const http::HttpRequest& request, const http::Respond& respond) {
   const auto name = http::queryValue(request.query, "task");
@@ -58,7 +59,7 @@ void WhyPage::answer(const http::HttpRequest& request, const http::Respond& resp
     }
   }
   const auto taken = pool_.run([this, name = *name, subtask, respond] { respond(make(name, subtask)); });
-  if (!taken) respond(problem(kUnavailable, "another request is under way, or the daemon stops; ask again"));
+  if (!taken) respond(problem(kUnavailable, "others have asked before, or the daemon stops; ask again"));
 }
 
 http::HttpResponse WhyPage::make(const std::string& name, std::optional<std::int64_t> subtask) const {

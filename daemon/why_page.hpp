@@ -13,7 +13,7 @@ namespace disttask::app {
 
 /// The page `/why?task=NAME[&subtask=ID]`: what keeps a task, or one of its subtasks, from running now, as
 /// `disttaskctl task why` tells it. The one page that asks the store: one request at a time, in a few bounded reads, on
-/// a thread of its own; further ones are told to come again.
+/// a thread of its own; two may wait, further ones are told to come again.
 class WhyPage {
  public:
   /// `on_exception` gets what no answer could be made of.
@@ -23,7 +23,7 @@ class WhyPage {
   ~WhyPage() { stop(); }
 
   /// Answers with JSON, later: 200, 400 for a query that names no task, 404 for what is not there, 503 when the store
-  /// does not answer within five seconds or another request is under way. Any thread.
+  /// does not answer within five seconds or others wait already. Any thread.
   void answer(const http::HttpRequest& request, const http::Respond& respond);
   /// Cuts off what is under way, and returns when it has been answered; later requests get 503. Before the server
   /// stops.
