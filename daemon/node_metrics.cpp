@@ -61,7 +61,6 @@ constexpr std::array<Mirror, 14> kMirrors{{
     {"disttask_subtasks_orphaned_total", &executor::ExecutorCounters::orphans},
     {"disttask_subtasks_moved_away_total", &executor::ExecutorCounters::moved_away},
     {"disttask_cancels_ignored_total", &executor::ExecutorCounters::ignored_cancels},
-    {"disttask_run_logs_written_total", &executor::ExecutorCounters::run_logs_written},
     {"disttask_run_logs_left_out_total", &executor::ExecutorCounters::run_logs_left_out},
 }};
 
@@ -133,7 +132,6 @@ NodeMetrics::NodeMetrics(const std::string& version)
            {"disttask_subtasks_orphaned_total", "Running rows of this node that nobody ran."},
            {"disttask_subtasks_moved_away_total", "Runs that were cancelled because the row was somebody else's."},
            {"disttask_cancels_ignored_total", "Runs that went on for long after their cancel."},
-           {"disttask_run_logs_written_total", "Runs whose last log lines were written to the store."},
            {"disttask_run_logs_left_out_total", "Runs whose last log lines were not: too many, or the store failed."},
            {"disttask_register_restored_total", "Times that this node's row of dist_framework_meta was gone."},
            {"disttask_tasks_unknown_type_total", "Tasks that were passed over because their type is not offered here."},

@@ -21,7 +21,7 @@ class ScriptedStep final : public plugin::StepExecutor {
   }
   std::optional<proto::SubtaskSummary> realtimeSummary(const plugin::RunContext& context) override {
     if (script_.summary) script_.summary();
-    return context.progress();
+    return plugin::countedBy(context);
   }
   void onFinished(plugin::RunContext& context, proto::Subtask& subtask) override {
     script_.note("finished " + std::to_string(subtask.ordinal));
