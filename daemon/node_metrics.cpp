@@ -48,7 +48,7 @@ struct Mirror {
   const char* key;
   std::atomic<std::int64_t> executor::ExecutorCounters::*number;
 };
-constexpr std::array<Mirror, 14> kMirrors{{
+constexpr Mirror kMirrors[] = {
     {"disttask_subtasks_started_total", &executor::ExecutorCounters::started},
     {"succeeded", &executor::ExecutorCounters::succeeded},
     {"failed", &executor::ExecutorCounters::failed},
@@ -62,7 +62,7 @@ constexpr std::array<Mirror, 14> kMirrors{{
     {"disttask_subtasks_moved_away_total", &executor::ExecutorCounters::moved_away},
     {"disttask_cancels_ignored_total", &executor::ExecutorCounters::ignored_cancels},
     {"disttask_run_logs_left_out_total", &executor::ExecutorCounters::run_logs_left_out},
-}};
+};
 
 std::int64_t residentBytes() {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"), &std::fclose);
