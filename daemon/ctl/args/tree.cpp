@@ -19,6 +19,7 @@ void addChoice(
     CLI::App& app, const std::string& flag, T& out, const std::map<std::string, T>& choices, const std::string& help
 ) {
   std::vector<std::string> names;
+  names.reserve(choices.size());
   for (const auto& [name, value] : choices) names.push_back(name);
   app.add_option_function<std::string>(
          flag, [&out, choices](const std::string& name) { out = choices.at(name); }, help
