@@ -58,7 +58,7 @@ std::string Daemon::Impl::reloadSettings() {
 std::string Daemon::Impl::refuseSettings(const std::vector<settings::SettingsProblem>& problems) {
   // Values stay in the log: strangers see the status.
   const auto& first = problems.front();
-  const auto trouble = fmt::format(
+  auto trouble = fmt::format(
       "wrong settings were not loaded, the old ones hold: {} problems, the first in {}:{}{}{}",
       problems.size(),
       first.file,

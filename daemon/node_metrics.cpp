@@ -36,8 +36,8 @@ constexpr std::array kLevels{
     observability::Level::kWarn,
     observability::Level::kError};
 
-const std::vector<double> kPollBounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
-const std::vector<double> kRunBounds{0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600};
+const std::vector<double> poll_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+const std::vector<double> run_bounds{0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600};
 
 double seconds(runtime::Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -102,7 +102,7 @@ Counter NodeMetrics::counter(const std::string& name, const std::string& help) {
 
 NodeMetrics::NodeMetrics(const std::string& version)
     : poll_seconds_(
-          metrics_.histogram("disttask_poll_seconds", "How long the store took to answer a poll.", kPollBounds)
+          metrics_.histogram("disttask_poll_seconds", "How long the store took to answer a poll.", poll_bounds)
       ) {
   metrics_.gauge("disttask_build_info", "1; the label says which version runs.", {{"version", version}}).set(1);
   for (const auto& [name, help] : std::initializer_list<std::pair<const char*, const char*>>{
@@ -194,7 +194,7 @@ void NodeMetrics::addType(const std::string& type) {
   const std::lock_guard lock(types_mutex_);
   run_seconds_.emplace(
       type,
-      metrics_.histogram("disttask_run_seconds", "How long plugin code had a subtask.", kRunBounds, {{"type", type}})
+      metrics_.histogram("disttask_run_seconds", "How long plugin code had a subtask.", run_bounds, {{"type", type}})
   );
 }
 

@@ -40,6 +40,7 @@ Json toJson(const storage::EventRecord& event) {
 
 int show(Context& context, const std::vector<storage::EventRecord>& events) {
   std::vector<Item> items;
+  items.reserve(events.size());
   for (const auto& event : events) {
     items.push_back(
         {event.event,
