@@ -142,10 +142,17 @@ class SchedulerService::Impl {
       const std::lock_guard lock(reading_mutex_);
       readings.swap(readings_);
     }
-    const auto before = ownership_.lastConfirmed();
     const auto owner = ownership_.update(call(), deps_.last_renewal(), readings);
-    if (owner && ownership_.lastConfirmed() != before && !followers_.empty()) deps_.tell_renewal(followers_);
+    if (owner) tellRenewal();
     return owner;
+  }
+
+  /// Tells the followers of the last renewal, once; also of the one that took the role, as soon as they are known.
+  void tellRenewal() {
+    const auto at = ownership_.lastConfirmed();
+    if (at == told_at_ || followers_.empty()) return;
+    deps_.tell_renewal(followers_);
+    told_at_ = at;
   }
 
   /// One look at the owner, and if it is this node, one turn of its work.
@@ -156,6 +163,7 @@ class SchedulerService::Impl {
     confirmWrites();
     const auto placement = liveness_.look(call(), true);
     noteOthers(placement);
+    tellRenewal();
     Round round{settings_, deps_.clock, stopping_.token(), *owner, placement, deps_.nudge, is_early};
     bool changed = liveness_.releaseRows(round) > 0;
     bool is_at_work = false;
@@ -292,6 +300,7 @@ class SchedulerService::Impl {
   runtime::TimePoint last_look_{};      ///< at all nodes, as a follower
   std::vector<proto::ExecId> others_;   ///< other live nodes, as of the last round as owner
   std::vector<proto::Node> followers_;  ///< those of them that are told of renewals
+  std::optional<runtime::TimePoint> told_at_;
   observability::SampledLog failures_{std::chrono::seconds(30)};
   observability::SampledLog task_failures_{std::chrono::seconds(30)};
 
