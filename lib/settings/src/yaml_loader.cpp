@@ -18,7 +18,7 @@ constexpr int kMaxNodes = 20'000;
 /// Stops a conversion whose size is out of bounds.
 struct TooBig {
   Place place;
-  const char* why;
+  const char* why = "";
 };
 
 Place placeOf(const YAML::Mark& mark, const Place& parent) {
