@@ -45,6 +45,7 @@ int execute(Context& context, const TaskLs& options) {
   filter.limit = options.limit;
   const auto tasks = context.store().clientTable().listTasks(context.call(), filter);
   std::vector<Item> items;
+  items.reserve(tasks.size());
   for (const auto& task : tasks) {
     items.push_back(
         {task.key,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace disttask::sql_batch {
 namespace {
@@ -91,7 +92,7 @@ std::int64_t durationAt(const Json& value, const std::string& where) {
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   for (const auto& [name, factor] : kUnits) {
     if (error == std::errc() && unit == name && number >= 0 && number * factor <= static_cast<double>(kDayMs)) {
-      return static_cast<std::int64_t>(number * factor + 0.5);
+      return std::llround(number * factor);
     }
   }
   fail(where + ": expected a time such as '500ms' or '2s', a day at most, found '" + text + "'");
