@@ -416,6 +416,7 @@ void Daemon::Impl::takeNudge(std::string_view text) {
     case Nudges::Wakes::kOwner:
       return scheduler->nudge();
     case Nudges::Wakes::kLook:
+      scheduler->noteTold();
       return poller->look();  // whose answer the scheduler role gets, too
     case Nudges::Wakes::kAll:
       manager->nudge();  // which asks for a poll, for all

@@ -43,7 +43,16 @@ Placement Liveness::look(const runtime::Call& call, bool is_owner) {
         "node evicted: it did not renew its lease",
         {{"exec_id", dead.exec_id}, {"life", dead.life}, {"host", node->host}, {"pid", node->pid}});
   }
-  return Placement(std::move(nodes));
+  return Placement(std::move(nodes), findSilent(readings, began));
+}
+
+std::set<proto::ExecId> Liveness::findSilent(const std::vector<LeaseReading>& readings, runtime::TimePoint began)
+    const {
+  std::set<proto::ExecId> silent;
+  for (const auto& reading : readings) {
+    if (observer_.silenceOf(reading.exec_id, began) > reading.lease / 2) silent.insert(reading.exec_id);
+  }
+  return silent;
 }
 
 std::int64_t Liveness::releaseRows(Round& round) {

@@ -24,6 +24,10 @@ class Liveness {
   std::int64_t releaseRows(Round& round);
 
  private:
+  /// Returns the nodes that have not renewed for half their lease: renewals come every third.
+  [[nodiscard]] std::set<proto::ExecId> findSilent(const std::vector<LeaseReading>& readings, runtime::TimePoint began)
+      const;
+
   storage::NodeTable& nodes_;
   storage::SchedulerTable& table_;
   runtime::Clock& clock_;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
+#include <tuple>
 
 namespace disttask::scheduler {
 
@@ -39,7 +39,8 @@ std::string_view toString(Fitness fitness) noexcept {
   return "unknown";
 }
 
-Placement::Placement(std::vector<proto::Node> nodes) : nodes_(std::move(nodes)) {
+Placement::Placement(std::vector<proto::Node> nodes, std::set<proto::ExecId> silent)
+    : nodes_(std::move(nodes)), silent_(std::move(silent)) {
   std::sort(nodes_.begin(), nodes_.end(), [](const auto& a, const auto& b) { return a.exec_id < b.exec_id; });
   has_background_ = proto::hasBackgroundNode(nodes_);
   fingerprint_ = fingerprintOf(nodes_);
@@ -100,14 +101,14 @@ std::optional<proto::ExecId> Placement::choosePlanner(
     const proto::TaskBase& task, const std::map<proto::ExecId, int>& open_plans, bool any_scope
 ) const {
   const proto::Node* best = nullptr;
-  int best_rank = std::numeric_limits<int>::max();
+  // Whoever fits comes before all who do not, among them those that renew, among them those with few open plans.
+  std::tuple<bool, bool, int> best_rank;
   for (const auto& node : nodes_) {
     const bool fits = fitnessOf(node.exec_id, task) == Fitness::kFits;
     if (!fits && !(any_scope && canPlan(node.exec_id, task))) continue;
     const auto open = open_plans.find(node.exec_id);
-    // Whoever fits comes before all who do not.
-    const int rank = (open == open_plans.end() ? 0 : open->second) + (fits ? 0 : 1'000'000);
-    if (rank >= best_rank) continue;
+    const std::tuple rank(!fits, silent_.contains(node.exec_id), open == open_plans.end() ? 0 : open->second);
+    if (best != nullptr && rank >= best_rank) continue;
     best = &node;
     best_rank = rank;
   }

@@ -105,6 +105,8 @@ class SchedulerService::Impl {
     if (settings_.enabled && seen.owner.life == proto::Life() && !isOwner()) periodic_.nudge();
   }
 
+  void noteTold() { is_told_ = true; }
+
   [[nodiscard]] bool isOwner() const noexcept { return ownership_.isOwner(); }
   [[nodiscard]] std::optional<proto::Life> ownerLife() const noexcept { return ownership_.actingLife(); }
   [[nodiscard]] BalanceFigures balance() const {
@@ -173,14 +175,16 @@ class SchedulerService::Impl {
   }
 
   /// What a follower does besides watching the owner: a look at the nodes now and then, so that those who died with a
-  /// dead owner are not waited for twice; more often when the owner is silent. The pause is shorter than that
-  /// between this node's own renewals by far: two of them between two rounds would look like a gap. Looks at all nodes
-  /// do not come as often as those at the owner: all followers make them.
+  /// dead owner are not waited for twice; more often when the owner is silent, and after each renewal that this node
+  /// was told of. The pause is shorter than that between this node's own renewals by far: two of them between two
+  /// rounds would look like a gap. Looks at all nodes do not come as often as those at the owner, where all followers
+  /// make them: few are told.
   runtime::Duration follow(bool is_early) {
     const bool is_silent = ownership_.isHolderSilent();
     confirmWrites();
     const auto now = deps_.clock.now();
-    if (is_silent || (!is_early && now - last_look_ >= settings_.lease / 2)) {
+    const bool is_told = is_told_.exchange(false);
+    if (is_silent || is_told || (!is_early && now - last_look_ >= settings_.lease / 2)) {
       liveness_.look(call(), false);
       last_look_ = now;
     }
@@ -284,6 +288,7 @@ class SchedulerService::Impl {
   std::atomic<std::int32_t> max_tasks_at_once_;  // the present one of settings_
   runtime::CancelSource stopping_;
   std::atomic<bool> is_early_{false};
+  std::atomic<bool> is_told_{false};
   mutable std::mutex reading_mutex_;
   std::vector<OwnerReading>
       readings_;  ///< of the node's polls since the last round, in order; guarded by reading_mutex_
@@ -327,6 +332,9 @@ void SchedulerService::setMaxTasksAtOnce(std::int32_t max_tasks) {
 }
 void SchedulerService::nudge() {
   impl_->nudge();
+}
+void SchedulerService::noteTold() {
+  impl_->noteTold();
 }
 bool SchedulerService::isOwner() const noexcept {
   return impl_->isOwner();

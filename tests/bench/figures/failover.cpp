@@ -1,5 +1,5 @@
 // From the death (SIGKILL), standstill (SIGSTOP) or stop (SIGTERM) of an owner until another daemon holds the role;
-// after the first two it has acted as well: a task that was submitted meanwhile has a plan.
+// after the first two it has acted as well: a task that was submitted meanwhile has a plan, at a node that lives.
 #include "figures.hpp"
 
 #include <fmt/format.h>
@@ -33,10 +33,17 @@ double timeFailover(const Places& places, BenchStore& store, int round, int end_
   request.meta = R"({"steps": [1]})";
   const auto task = store.store().clientTable().submitTask({}, request).id;
   awaitUntil(std::chrono::seconds(60), "the next owner to plan", [&] {
-    return holds(second) && !store.store().schedulerTable().getPlans({}, task).empty();
+    if (!holds(second)) return false;
+    const auto plans = store.store().schedulerTable().getPlans({}, task);
+    return !plans.empty() && plans.front().planner == second.id();
   });
   const auto seconds = static_cast<double>(monotonicNs() - began) / 1e9;
   first.signal(SIGKILL);
+  // What is left of one try would take the slots of the next.
+  awaitUntil(std::chrono::seconds(60), "the task to end", [&] {
+    const auto found = store.store().clientTable().findTask({}, task);
+    return found && proto::isDone(found->state);
+  });
   second.stop();
   return seconds;
 }

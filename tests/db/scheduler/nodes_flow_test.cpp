@@ -43,6 +43,19 @@ TEST_CASE(
   CHECK(cluster.countBy(id, "pending") == Counts{{"b", 8}});
 }
 
+TEST_CASE("A plan does not go to a node that has missed renewals", "[db][scheduler][flow]") {
+  Cluster cluster({"a", "b"});
+  cluster.turn();
+  cluster.alive = {"b"};
+  const auto began = cluster.owner.clock.now();
+  while (cluster.owner.clock.now() - began < 20s) cluster.turn();
+  REQUIRE(cluster.nodes().getNode(SchedulerFixture::call(), "a")->life != proto::Life());
+  cluster.plans_go_on = false;
+  cluster.addTask("t");
+  cluster.turn();
+  CHECK(cluster.plans().getPlansOf(SchedulerFixture::call(), "b").size() == 1);
+}
+
 TEST_CASE(
     "A round balances for half a second at most, and the tasks that are left begin the next one",
     "[db][scheduler][flow]"

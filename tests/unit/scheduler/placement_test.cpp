@@ -92,6 +92,15 @@ TEST_CASE("A planner fits and has the fewest open plans", "[scheduler][placement
   CHECK(placement.choosePlanner(makeTask(), {{"a", 2}, {"b", 1}}, false) == "b");
 }
 
+TEST_CASE("A node that has missed renewals plans only where nobody else fits", "[scheduler][placement]") {
+  const std::map<proto::ExecId, int> open_plans = {{"b", 3}};
+  CHECK(Placement({makeNode("a"), makeNode("b")}, {"a"}).choosePlanner(makeTask(), open_plans, false) == "b");
+  CHECK(Placement({makeNode("a"), makeNode("b")}, {"a", "b"}).choosePlanner(makeTask(), open_plans, false) == "a");
+  auto outside = makeNode("b");
+  outside.role = "elsewhere";
+  CHECK(Placement({makeNode("a"), outside}, {"a"}).choosePlanner(makeTask(), {}, true) == "a");
+}
+
 TEST_CASE("Only a revert may be planned by a node that would get no subtasks", "[scheduler][placement]") {
   auto outside = makeNode("a");
   outside.role = "elsewhere";

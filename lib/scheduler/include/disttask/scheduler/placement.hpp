@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ enum class Fitness : std::uint8_t {
 class Placement {
  public:
   Placement() = default;
-  explicit Placement(std::vector<proto::Node> nodes);
+  /// `silent`: live nodes that have missed renewals but whose lease has not run out.
+  explicit Placement(std::vector<proto::Node> nodes, std::set<proto::ExecId> silent = {});
 
   [[nodiscard]] const std::vector<proto::Node>& nodes() const noexcept { return nodes_; }
   /// Returns the node, or nullptr.
@@ -37,8 +39,8 @@ class Placement {
   [[nodiscard]] bool canPlan(const proto::ExecId& exec_id, const proto::TaskBase& task) const;
   /// True if the operator wants the node empty.
   [[nodiscard]] bool isDraining(const proto::ExecId& exec_id) const;
-  /// Returns who should plan: of those that fit, the one with the fewest open plans. With `any_scope` (reverts) others
-  /// that can plan come after them.
+  /// Returns who should plan: of those that fit, the one with the fewest open plans, silent ones last, as a plan lies
+  /// still there until their lease has run out. With `any_scope` (reverts) others that can plan come after them.
   [[nodiscard]] std::optional<proto::ExecId> choosePlanner(
       const proto::TaskBase& task, const std::map<proto::ExecId, int>& open_plans, bool any_scope
   ) const;
@@ -49,6 +51,7 @@ class Placement {
 
  private:
   std::vector<proto::Node> nodes_;  ///< by exec id
+  std::set<proto::ExecId> silent_;
   bool has_background_ = false;
   std::size_t fingerprint_ = 0;
 };

@@ -68,6 +68,9 @@ class SchedulerService {
   void setMaxTasksAtOnce(std::int32_t max_tasks);
   /// Asks for a round now: a task was submitted, a node has nothing left to do, a plan is complete.
   void nudge();
+  /// The owner told this node of a renewal (SchedulerDeps::tell_renewal): as one of few it then looks at all nodes in
+  /// its next round, so that it knows their last renewals if the owner renews no more. May be called by any thread.
+  void noteTold();
   /// True while this node holds the role and its lease is fresh.
   [[nodiscard]] bool isOwner() const noexcept;
   /// Returns the life under which this node holds the role; nothing: it does not, or its lease is not fresh. For others
