@@ -75,11 +75,13 @@ Json BatchFixture::run(sdk::Step& step, std::int32_t ordinal, const std::string&
   try {
     const std::string result = step.runSubtask(call, subtask);
     checkpoints[ordinal] = run.checkpoint();
-    rows_reported += run.rows();
+    rows_of_last_run = run.rows();
+    rows_reported += rows_of_last_run;
     return Json::parse(result);
   } catch (...) {
     checkpoints[ordinal] = run.checkpoint();
-    rows_reported += run.rows();
+    rows_of_last_run = run.rows();
+    rows_reported += rows_of_last_run;
     throw;
   }
 }

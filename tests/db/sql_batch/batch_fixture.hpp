@@ -44,6 +44,7 @@ class BatchFixture {
   std::unique_ptr<FakeHost> host;
   sql_batch::SqlBatch type;
   std::map<std::int32_t, std::string> checkpoints;  ///< by ordinal
+  std::int64_t rows_of_last_run = 0;                ///< by addProgress
   std::int64_t rows_reported = 0;                   ///< by addProgress, of the runs so far
 };
 

@@ -48,6 +48,7 @@ TEST_CASE("A run that ends before or after a commit is gone on with at the place
     REQUIRE(runs < 20);
   }
   CHECK(runs >= 3);
+  CHECK(f.rows_of_last_run == 1000);  // also of what the runs before it did: the row has the last one's numbers
   f.checkOnce();
 }
 

@@ -110,7 +110,10 @@ void SegmentRun::chunk() {
     statement_ = parseStatement(note_->work.statement, note_->work.table);
     archive_ = makeArchive(run_, *step_.sessions_, step_.config_, *note_, step_.task_, ordinal_, session);
   }
-  if (!progress_) readProgress(session);
+  if (!progress_) {
+    readProgress(session);
+    report();  // what former runs did is the subtask's, too
+  }
   if (progress_->done) return;
   std::optional<plugin_common::NamedLock> gate;
   if (step_.one_at_a_time_) {
@@ -130,12 +133,16 @@ void SegmentRun::chunk() {
   progress_ = std::move(moved);
   conflicts_ = 0;
   reconnects_ = 0;
-  // Only what is committed counts: counters cannot be taken back.
-  run_.addProgress(progress_->walked - reported_);
-  reported_ = progress_->walked;
+  report();
   step_.size_.took(walked, ms, step_.throttle_.options().chunk_time_ms);
   step_.noteProgress(run_, session);
   pause(session.connection(), ms);
+}
+
+// Only what is committed counts: counters cannot be taken back.
+void SegmentRun::report() {
+  run_.addProgress(progress_->walked - reported_);
+  reported_ = progress_->walked;
 }
 
 // Within the gate: the pause is the whole task's. Also behind the last chunk of a subtask, which may be its only one,

@@ -19,6 +19,7 @@ class SegmentRun {
   void waitForLeave();
   void chunk();
   void readProgress(BatchSession& session);
+  void report();
   void pause(sqlclient::Connection& connection, double chunk_ms);
   /// Returns how long to wait before another try; throws on when there have been enough.
   std::int64_t waitAfter(const Exception& exception);
