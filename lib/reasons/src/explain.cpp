@@ -3,6 +3,7 @@
 #include "task_reasons.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace disttask::reasons {
 
@@ -76,6 +77,26 @@ void addPlanReasons(const Facts& facts, bool fits, std::vector<Reason>& reasons)
   }
 }
 
+/// What its task type holds up, by what holds it up; returns how many subtasks that are.
+std::int64_t addThrottled(const Facts& facts, std::vector<Reason>& reasons) {
+  std::map<std::string, std::int64_t> by_reason;
+  for (const auto& subtask : facts.throttled) {
+    if (isAlive(facts, subtask.exec_id) && !isSilentOwner(facts, subtask.exec_id)) ++by_reason[subtask.reason];
+  }
+  std::int64_t all = 0;
+  std::size_t named = 0;
+  for (const auto& [reason, subtasks] : by_reason) {
+    if (++named > kMaxNamed) break;
+    reasons.push_back(
+        {Code::kThrottled,
+         countText(subtasks) + (subtasks == 1 ? " is" : " are") + " held up by the task's type: " + reason,
+         subtasks}
+    );
+    all += subtasks;
+  }
+  return all;
+}
+
 /// What runs by its rows; a row of a node that is not alive runs nowhere. While the owner is silent nobody looks
 /// whether nodes are alive.
 void addRunning(const Facts& facts, std::vector<Reason>& reasons) {
@@ -90,6 +111,7 @@ void addRunning(const Facts& facts, std::vector<Reason>& reasons) {
     );
     alive -= subtasks;
   }
+  alive -= addThrottled(facts, reasons);
   if (alive <= 0) return;
   const auto nobody = whyNobodyLeads(facts);
   auto text = countText(alive) + (alive == 1 ? " runs" : " run");

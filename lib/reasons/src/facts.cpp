@@ -18,6 +18,7 @@ Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::
   facts.counts = sources.scheduler.countSubtasks(call, task.id, task.step);
   facts.pending = sources.reasons.getPending(call, task.id, task.step, kMaxLooked);
   facts.running = sources.reasons.getRunning(call, task.id, task.step, kMaxLooked);
+  facts.throttled = sources.reasons.getThrottled(call, task.id, task.step, kMaxLooked);
   facts.tried = sources.reasons.getTried(call, task.id, kMaxLooked);
   return facts;
 }

@@ -11,8 +11,13 @@ using proto::TaskState;
 
 std::vector<Reason> whyRunning(const SubtaskFacts& facts) {
   const auto& exec_id = facts.subtask.tried.exec_id;
-  if (isAlive(facts.task, exec_id) && !isSilentOwner(facts.task, exec_id))
+  if (isAlive(facts.task, exec_id) && !isSilentOwner(facts.task, exec_id)) {
+    for (const auto& throttled : facts.task.throttled) {
+      if (throttled.id == facts.subtask.tried.id)
+        return {{Code::kThrottled, "it runs on " + exec_id + ", held up by its task's type: " + throttled.reason}};
+    }
     return {{Code::kRunning, "it runs on " + exec_id}};
+  }
   std::vector<Reason> reasons;
   if (auto nobody = whyNobodyLeads(facts.task)) reasons.push_back(std::move(*nobody));
   reasons.push_back(

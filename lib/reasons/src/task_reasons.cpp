@@ -123,6 +123,8 @@ std::string_view toString(Code code) noexcept {
       return "runs_alone";
     case Code::kHandedBack:
       return "handed_back";
+    case Code::kThrottled:
+      return "throttled";
     case Code::kRunning:
       return "running";
   }

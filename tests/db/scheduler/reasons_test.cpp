@@ -208,6 +208,33 @@ TEST_CASE("Subtasks that were tried before say what came of it", "[db][scheduler
   for (const auto& reason : waiting.why(id)) CHECK(reason.code != Code::kAboutToStart);
 }
 
+TEST_CASE("Subtasks that their task type holds up say by what", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  const auto task = waiting.addRunning("t").id;
+  const auto held = waiting.addSubtask(task, 1, 1, "a", "running", 3);
+  const auto other = waiting.addSubtask(task, 1, 2, "a", "running", 3);
+  const auto keep = [&](std::int64_t id, const std::string& checkpoint) {
+    waiting.store().execute(
+        "update tidb_background_subtask set checkpoint='" + checkpoint + "' where id=" + std::to_string(id)
+    );
+  };
+  keep(held, R"({"rows": 7, "throttled_by": "max_lag: r1 is 12 s behind"})");
+  // What a type keeps for itself is its own.
+  keep(other, GENERATE("", "not JSON: \"throttled_by\"", R"({"throttled_by": 5})", R"(["throttled_by"])"));
+
+  const auto reason = waiting.find(task, Code::kThrottled);
+  CHECK(reason.text == "1 subtask is held up by the task's type: max_lag: r1 is 12 s behind");
+  CHECK(reason.subtasks == 1);
+  CHECK(waiting.find(task, Code::kRunning).text == "1 subtask runs");
+  CHECK(
+      waiting.findOfSubtask(task, held, Code::kThrottled).text ==
+      "it runs on a, held up by its task's type: max_lag: r1 is 12 s behind"
+  );
+  CHECK(waiting.findOfSubtask(task, other, Code::kRunning).text == "it runs on a");
+  waiting.set("a", "life=0");
+  CHECK(waiting.find(task, Code::kNodeGone).subtasks == 2);
+}
+
 TEST_CASE("Subtasks whose node is not alive do not count as running", "[db][scheduler][reasons]") {
   Waiting waiting;
   waiting.addNode("b");

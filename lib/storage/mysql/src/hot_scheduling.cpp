@@ -72,6 +72,7 @@ std::vector<HotStatement> hotReasonStatements(const HotSample& sample) {
   return {
       std::move(holders),
       hot(sql::kNodesOfState, {key, sample.step, std::string("pending"), limit}, "s", "ix_task"),
+      hot(sql::kThrottledSubtasks, {key, sample.step, limit}, "s", "ix_task"),
       hot(sql::kTriedSubtasks, {sample.task_id, limit}, "a", "ix_task", true),
       hot(sql::kTriedSubtasks, {sample.task_id, limit}, "s", "PRIMARY", true),
       hot(sql::kRestingPlans, {sample.task_id}, "p", "PRIMARY"),

@@ -1,5 +1,6 @@
 #include "disttask/storage/reason_table.hpp"
 
+#include "disttask/base/json.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "factories.hpp"
 #include "store_context.hpp"
@@ -23,6 +24,18 @@ TriedSubtask readTried(const sqlclient::Result& row) {
   subtask.handed_back = row.getInt(7) != 0;
   subtask.last_error = row.getString(8);
   return subtask;
+}
+
+/// A checkpoint is the task type's own text: what is not meant for us says nothing.
+std::optional<std::string> throttledBy(const std::string& checkpoint) {
+  try {
+    const auto json = Json::parse(checkpoint);
+    const auto* reason = json.isObject() ? json.find("throttled_by") : nullptr;
+    if (reason == nullptr || !reason->isString()) return std::nullopt;
+    return reason->asString();
+  } catch (const Exception&) {
+    return std::nullopt;
+  }
 }
 
 /// Runs one of the two queries for a subtask.
@@ -86,6 +99,21 @@ class MysqlReasonTable final : public ReasonTable {
 
   std::vector<SubtasksOnNode> getRunning(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
     return getNodes(call, task_id, step, proto::SubtaskState::kRunning, limit);
+  }
+
+  std::vector<ThrottledSubtask> getThrottled(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
+    return context_.read(call, "reasons.throttled_subtasks", [&](Connection& connection) {
+      auto rows = connection.query(
+          sql::kThrottledSubtasks, {proto::taskKeyOf(task_id), std::int64_t{step.value()}, std::int64_t{limit}}
+      );
+      std::vector<ThrottledSubtask> throttled;
+      while (rows.next()) {
+        if (auto reason = throttledBy(rows.getString(3))) {
+          throttled.push_back({proto::SubtaskId(rows.getInt(1)), rows.getString(2), std::move(*reason)});
+        }
+      }
+      return throttled;
+    });
   }
 
   std::vector<TriedSubtask> getTried(const Call& call, TaskId task_id, std::int32_t limit) override {

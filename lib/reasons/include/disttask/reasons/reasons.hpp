@@ -48,6 +48,7 @@ enum class Code : std::uint8_t {
   kBackOff,       ///< "back_off"
   kRunsAlone,     ///< "runs_alone": it ended its node before
   kHandedBack,    ///< "handed_back"
+  kThrottled,     ///< "throttled": it runs, and its task type holds it up
   kRunning,       ///< "running"
 };
 [[nodiscard]] std::string_view toString(Code code) noexcept;
@@ -67,10 +68,11 @@ struct Facts {
   std::vector<storage::RestingPlan> resting;
   std::vector<proto::Node> nodes;
   storage::RoleHolder owner;
-  std::vector<proto::TaskBase> ahead;            ///< unfinished tasks of higher rank
-  std::vector<storage::SlotHolder> holders;      ///< who runs on live nodes
-  std::vector<storage::SubtasksOnNode> pending;  ///< where the first pending subtasks are
-  std::vector<storage::SubtasksOnNode> running;  ///< where the first running ones are, by their rows
+  std::vector<proto::TaskBase> ahead;                ///< unfinished tasks of higher rank
+  std::vector<storage::SlotHolder> holders;          ///< who runs on live nodes
+  std::vector<storage::SubtasksOnNode> pending;      ///< where the first pending subtasks are
+  std::vector<storage::SubtasksOnNode> running;      ///< where the first running ones are, by their rows
+  std::vector<storage::ThrottledSubtask> throttled;  ///< of the running ones
   std::vector<storage::TriedSubtask> tried;
 };
 
@@ -90,12 +92,12 @@ struct Sources {
 /// At most so many rows of each kind are looked at; beyond, numbers are those of the first.
 inline constexpr std::int32_t kMaxLooked = 1000;
 
-/// Reads the facts of a task in at most ten queries of bounded size, without locks. Store failures pass through.
+/// Reads the facts of a task in at most eleven queries of bounded size, without locks. Store failures pass through.
 [[nodiscard]] Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::Task& task);
 /// Says why the task, and those of its subtasks that do not run, do not run now; never empty. The first is what people
 /// should look at first. Pure. This is the one place that knows.
 [[nodiscard]] std::vector<Reason> explain(const Facts& facts);
-/// The same for one subtask, in at most thirteen queries; nothing: the task has none with this id.
+/// The same for one subtask, in at most fourteen queries; nothing: the task has none with this id.
 [[nodiscard]] std::optional<SubtaskFacts> readSubtaskFacts(
     const Sources& sources, const runtime::Call& call, const proto::Task& task, proto::SubtaskId id
 );

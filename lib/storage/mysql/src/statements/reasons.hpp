@@ -25,6 +25,10 @@ inline constexpr Sql kSlotHolders{"slot_holders",
 inline constexpr Sql kNodesOfState{"nodes_of_state",
   "select p.exec_id, count(*) from (select s.exec_id from tidb_background_subtask s force index (ix_task)"
   " where s.task_key=? and s.step=? and s.state=? limit ?) p group by p.exec_id order by p.exec_id"};
+/// Running rows are at most as many as there are slots. Binds: task_key, step, limit.
+inline constexpr Sql kThrottledSubtasks{"throttled_subtasks",
+  "select s.id, s.exec_id, s.checkpoint from tidb_background_subtask s force index (ix_task)"
+  " where s.task_key=? and s.step=? and s.state='running' and locate('\"throttled_by\"', s.checkpoint)>0 limit ?"};
 /// A time further ahead than the longest back-off counts as now. Binds: task_id, limit.
 inline constexpr Sql kTriedSubtasks{"tried_subtasks",
   "select s.id, s.ordinal, s.exec_id, if(a.not_before>" DISTTASK_NOW_MS " and a.not_before<=" DISTTASK_NOW_MS "+3600000, a.not_before, 0),"

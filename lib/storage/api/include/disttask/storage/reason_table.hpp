@@ -34,6 +34,13 @@ struct SubtasksOnNode {
   std::int64_t subtasks = 0;
 };
 
+/// A running subtask that its task type holds up, by the checkpoint that it keeps.
+struct ThrottledSubtask {
+  proto::SubtaskId id;
+  ExecId exec_id;
+  std::string reason;  ///< the checkpoint's `throttled_by`
+};
+
 /// A pending subtask that has a history of attempts.
 struct TriedSubtask {
   proto::SubtaskId id;
@@ -74,6 +81,10 @@ class ReasonTable {
   virtual std::vector<SubtasksOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
   /// The same of running ones.
   virtual std::vector<SubtasksOnNode> getRunning(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
+  /// Returns running subtasks of a step whose checkpoint is a JSON object with a text `throttled_by`, at most `limit`.
+  virtual std::vector<ThrottledSubtask> getThrottled(
+      const Call& call, TaskId task_id, Step step, std::int32_t limit
+  ) = 0;
   /// Returns pending subtasks of a task that were tried before, at most `limit`.
   virtual std::vector<TriedSubtask> getTried(const Call& call, TaskId task_id, std::int32_t limit) = 0;
   /// Returns a subtask of a task, live or in history, and how many are ahead of it, counted up to `limit`; nothing: the
