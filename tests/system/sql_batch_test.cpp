@@ -247,6 +247,11 @@ TEST_CASE("A real replica that falls behind, or does not replicate, holds a batc
       cluster.ctl({"subtask", "show", subtask}).out,
       Catch::Contains(R"("throttled_by":"max_lag: replica 'replica' is )")
   );
+  CHECK_THAT(cluster.ctl({"task", "show", "batch"}).out, Catch::Contains("1 subtask by max_lag: replica 'replica' is "));
+  CHECK_THAT(
+      cluster.ctl({"task", "why", "batch"}).out,
+      Catch::Contains("1 subtask is held up by the task's type: max_lag: replica 'replica' is ")
+  );
   blocker->rollback();
   REQUIRE(says("goes on; max_lag allows it"));
 

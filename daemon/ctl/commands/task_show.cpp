@@ -1,4 +1,5 @@
 #include "commands.hpp"
+#include "disttask/reasons/reasons.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../args/task.hpp"
@@ -26,12 +27,25 @@ struct StepView {
 
 struct TaskView {
   std::vector<StepView> steps;
-  Json::Array results;  ///< of the last step, when the task has succeeded and they are small
+  Json::Array results;                            ///< of the last step, when the task has succeeded and they are small
+  std::map<std::string, std::int64_t> throttled;  ///< what its type holds running subtasks up by → how many
 };
+
+/// A live TiDB's own hosts keep nothing of the kind.
+std::map<std::string, std::int64_t> findThrottled(Context& context, const proto::Task& task) {
+  std::map<std::string, std::int64_t> found;
+  if (task.state != proto::TaskState::kRunning || context.isBesideTidb()) return found;
+  for (const auto& subtask :
+       context.store().reasonTable().getThrottled(context.call(), task.id, task.step, reasons::kMaxLooked)) {
+    ++found[subtask.reason];
+  }
+  return found;
+}
 
 TaskView look(Context& context, const proto::Task& task) {
   TaskView view;
   auto& table = context.store().clientTable();
+  view.throttled = findThrottled(context, task);
   for (auto& step : table.getProgress(context.call(), task.id)) view.steps.push_back({step, {}, 0});
   for (auto& step : view.steps) {
     const bool last = &step == &view.steps.back();
@@ -183,6 +197,8 @@ void showTask(Context& context, const proto::Task& task, std::ostream& out) {
   facts.add("ended", context.timeText(task.end_time));
   if (task.end_time >= task.start_time && task.start_time > 0)
     facts.add("took", formatSpan(std::chrono::seconds(task.end_time - task.start_time)));
+  for (const auto& [reason, subtasks] : view.throttled)
+    facts.add("held up", fmt::format("{} by {}", formatNumber(subtasks, "subtask"), printable(reason)));
   facts.add("error", task.error);
   facts.add("done", achievedText(task, view));
   for (const auto& result : view.results) facts.add("result", resultText(result));
@@ -210,6 +226,9 @@ Json describeTask(Context& context, const proto::Task& task) {
         {"nodes", std::move(who)},
     });
   }
+  Json::Array throttled;
+  for (const auto& [reason, subtasks] : view.throttled)
+    throttled.emplace_back(Json::Object{{"reason", reason}, {"subtasks", subtasks}});
   return Json::Object{
       {"id", task.id.value()},
       {"key", task.key},
@@ -229,6 +248,7 @@ Json describeTask(Context& context, const proto::Task& task) {
       {"error", task.error},
       {"steps", std::move(steps)},
       {"results", view.results},
+      {"throttled", std::move(throttled)},
   };
 }
 
