@@ -47,6 +47,20 @@ TEST_CASE(
   CHECK(most == 2);
 }
 
+TEST_CASE("More places let tasks begin that waited for one, fewer end no task", "[db][scheduler][places]") {
+  Cluster cluster({"a"}, places(1));
+  for (const char* key : {"t1", "t2", "t3"}) cluster.addTask(key);
+  const auto settle = [&] {
+    for (int i = 0; i < 10; ++i) cluster.turn();
+    return statesOf(cluster);
+  };
+  REQUIRE(settle() == "running,pending,pending");
+  cluster.owner.service().setMaxTasksAtOnce(2);
+  CHECK(settle() == "running,running,pending");
+  cluster.owner.service().setMaxTasksAtOnce(1);
+  CHECK(settle() == "running,running,pending");
+}
+
 TEST_CASE(
     "The only place goes to the task of highest rank, whoever came first, and then down the ranks",
     "[db][scheduler][places]"
