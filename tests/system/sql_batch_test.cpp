@@ -73,6 +73,13 @@ class BatchScene {
     );
   }
 
+  /// What `task submit --dry-run` says of submit(), with the settings of such a node at hand.
+  [[nodiscard]] CtlResult dryRun() const {
+    auto words = submit();
+    words.insert(words.end(), {"--dry-run", "-o", "json", "--config", cluster_.writeConfig(node("dry")).string()});
+    return cluster_.ctl(words);
+  }
+
  private:
   [[nodiscard]] std::vector<std::string> submitWith(const std::string& members) const {
     const auto meta = fmt::format(
@@ -130,6 +137,21 @@ TEST_CASE("After kill -9 of a node before, in and behind a commit of sql_batch, 
   REQUIRE(result.exit_code == 0);
   scene.checkOnce();
   CHECK(other.stop() == 0);
+}
+
+TEST_CASE("A dry run of task submit says how many subtasks of a sql_batch would go where, and leaves nothing behind") {
+  SystemCluster cluster;
+  BatchScene scene(cluster, 2000);
+  auto a = cluster.startReady(scene.node("node-a"));
+  auto b = cluster.startReady(scene.node("node-b"));
+  const auto result = scene.dryRun();
+  INFO(result.out << result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(result.json().find("subtasks")->asInt() == 4);
+  CHECK(result.json().find("nodes")->dump(0) == R"({"node-a":2,"node-b":2})");
+  CHECK(cluster.scalar("select count(*) from disttask_csv_ledger") == "0");
+  CHECK(cluster.scalar("select count(*) from tidb_global_task") == "0");
+  CHECK(a.stop() + b.stop() == 0);
 }
 
 TEST_CASE("task modify opens the throttle of a running sql_batch on each node") {
@@ -247,7 +269,9 @@ TEST_CASE("A real replica that falls behind, or does not replicate, holds a batc
       cluster.ctl({"subtask", "show", subtask}).out,
       Catch::Contains(R"("throttled_by":"max_lag: replica 'replica' is )")
   );
-  CHECK_THAT(cluster.ctl({"task", "show", "batch"}).out, Catch::Contains("1 subtask by max_lag: replica 'replica' is "));
+  CHECK_THAT(
+      cluster.ctl({"task", "show", "batch"}).out, Catch::Contains("1 subtask by max_lag: replica 'replica' is ")
+  );
   CHECK_THAT(
       cluster.ctl({"task", "why", "batch"}).out,
       Catch::Contains("1 subtask is held up by the task's type: max_lag: replica 'replica' is ")

@@ -61,6 +61,15 @@ proto::Task taskOf(const storage::TaskRequest& request) {
   return task;
 }
 
+/// Plugins write nothing in a trial, so without a store any id will do.
+std::string storeIdFor(Context& context) {
+  try {
+    return context.store().storeId(context.call());
+  } catch (const Exception&) {
+    return "unknown";
+  }
+}
+
 plugin::PluginTrial consultPlugin(
     Context& context, const TaskSubmit& options, const proto::Task& task, std::optional<std::int32_t> num_nodes
 ) {
@@ -73,6 +82,7 @@ plugin::PluginTrial consultPlugin(
   std::map<std::string, settings::ConnectionSettings> known;
   if (!context.options().config.empty()) known = context.daemonSettings().connections;
   app::NamedConnections connections(std::move(known), context.facts().credentials_directory);
+  connections.setStoreId(storeIdFor(context));
   return plugin::tryTask(*plugins, task, num_nodes, connections);
 }
 

@@ -38,6 +38,16 @@ TEST_CASE("A file is imported in chunks and verified against the table") {
   CHECK(f.rows_reported == 1000);
 }
 
+TEST_CASE("A trial of a task that does not exist plans like one that does, and writes nothing") {
+  ImportFixture f;
+  f.execute("create table t (id int primary key, name varchar(50))");
+  const std::string meta = f.meta(f.file("f.csv", numbers(1, 1000)), "t", kSmallChunks);
+  const auto planned = f.plan(0, meta, 1);
+  CHECK(planned.size() > 10);
+  CHECK(f.plan(0, meta, 1) == planned);
+  CHECK(f.scalar("select count(*) from ledger") == "0");
+}
+
 TEST_CASE("A chunk that runs again changes nothing, also without any key, and reports the ledger's numbers") {
   ImportFixture f;
   f.execute("create table t (id int, name varchar(50))");

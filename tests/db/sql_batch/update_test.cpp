@@ -89,6 +89,16 @@ TEST_CASE("A chunk grows while it takes less than chunk_time, and stays as it is
   CHECK(sumOf(growing, "chunks") == 5);  // 100, 200, 400, 800, 1500
 }
 
+TEST_CASE("A trial of a task that does not exist plans like one that does, and writes nothing") {
+  BatchFixture f;
+  f.makeNumbers(1000);
+  const auto meta = f.meta("update t set n = n + 1 where {range}", "t", R"("subtask_rows": 100)");
+  CHECK(f.plan(0, meta).size() == 10);
+  f.execute("delete from t where id > 1500");
+  CHECK(f.plan(0, meta).size() == 5);  // and goes by nothing that an earlier one left
+  CHECK(f.scalar("select count(*) from ledger") == "0");
+}
+
 TEST_CASE("A dry run shows ranges and plans, and changes nothing") {
   BatchFixture f;
   f.makeNumbers(1000);

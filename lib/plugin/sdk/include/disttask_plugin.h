@@ -70,7 +70,7 @@ typedef struct disttask_sink {
 typedef struct disttask_task {
   uint32_t struct_size;
   int32_t slots; /* slots that one node gives it */
-  int64_t id;
+  int64_t id; /* 0 = a trial of a task that does not exist: next_step and plan must not write anything then */
   disttask_str key;
   disttask_str type;
   disttask_str meta; /* what the submitter gave, JSON */

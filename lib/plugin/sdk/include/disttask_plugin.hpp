@@ -41,7 +41,7 @@ inline constexpr std::int32_t kStepDone = DISTTASK_STEP_DONE;
 
 /// A task; views are valid during the call.
 struct Task {
-  std::int64_t id = 0;
+  std::int64_t id = 0;  ///< 0 = a trial (task submit --dry-run): nextStep and plan must not write anything then
   std::int32_t slots = 1;
   std::string_view key, type, meta;
 };

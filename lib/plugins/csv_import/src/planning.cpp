@@ -29,6 +29,11 @@ void checkRejectsDir(const ImportOptions& options, const PluginConfig& config) {
   }
 }
 
+// A dry run plans for a task that does not exist, and leaves nothing behind.
+bool isTrial(const sdk::Task& task) {
+  return task.id == 0;
+}
+
 bool hasRows(const TaskSession& session, const ImportOptions& options) {
   auto rows =
       session.connection().queryDynamic("csv_import.any_row", statements::anyRow(options.schema, options.table), {});
@@ -78,7 +83,7 @@ void checkTarget(
       session.ledger().sums(session.connection(), task.id, kStepImport).count == 0) {
     fail("target: table " + options.schema + "." + options.table + " is not empty, and into is 'empty'");
   }
-  session.ledger().putNote(session.connection(), task.id, note);
+  if (!isTrial(task)) session.ledger().putNote(session.connection(), task.id, note);
 }
 
 void noteTotals(
@@ -111,7 +116,7 @@ sdk::Cursor planImport(
     at = readHead(file, options);
     const TaskSession session(planning, sessions, options, Purpose::kImport);
     checkTarget(session, task, options, at);
-    forgetOlder(planning, session, config.ledger_days);
+    if (!isTrial(task)) forgetOlder(planning, session, config.ledger_days);
   } else {
     at = PlanCursor::parse(cursor);
   }
@@ -124,7 +129,7 @@ sdk::Cursor planImport(
     return true;
   };
   const bool complete = planChunks(file, options, at, take, [&] { planning.throwIfCancelled(); });
-  if (complete) noteTotals(planning, task, options, sessions, at);
+  if (complete && !isTrial(task)) noteTotals(planning, task, options, sessions, at);
   return {at.dump(), complete};
 }
 

@@ -148,6 +148,7 @@ class Planner {
   )
       : planning_(planning),
         task_(task.id),
+        is_trial_(task.id == 0),
         options_(options),
         config_(config),
         sessions_(sessions),
@@ -156,17 +157,14 @@ class Planner {
   sdk::Cursor plan(std::string_view cursor) {
     PlanCursor at;
     TaskNote note;
-    if (cursor.empty()) {
-      note = begin();
-    } else {
-      at = PlanCursor::parse(cursor);
-      note = session_.note(task_);
-    }
+    if (!cursor.empty()) at = PlanCursor::parse(cursor);
+    note = cursor.empty() || is_trial_ ? begin() : session_.note(task_);
     const bool complete = note.last.empty() || walk(note, at);
     if (!complete) return {at.dump(), false};
     if (note.work.dry_run) {
       planning_.addSubtask(dryRunReport(session_.connection(), note, at));
     }
+    if (is_trial_) return {at.dump(), true};
     note.segments = at.segments;
     note.rows = at.rows;
     session_.ledger().putNote(session_.connection(), task_, note.dump());
@@ -186,12 +184,12 @@ class Planner {
     refuseOwnKey(note.key, statement);
     checkArchive(planning_, sessions_, config_, note, session_);
     Throttle::requireReplicas(planning_, sessions_, options_.throttle);
-    forgetOlder(planning_, session_, config_.ledger_days);
+    if (!is_trial_) forgetOlder(planning_, session_, config_.ledger_days);
     // A batch that is planned again goes by what the first one saw: work may have begun.
     if (const auto before = session_.ledger().readNote(connection, task_)) return TaskNote::parse(*before);
     note.last = lastKey(connection, note.key).value_or(KeyValues());
     if (!note.last.empty()) checkPlan(note, statement);
-    session_.ledger().putNote(connection, task_, note.dump());
+    if (!is_trial_) session_.ledger().putNote(connection, task_, note.dump());
     return note;
   }
 
@@ -234,6 +232,7 @@ class Planner {
 
   sdk::Planning& planning_;
   const std::int64_t task_;
+  const bool is_trial_;  // a dry run plans for a task that does not exist, and leaves nothing behind
   const BatchOptions& options_;
   const PluginConfig& config_;
   plugin_common::Sessions& sessions_;
