@@ -4,6 +4,11 @@
 # also on Ctrl-C.
 #   deploy/demo.sh            DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout)
 set -euo pipefail
+case ${1:-} in
+  "") ;;
+  -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "deploy/demo.sh: takes no arguments, not '$1'" >&2; exit 2 ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 build=$root/${DISTTASK_BUILD_DIR:-build}/demo

@@ -7,6 +7,9 @@
 # DISTTASK_TEST_DSN=mysql://USER:PASSWORD@HOST:PORT/ makes the store tests use that server instead of a private one.
 # DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout).
 set -euo pipefail
+case ${1:-} in
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 sanitize=

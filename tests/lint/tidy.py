@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over the sources of lib/ and daemon/, several files of a target in one unit, since most of its time goes into their headers. Files that do not
-compile together (two have a helper of the same name, say) are looked at one by one.
+"""Runs clang-tidy over the sources of lib/ and daemon/, several files in one unit, since most of its time goes into their headers. Files that do not compile
+together are looked at one by one.
   tidy.py BUILD      BUILD: a configured build folder with compile_commands.json"""
+import collections
 import concurrent.futures
 import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -21,20 +23,38 @@ def sources():
 
 
 def batches(build):
-    """Files with the same flags, in groups; each with the command that compiles its unit."""
+    """Groups of files, no two of a folder: those often have helpers of the same name. Each with flags that are good for all."""
     wanted = sources()
-    by_flags = {}
+    folders = collections.defaultdict(list)
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        if entry["file"] not in wanted:
-            continue
-        wanted.discard(entry["file"])
-        flags = re.sub(r" -o \S+", "", entry["command"]).replace(" -c " + entry["file"], "")
-        by_flags.setdefault((entry["directory"], flags), []).append(entry["file"])
+        if entry["file"] in wanted:
+            wanted.discard(entry["file"])
+            folders[os.path.dirname(entry["file"])].append(entry)
     if wanted:
         sys.exit("tidy.py: not in the build, so not checked: " + ", ".join(sorted(wanted)))
-    for (directory, flags), files in by_flags.items():
-        for first in range(0, len(files), BATCH):
-            yield directory, flags, files[first : first + BATCH]
+    total = sum(len(entries) for entries in folders.values())
+    groups = [[] for _ in range(max(-(-total // BATCH), *(len(entries) for entries in folders.values())))]
+    for entries in sorted(folders.values(), key=len, reverse=True):
+        emptiest = sorted(groups, key=len)
+        for group, entry in zip(emptiest, entries):
+            group.append(entry)
+    for group in groups:
+        flags = {}
+        for entry in group:
+            words = shlex.split(entry["command"])
+            output = words.index("-o")
+            del words[output : output + 2]
+            words = [word for word in words if word not in ("-c", entry["file"])]
+            words.append("-I" + os.path.dirname(entry["file"]))  # their own headers stand beside them
+            flags.update(dict.fromkeys(each for each in joined(words)))
+        yield group[0]["directory"], [word for each in flags for word in each], [entry["file"] for entry in group]
+
+
+def joined(words):
+    """Options with the word that belongs to them."""
+    each = iter(words)
+    for word in each:
+        yield (word, next(each)) if word == "-isystem" else (word,)
 
 
 def tidy(folder, unit):
@@ -50,8 +70,9 @@ def tidy(folder, unit):
 
 def check(folder, unit, files):
     found = tidy(folder, unit)
-    if not found or (len(files) > 1 and "clang-diagnostic" not in found):
+    if "clang-diagnostic" not in found:
         return found
+    print(f"lint: not in one unit: {' '.join(os.path.basename(file) for file in files)}", flush=True)
     return "".join(tidy(folder, file) for file in files)
 
 
@@ -65,9 +86,7 @@ def main():
         unit = folder / f"{number}.cpp"
         unit.write_text("".join(f'#include "{file}"  // NOLINT\n' for file in files))
         units.append((str(unit), files))
-        # Their own headers stand beside them.
-        beside = "".join(f" -I{path}" for path in sorted({os.path.dirname(file) for file in files}))
-        commands += [{"directory": directory, "file": file, "command": f"{flags}{beside} -c {file}"} for file in [str(unit), *files]]
+        commands += [{"directory": directory, "file": file, "arguments": [*flags, "-c", file]} for file in [str(unit), *files]]
     (folder / "compile_commands.json").write_text(json.dumps(commands))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda each: check(str(folder), *each), units))

@@ -102,13 +102,19 @@ std::string_view nounOf(const std::string& type) {
   return type == "csv_import" ? "chunk" : "subtask";
 }
 
+/// True for a type whose subtasks commit one chunk after the other, so that one that does not succeed has done a part.
+bool keepsParts(const std::string& type) {
+  return type == "sql_batch";
+}
+
 /// Says what a task that did not succeed has left done.
 std::string achievedText(const proto::Task& task, const TaskView& view) {
   if (!proto::isDone(task.state) || task.state == proto::TaskState::kSucceed) return "";
   std::string text;
   for (const auto& step : view.steps) {
     const auto& counts = step.progress.counts;
-    if (counts.succeed == 0) continue;
+    const auto rows_in_part = keepsParts(task.type) ? step.progress.sum.row_count - step.rows_succeeded : 0;
+    if (counts.succeed == 0 && rows_in_part == 0) continue;
     if (!text.empty()) text += '\n';
     text += fmt::format(
         "{} of {} of step {}",
@@ -116,7 +122,13 @@ std::string achievedText(const proto::Task& task, const TaskView& view) {
         formatNumber(counts.all(), std::string(nounOf(task.type))),
         step.progress.step.value()
     );
-    if (step.rows_succeeded > 0) text += ", " + formatNumber(step.rows_succeeded, "row");
+    if (rows_in_part > 0) {
+      // What a run did between its last report and the death of its node is known to the ledger only.
+      text += ", and of others a part: at least " + formatNumber(step.progress.sum.row_count, "row") +
+              " in all, which stay";
+    } else if (step.rows_succeeded > 0) {
+      text += ", " + formatNumber(step.rows_succeeded, "row");
+    }
   }
   // The one type of ours whose chunks stay where they are, and can be gone on from.
   if (!text.empty() && task.type == "csv_import")

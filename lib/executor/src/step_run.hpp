@@ -148,6 +148,8 @@ class StepRun final : private WriteOwner {
   void runReady(Item item);
   void endRun(Item item, const SubtaskRun& run, RunResult result, std::optional<Error> error);
   void writeAlone(End end);
+  /// What a run without a result has counted is kept in its row, once and if the store takes it.
+  void keepCounters(const SubtaskRun& run);
   [[nodiscard]] bool isRetryable(const Error& error);
   [[nodiscard]] bool isIdempotent(const proto::Subtask& row) noexcept;
 

@@ -204,10 +204,27 @@ void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::op
       node.unwritten.keep(std::move(end));
       break;
     default:
+      keepCounters(run);
       writeEnd(node, parts_.table, std::move(end));
   }
   ++progress_;
   release(std::move(item));
+}
+
+void StepRun::keepCounters(const SubtaskRun& run) {
+  auto& node = parts_.node;
+  if (node.vanish.token().cancelled()) return;
+  try {
+    const auto summary = executor_->realtimeSummary(run);
+    if (!summary || *summary == proto::SubtaskSummary{}) return;
+    static_cast<void>(
+        parts_.table.updateSubtaskSummary(node.call(), node.settings.exec_id, run.id(), proto::toJson(*summary))
+    );
+  } catch (...) {
+    observability::log(
+        Level::kDebug, "last summary of a subtask could not be kept", currentError(), {{"subtask_id", run.id()}}
+    );
+  }
 }
 
 void StepRun::writeAlone(End end) {

@@ -388,6 +388,30 @@ TEST_CASE("The summary of a running subtask is written every few seconds when it
   CHECK(runs.world.runUntil([&] { return running.returned(); }, 100ms));
 }
 
+TEST_CASE("What a run has counted stays in its row when it is cancelled, or is to be tried again", "[executor][ends]") {
+  Runs runs;
+  const auto id = runs.world.addSubtask(runs.task);
+  const bool is_cancelled = GENERATE(true, false);
+  runs.world.script.run = [&](auto& context, auto&) {
+    context.addProgress(7, 0, 0);
+    if (!is_cancelled) throw Exception(ErrorCode::kStoreConflict, "later");
+    runs.blocker.wait(context);
+  };
+  RunningExecutor running(runs.world, runs.node, runs.task);
+  running.start();
+  if (is_cancelled) {
+    REQUIRE(runs.world.runUntil([&] { return runs.world.state(id) == SubtaskState::kRunning; }));
+    running->cancelRunningSubtask();
+  }
+  const auto target = is_cancelled ? SubtaskState::kCanceled : SubtaskState::kPending;
+  REQUIRE(runs.world.runUntil([&] {
+    return runs.world.state(id) == target && (is_cancelled || runs.node.counters.retried > 0);
+  }));
+  CHECK(proto::parseSummary(runs.world.rows.subtask(id)->summary).row_count == 7);
+  running->cancel();
+  CHECK(runs.world.runUntil([&] { return running.returned(); }, 100ms));
+}
+
 TEST_CASE("A finish that fails in the store is tried again, also when its answer was lost", "[executor][ends]") {
   Runs runs;
   const auto id = runs.world.addSubtask(runs.task);
