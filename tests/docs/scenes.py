@@ -269,6 +269,7 @@ class Scene:
     def run(self, block):
         """Runs a block; returns what went wrong, empty when nothing."""
         self.prepare(block.scene())
+        is_playground = block.scene() == "playground"
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         if block.language == "sql":
@@ -277,8 +278,10 @@ class Scene:
         codes = " | ".join(str(code) for code in sorted(block.codes() | {0}))
         # Each command's own end counts, that of the last line too; 141: a reader like head has left.
         script = (f"set -uo pipefail\nended() {{ case $1 in {codes} | 141) ;; *) echo \"$2\" >>failed ;; esac; }}\n"
-                  f"trap 'ended $? \"code $?: $BASH_COMMAND\"' ERR\n{self.mapped(block.text)}\ntrue\n")
-        process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment(), cwd=work,
+                  f"trap 'ended $? \"code $?: $BASH_COMMAND\"' ERR\n{block.text if is_playground else self.mapped(block.text)}\ntrue\n")
+        around = [str(self.root / "deploy/playground.sh")] if is_playground else []
+        around_env = dict(os.environ, PLAYGROUND_BUILD=str(self.build), PLAYGROUND_ROWS="100000") if is_playground else self.environment()
+        process = subprocess.Popen([*around, "bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=around_env, cwd=work,
                                    stdin=subprocess.DEVNULL, start_new_session=True)
         words = []
         try:
@@ -298,6 +301,10 @@ class Scene:
 
 def plain(_):
     """Two nodes with the shipped plugins, and nothing else."""
+
+
+def playground(_):
+    """The shell of deploy/playground.sh, with a server and nodes of its own."""
 
 
 def orders(scene):
@@ -350,4 +357,4 @@ def hello(scene):
     (scene.folder / "bin/cmake").chmod(0o755)
 
 
-SCENES = {"plain": plain, "orders": orders, "big table": big_table, "ready batch": ready_batch, "tasks": tasks, "hello": hello}
+SCENES = {"plain": plain, "playground": playground, "orders": orders, "big table": big_table, "ready batch": ready_batch, "tasks": tasks, "hello": hello}

@@ -151,6 +151,7 @@ Forecast forecastOf(Context& context, const TaskSubmit& options, const storage::
 std::string nodesText(const Forecast& forecast) {
   std::string text;
   for (const auto& [node, count] : forecast.nodes) {
+    if (count == 0 && forecast.trial.subtasks > 0) continue;  // known to get none
     text += (text.empty() ? "" : ", ") + (count == 0 ? node : fmt::format("{} on {}", formatCount(count), node));
   }
   return text;
