@@ -19,13 +19,9 @@ check shell shellcheck -x "${scripts[@]}"
 [ ${#yaml[@]} -eq 0 ] || check yaml yamllint -d '{extends: relaxed, rules: {line-length: {max: 160}}}' "${yaml[@]}"
 check sources python3 tests/lint/check_sources.py
 
-# shellcheck disable=SC2317 # called through check
-tidy() { printf '%s\0' "$@" | xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$build" --quiet --warnings-as-errors='*' 2>/dev/null; }
-
 if [ "${1:-}" != --fast ]; then
   build=${DISTTASK_BUILD_DIR:-build}/lint
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER_LAUNCHER= -DCMAKE_C_COMPILER_LAUNCHER= >/dev/null
-  mapfile -t units < <(git ls-files 'lib/*.cpp' 'daemon/*.cpp')
-  check clang-tidy tidy "${units[@]}"
+  check clang-tidy python3 -B tests/lint/tidy.py "$build"
 fi
 exit $failed

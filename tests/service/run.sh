@@ -19,6 +19,10 @@ mkdir -p "$build"
 exec 9>"$build/lock"
 flock 9 # one at a time: the packages and the container's folder are shared
 
+# What the previous commit and this one have in common is compiled once.
+CCACHE_BASEDIR=$(realpath "$root")
+export CCACHE_BASEDIR CCACHE_NOHASHDIR=1
+
 now=${DISTTASK_PACKAGES:-$build/now}
 [ -n "${DISTTASK_PACKAGES:-}" ] || "$root/deploy/package.sh" "$now"
 lintian --fail-on error --tag-display-limit 0 "$now"/*.deb
