@@ -84,7 +84,6 @@ void BatchStep::noteProgress(sdk::Run& run, const BatchSession& session) {
   }
   if (note.segments >= 0) planned = note.rows;
   Json json;
-  json["begun"] = true;
   json["rows"] = sums.walked;
   json["changed"] = sums.changed;
   std::string text = std::to_string(sums.segments_done) + (planned < 0 ? "" : " of " + std::to_string(note.segments)) +
@@ -102,9 +101,12 @@ void BatchStep::noteProgress(sdk::Run& run, const BatchSession& session) {
       json["seconds_left"] = left;
     }
   }
-  json["chunk_rows"] = size_.rows();
+  Json kept;
+  kept["begun"] = true;
+  kept["whole_task"] = std::move(json);
+  kept["chunk_rows"] = size_.rows();
   run.log(sdk::LogLevel::kInfo, text + ", chunks of " + std::to_string(size_.rows()) + " rows");
-  run.putCheckpoint(json.dump());
+  run.putCheckpoint(kept.dump());
 }
 
 void BatchStep::taskMetaModified(const sdk::Host& host, std::string_view meta) {
