@@ -14,6 +14,8 @@ using proto::TransitionOutcome;
 
 /// What a row is made with.
 constexpr std::string_view kEmptySummary = "{}";
+/// Counters of a run without a result are for people: its end does not wait for them where the store is slow.
+constexpr std::chrono::seconds kCountersLimit{1};
 constexpr runtime::BackoffPolicy kStorePause{std::chrono::milliseconds(200), std::chrono::seconds(3), 0.2};
 
 }  // namespace
@@ -217,8 +219,8 @@ void StepRun::keepCounters(const SubtaskRun& run) {
   try {
     const auto summary = executor_->realtimeSummary(run);
     if (!summary || *summary == proto::SubtaskSummary{}) return;
-    static_cast<void>(
-        parts_.table.updateSubtaskSummary(node.call(), node.settings.exec_id, run.id(), proto::toJson(*summary))
+    const storage::Call call{node.vanish.token(), runtime::Deadline(node.clock, kCountersLimit)};
+    static_cast<void>(parts_.table.updateSubtaskSummary(call, node.settings.exec_id, run.id(), proto::toJson(*summary))
     );
   } catch (...) {
     observability::log(
