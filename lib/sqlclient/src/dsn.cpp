@@ -50,7 +50,7 @@ std::string decode(std::string_view part, std::string_view text) {
 }
 
 std::string encode(std::string_view text, std::string_view also_plain = "") {
-  constexpr std::string_view kPlain = "-._~/";
+  constexpr std::string_view kPlain = "-._~";
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
@@ -185,8 +185,10 @@ std::string toDisplayText(const Dsn& dsn) {
   out.append(ipv6 ? "[" + encode(dsn.endpoint.host, ":") + "]" : encode(dsn.endpoint.host));
   if (dsn.endpoint.socket.empty()) out.append(":").append(std::to_string(dsn.endpoint.port));
   out.append("/").append(encode(dsn.schema));
-  if (!dsn.endpoint.socket.empty()) out.append("?socket=").append(encode(dsn.endpoint.socket));
-  if (dsn.tls.mode == TlsMode::kVerify) out.append("?tls=verify&ca=").append(encode(dsn.tls.ca));
+  const bool has_socket = !dsn.endpoint.socket.empty();
+  if (has_socket) out.append("?socket=").append(encode(dsn.endpoint.socket, "/"));
+  if (dsn.tls.mode == TlsMode::kVerify)
+    out.append(has_socket ? "&" : "?").append("tls=verify&ca=").append(encode(dsn.tls.ca, "/"));
   return out;
 }
 

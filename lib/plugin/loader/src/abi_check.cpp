@@ -1,6 +1,7 @@
 #include "abi_check.hpp"
 
 #include "abi_text.hpp"
+#include "disttask/base/printable.hpp"
 #include "disttask/base/utf8.hpp"
 
 #include <string_view>
@@ -93,7 +94,7 @@ std::optional<std::string> checkTaskType(const disttask_task_type* type) {
   const std::string_view name = fromAbi(type->name);
   if (name.empty()) return "the name of a task type is empty";
   if (!isTypeName(name)) {
-    return "the name of a task type is '" + toValidUtf8(name, 80) + "', up to " + std::to_string(kMaxTypeNameBytes) +
+    return "the name of a task type is '" + toPrintable(name, 80) + "', up to " + std::to_string(kMaxTypeNameBytes) +
            " bytes of UTF-8 without blanks and control characters are needed";
   }
   const std::string what = "task type '" + std::string(name) + "'";

@@ -1,11 +1,14 @@
 #include "disttask/plugin_common/json_fields.hpp"
 
 #include "disttask/base/error.hpp"
+#include "disttask/base/printable.hpp"
 
 namespace disttask::plugin_common {
 
 void fail(const std::string& sentence) {
-  throw Exception(ErrorCode::kInvalidArgument, sentence);
+  // It may quote what somebody else has written.
+  constexpr std::size_t kMaxBytes = 2000;
+  throw Exception(ErrorCode::kInvalidArgument, toPrintable(sentence, kMaxBytes));
 }
 
 Json parseObject(std::string_view text, const std::string& what) {
