@@ -134,7 +134,9 @@ TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was can
        "--key",
        "k",
        "--meta",
-       R"({"sleep_ms": 60000})",
+       R"({"subtasks": 3, "sleep_ms": 60000})",
+       "--slots",
+       "2",
        "--wait",
        "--timeout",
        "1s"}
@@ -146,6 +148,11 @@ TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was can
   const auto cancelled = cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "60s"});
   INFO(cancelled.err << node.process->errors());
   CHECK(cancelled.exit_code == 6);
+  CHECK_THAT(
+      cancelled.err,
+      Catch::Contains("reverted (cancelled), step 1: 0/3 subtasks, 3 canceled") && !Catch::Contains("100%")
+  );
+  CHECK_THAT(cluster.ctl({"task", "ls"}).out, Catch::Contains("reverted (cancelled)"));
   CHECK(cluster.ctl({"task", "cancel", "k", "--yes"}).exit_code == 5);
   CHECK(cluster.ctl({"task", "show", "nobody"}).exit_code == 3);
   CHECK(node.stop() == 0);

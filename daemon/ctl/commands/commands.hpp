@@ -20,6 +20,8 @@ void printTask(Context& context, const proto::Task& task);
 void showTask(Context& context, const proto::Task& task, std::ostream& out);
 /// Returns "succeeded", "failed" or "cancelled"; empty while the task has not ended.
 [[nodiscard]] std::string_view outcomeOf(const proto::Task& task);
+/// Returns the task's state as people read it: of a reverted one also what it came from, `reverted (cancelled)`.
+[[nodiscard]] std::string stateText(const proto::Task& task);
 /// Returns the JSON of the text, or the text itself where it is none.
 [[nodiscard]] Json parsedOrText(const std::string& text);
 /// Returns the snapshot that progress is shown from.

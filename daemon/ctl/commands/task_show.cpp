@@ -124,13 +124,6 @@ std::string achievedText(const proto::Task& task, const TaskView& view) {
   return text;
 }
 
-std::string stateText(const proto::Task& task) {
-  auto text = std::string(proto::toString(task.state));
-  if (const auto outcome = outcomeOf(task); !outcome.empty() && task.state == proto::TaskState::kReverted)
-    text += fmt::format(" ({})", outcome);
-  return text;
-}
-
 struct StateColumn {
   const char* title;
   std::int64_t (*count)(const storage::SubtaskCounts&);

@@ -21,14 +21,15 @@ constexpr auto kStoreAwayLimit = std::chrono::minutes(5);
 
 Snapshot takeSnapshot(Context& context, const proto::Task& task) {
   Snapshot snapshot;
-  snapshot.state = proto::toString(task.state);
+  snapshot.state = stateText(task);
   snapshot.step = task.step.value();
   if (snapshot.step < 0) return snapshot;
   for (const auto& step : context.store().clientTable().getProgress(context.call(), task.id)) {
     if (step.step != task.step) continue;
-    snapshot.done = step.counts.succeed + step.counts.failed + step.counts.canceled;
+    snapshot.done = step.counts.succeed + step.counts.failed;
     snapshot.planned = step.counts.all();
     snapshot.failed = step.counts.failed;
+    snapshot.canceled = step.counts.canceled;
     snapshot.plan_complete = step.plan_complete;
     snapshot.rows = step.sum.row_count;
   }
@@ -92,6 +93,13 @@ std::string_view outcomeOf(const proto::Task& task) {
   if (!proto::isDone(task.state)) return "";
   if (task.state == proto::TaskState::kSucceed) return "succeeded";
   return wasCancelled(task) ? "cancelled" : "failed";
+}
+
+std::string stateText(const proto::Task& task) {
+  auto text = std::string(proto::toString(task.state));
+  if (const auto outcome = outcomeOf(task); !outcome.empty() && task.state == proto::TaskState::kReverted)
+    text += fmt::format(" ({})", outcome);
+  return text;
 }
 
 int exitCodeOfEnd(const proto::Task& task) {
