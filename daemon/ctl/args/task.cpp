@@ -76,11 +76,27 @@ void addChanges(ArgumentTree& tree, CLI::App* task) {
   );
   addTaskName(cancel, cancel_options.name);
   addWait(cancel, cancel_options.wait, kWaitHelp, kTimeoutHelp);
-  auto [pause, pause_options] =
-      tree.verb<TaskPause>(task, "pause", "Pause a task: what runs may end, nothing new begins");
+  auto [pause, pause_options] = tree.verb<TaskPause>(
+      task,
+      "pause",
+      "Pause a task: nothing new begins, what runs is told to stop and its subtasks wait to be resumed; those that may "
+      "not run twice are waited for"
+  );
   addTaskName(pause, pause_options.name);
+  addWait(
+      pause,
+      pause_options.wait,
+      "Wait until the task is paused, or has ended",
+      "Stop waiting after this long, such as 30s or 2h; the pause stays"
+  );
   auto [resume, resume_options] = tree.verb<TaskResume>(task, "resume", "Let a paused task go on");
   addTaskName(resume, resume_options.name);
+  addWait(
+      resume,
+      resume_options.wait,
+      "Wait until the task goes on, or has ended",
+      "Stop waiting after this long, such as 30s or 2h; the task goes on"
+  );
   auto [modify, options] = tree.verb<TaskModify>(task, "modify", "Change a pending, running or paused task");
   addTaskName(modify, options.name);
   modify->add_option("--slots", options.slots, "CPU slots of one subtask")->check(CLI::Range(1, 4096));

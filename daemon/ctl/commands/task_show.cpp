@@ -129,7 +129,8 @@ struct StateColumn {
   std::int64_t (*count)(const storage::SubtaskCounts&);
 };
 constexpr StateColumn kStateColumns[] = {
-    {"PENDING", [](const storage::SubtaskCounts& counts) { return counts.pending + counts.paused; }},
+    {"PENDING", [](const storage::SubtaskCounts& counts) { return counts.pending; }},
+    {"PAUSED", [](const storage::SubtaskCounts& counts) { return counts.paused; }},
     {"RUNNING", [](const storage::SubtaskCounts& counts) { return counts.running; }},
     {"SUCCEED", [](const storage::SubtaskCounts& counts) { return counts.succeed; }},
     {"FAILED", [](const storage::SubtaskCounts& counts) { return counts.failed; }},

@@ -38,9 +38,14 @@ Snapshot takeSnapshot(Context& context, const proto::Task& task) {
 
 namespace {
 
-/// Looks until the task is done; nothing when the time limit or an interrupt came first. Writes progress to err.
+/// Looks until the task's state is one that was waited for; nothing when the time limit or an interrupt came first.
+/// Writes progress to err.
 std::optional<proto::Task> watch(
-    Context& context, proto::TaskId id, const WaitOptions& options, const InterruptWatch& interrupt
+    Context& context,
+    proto::TaskId id,
+    const WaitOptions& options,
+    const InterruptWatch& interrupt,
+    bool (*is_over)(proto::TaskState)
 ) {
   auto& clock = runtime::systemClock();
   runtime::Wakeup pause(clock);
@@ -56,7 +61,7 @@ std::optional<proto::Task> watch(
       if (away_since) context.err() << (terminal ? "\r\x1b[K" : "") << "the store answers again\n";
       away_since.reset();
       context.err() << progress.update(snapshot, clock.now()) << std::flush;
-      if (proto::isDone(task->state)) {
+      if (is_over(task->state)) {
         context.err() << progress.finish() << std::flush;
         return task;
       }
@@ -74,6 +79,20 @@ std::optional<proto::Task> watch(
       return std::nullopt;
     }
     pause.waitFor({}, std::min<runtime::Duration>(kLookEvery, limit.left()));
+  }
+}
+
+/// False while somebody is about to lead the task out of its state.
+bool isSettled(proto::TaskState state) {
+  switch (state) {
+    case proto::TaskState::kPausing:
+    case proto::TaskState::kResuming:
+    case proto::TaskState::kModifying:
+    case proto::TaskState::kCancelling:
+    case proto::TaskState::kReverting:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -114,7 +133,7 @@ void sayInterrupted(Context& context, const std::string& name) {
 
 int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options) {
   const InterruptWatch interrupt;
-  const auto task = watch(context, id, options, interrupt);
+  const auto task = watch(context, id, options, interrupt, [](proto::TaskState state) { return proto::isDone(state); });
   if (!task && interrupt.signal() != 0) {
     sayInterrupted(context, name);
     return interrupt.exitCode();
@@ -125,6 +144,26 @@ int waitForTask(Context& context, proto::TaskId id, const std::string& name, con
   }
   printTask(context, *task);
   return exitCodeOfEnd(*task);
+}
+
+int waitUntilSettled(
+    Context& context, proto::TaskId id, const WaitOptions& options, std::initializer_list<proto::TaskState> wanted
+) {
+  const InterruptWatch interrupt;
+  const auto task = watch(context, id, options, interrupt, isSettled);
+  if (!task && interrupt.signal() != 0) {
+    context.err() << "\nno longer waiting; what was asked for stays\n";
+    return interrupt.exitCode();
+  }
+  if (!task) {
+    context.err() << "the time limit passed; what was asked for stays\n";
+    return app::kCtlTimeLimit;
+  }
+  printTask(context, *task);
+  if (proto::isDone(task->state)) return exitCodeOfEnd(*task);
+  if (std::find(wanted.begin(), wanted.end(), task->state) != wanted.end()) return app::kExitClean;
+  context.err() << fmt::format("task id:{} is {}: somebody else led it there\n", id.value(), toString(task->state));
+  return app::kCtlRefused;
 }
 
 int execute(Context& context, const TaskWait& options) {

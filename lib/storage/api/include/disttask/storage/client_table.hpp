@@ -96,8 +96,8 @@ class ClientTable {
   /// Asks for cancellation from every unfinished state; returns false when the task is done or cancelling already.
   /// Throws kNotFound for an unknown id.
   virtual bool cancelTask(const Call& call, TaskId id) = 0;
-  /// Asks a pending or running task to pause: what runs may end or is interrupted, nothing new begins. False: it is
-  /// pausing or paused already. Throws kPrecondition, naming the state, from any other state, and kNotFound.
+  /// Asks a pending or running task to pause: runs are interrupted where they may run twice, nothing new begins. False:
+  /// it is pausing or paused already. Throws kPrecondition, naming the state, from any other state, and kNotFound.
   virtual bool pauseTask(const Call& call, TaskId id) = 0;
   /// Asks a paused task to go on; false: it is resuming or running already. Throws as pauseTask.
   virtual bool resumeTask(const Call& call, TaskId id) = 0;
