@@ -67,11 +67,11 @@ Table nodeTable(const TopSnapshot& snapshot) {
        {"SCOPE", Align::kLeft, 4},
        {"TROUBLE", Align::kLeft, 3}}
   );
-  for (const auto& [node, tasks, used] : snapshot.nodes) {
+  for (const auto& [node, tasks, used, wanted] : snapshot.nodes) {
     table.add(
         {node.exec_id + (node.exec_id == snapshot.owner ? " *" : ""),
          std::string(stateOf(node)),
-         std::string(toString(node.wanted)),
+         wanted,
          std::to_string(used),
          std::to_string(node.slots),
          std::to_string(tasks),

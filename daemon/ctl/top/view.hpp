@@ -15,6 +15,7 @@ struct TopNode {
   proto::Node node;
   std::int64_t tasks = 0;       ///< of which subtasks run there
   std::int64_t used_slots = 0;  ///< that they take
+  std::string wanted;           ///< of it, as node ls says it
 };
 
 struct TopTask {
