@@ -12,6 +12,38 @@
 namespace disttask::ctl {
 namespace {
 
+/// Words of other programs for what is named otherwise here.
+struct KnownWord {
+  std::string_view noun;
+  std::string_view word;
+  std::string_view meant;
+};
+constexpr KnownWord kKnownWords[] = {
+    {"node", "undrain", "uncordon"},
+    {"node", "resume", "uncordon"},
+    {"node", "list", "ls"},
+    {"node", "delete", "forget"},
+    {"node", "rm", "forget"},
+    {"node", "remove", "forget"},
+    {"task", "list", "ls"},
+    {"task", "kill", "cancel"},
+    {"task", "stop", "cancel"},
+    {"task", "abort", "cancel"},
+    {"task", "unpause", "resume"},
+    {"task", "continue", "resume"},
+    {"task", "create", "submit"},
+    {"task", "run", "submit"},
+    {"task", "status", "show"},
+    {"task", "get", "show"},
+};
+
+std::string knownWord(const std::string& noun, const std::string& word) {
+  for (const auto& known : kKnownWords) {
+    if (known.noun == noun && known.word == word) return std::string(known.meant);
+  }
+  return "";
+}
+
 /// Returns a sentence about the first word that stands where a command is expected and is none; empty when there is
 /// none.
 std::string describeUnknownCommand(CLI::App& root, const std::vector<std::string>& words) {
@@ -35,7 +67,8 @@ std::string describeUnknownCommand(CLI::App& root, const std::vector<std::string
       continue;
     }
     auto text = "'" + toPrintable(word, 80) + "' is no command" + (at == &root ? "" : " of " + at->get_name());
-    const auto nearest = settings::nearestName(word, names);
+    auto nearest = knownWord(at->get_name(), word);
+    if (nearest.empty()) nearest = settings::nearestName(word, names);
     if (!nearest.empty()) return text + ", did you mean '" + nearest + "'?";
     text += ", expected";
     for (const auto& name : names) text += (&name == &names.front() ? " " : ", ") + name;

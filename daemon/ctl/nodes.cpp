@@ -1,6 +1,7 @@
 #include "nodes.hpp"
 
 #include "context.hpp"
+#include "disttask/storage/poll_table.hpp"
 
 #include <algorithm>
 
@@ -36,6 +37,17 @@ bool isTidbHost(const proto::Node& node) noexcept {
 std::string_view stateOf(const proto::Node& node) noexcept {
   if (isTidbHost(node)) return "registered";
   return node.life == proto::Life() ? "gone" : "live";
+}
+
+std::string_view wantedOf(const proto::Node& node, bool is_empty) noexcept {
+  return node.wanted == proto::WantedState::kDraining && is_empty ? "drained" : toString(node.wanted);
+}
+
+std::string findWanted(Context& context, const proto::Node& node) {
+  if (isTidbHost(node)) return "";
+  if (node.wanted != proto::WantedState::kDraining) return std::string(wantedOf(node, false));
+  const auto seen = context.store().pollTable().poll(context.call(), node.exec_id);
+  return std::string(wantedOf(node, !seen.has_subtasks && !seen.has_plan));
 }
 
 }  // namespace disttask::ctl

@@ -65,6 +65,9 @@ int run(const Arguments& arguments, std::ostream& out, std::ostream& err) {
         context->isWithoutSideTables()) {
       err << "There are no side tables of disttask here that this account may read. Without them there are: task ls, "
              "show, subtasks, wait and watch, subtask show, node ls, history ls, top\n";
+    } else if (code == ErrorCode::kStoreSchema && error.message().find("schema install") == std::string::npos) {
+      err << "Tables of disttask are missing there, or of another version: disttaskctl schema install makes them, "
+             "disttaskctl doctor says what is wrong\n";
     }
     return exitCodeOf(code);
   }

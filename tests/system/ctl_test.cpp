@@ -257,6 +257,48 @@ TEST_CASE("A meta is validated before the row is written, and a dry run says wha
 
   const auto unseen = submit({"--plugins-dir", none, "--meta", "{\"subtasks\": 2}", "--wait"});
   CHECK(unseen.exit_code == 0);
-  CHECK_THAT(unseen.err, Contains("the meta was not validated here"));
+  CHECK_THAT(unseen.err, Contains("the meta was not validated here") && !Contains("warning"));
   CHECK(a.stop() == 0);
+}
+
+TEST_CASE("A submit warns when no node could run the task now, and is refused with more slots than any node has") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "node-a", .slots = 2});
+  const auto submit = [&](const std::string& type, std::vector<std::string> more) {
+    std::vector<std::string> words{"task", "submit", "--validate", "off", "--type", type};
+    words.insert(words.end(), more.begin(), more.end());
+    return cluster.ctl(words);
+  };
+  const auto unknown = submit("unknown", {"--key", "k"});
+  CHECK(unknown.exit_code == 0);
+  CHECK(unknown.out.starts_with("id:"));
+  CHECK_THAT(
+      unknown.err,
+      Contains("warning: the task waits, since no live node offers type 'unknown' (disttaskctl task why id:")
+  );
+  // As task why says it.
+  CHECK_THAT(cluster.ctl({"task", "why", "k"}).out, Contains("no live node offers type 'unknown'"));
+  CHECK_THAT(submit("example", {"--scope", "other"}).err, Contains("is in scope 'other'"));
+  CHECK_FALSE(submit("example", {}).err.find("warning") != std::string::npos);
+  CHECK(submit("unknown", {"--quiet"}).err.empty());
+
+  const auto large = submit("example", {"--slots", "8"});
+  CHECK(large.exit_code == 5);
+  CHECK_THAT(large.err, Contains("8 slots asked for; the largest known node has 2 (disttaskctl node ls shows all)"));
+  CHECK(a.stop() == 0);
+  CHECK_THAT(submit("example", {}).err, Contains("no node is alive"));
+}
+
+TEST_CASE("Where the tables are missing each command says how they are made") {
+  SystemCluster cluster;
+  for (const bool has_database : {false, true}) {
+    if (has_database) cluster.makeDatabase();
+    for (const auto& words : std::vector<std::vector<std::string>>{{"task", "ls"}, {"node", "ls"}, {"history", "ls"}}) {
+      const auto result = cluster.ctl(words);
+      INFO(words[0] << result.err);
+      CHECK(result.exit_code == 76);
+      CHECK_THAT(result.err, Contains("disttaskctl schema install makes them"));
+    }
+  }
 }

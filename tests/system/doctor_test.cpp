@@ -163,6 +163,12 @@ TEST_CASE("doctor sees each state that should not last") {
          addTask(c, "running");
          addPlan(c, "step", "a", true);
        }},
+      // The owner has reverted it: nothing is left to do about it here.
+      {"note:plan_failed:k",
+       [](C c) {
+         addTask(c, "reverted");
+         addPlan(c, "step", "nobody", true);
+       }},
       {"note:hook_failed:k",
        [](C c) {
          addTask(c, "succeed");
@@ -195,6 +201,39 @@ TEST_CASE("doctor sees each state that should not last") {
     // Taking the only node out is two findings, a note and a warning.
     CHECK(seen.exit_code == (entry.code == "note:node_taken_out:a" ? 1 : expected));
   }
+}
+
+TEST_CASE("doctor says of a node that is gone whether it was stopped or evicted, and that a reload loads new plugins") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  makeWell(cluster);
+  const auto text = [&] { return cluster.ctl({"doctor"}).out; };
+  addNode(cluster, "b", "0", "{}");
+  CHECK_THAT(text(), Catch::Contains("node 'b' was stopped or evicted\n"));
+  const auto add_event = [&](int seq, const std::string& event) {
+    cluster.execute(
+        "insert into disttask_event (task_id, exec_id, seq, at_ms, event, actor_kind, actor) values (0, 'b', " +
+        std::to_string(seq) + ", 1, '" + event + "', 'node', 'b')"
+    );
+  };
+  add_event(1, "registered");
+  add_event(2, "stopped");
+  add_event(3, "wanted");
+  CHECK_THAT(text(), Catch::Contains("node 'b' was stopped\n"));
+  add_event(4, "registered");
+  add_event(5, "evicted");
+  CHECK_THAT(text(), Catch::Contains("node 'b' was evicted: it did not renew its lease\n"));
+
+  addTask(cluster, "pending", 0, "type='other'");
+  CHECK_THAT(
+      text(),
+      Catch::Contains("type_not_offered") && Catch::Contains("systemctl reload disttaskd") &&
+          !Catch::Contains("restart disttaskd")
+  );
+  // A plan of an ended task whose planner is gone waits for nobody.
+  cluster.execute("update tidb_global_task set state='reverted'");
+  addPlan(cluster, "step", "nobody", false);
+  CHECK(cluster.ctl({"doctor"}).exit_code == 0);
 }
 
 TEST_CASE("doctor --observe names live nodes that renew no lease") {

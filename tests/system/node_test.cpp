@@ -51,6 +51,10 @@ TEST_CASE("A drained node hands its pending subtasks on, ends what it runs and g
   CHECK(countOn(cluster, "b", "pending") != "0");
   CHECK(wantedOf(cluster, "a") == "drained");
   CHECK_THAT(cluster.ctl({"node", "ls"}).out, Catch::Contains("drained: new disk"));
+  CHECK(
+      cluster.ctl({"top", "-o", "json"}).json().find("nodes")->asArray().at(0).find("wanted")->asString() == "drained"
+  );
+  CHECK_THAT(cluster.ctl({"top"}).out, Catch::Contains("drained") && !Catch::Contains("draining"));
   const auto done = countOn(cluster, "a", "succeed");
   REQUIRE(cluster.ctl({"task", "wait", "k", "--timeout", "60s"}).exit_code == 0);
   CHECK(countOn(cluster, "a", "succeed") == done);
@@ -92,7 +96,26 @@ TEST_CASE("node forget deletes a node that is gone and has no rows, and refuses 
   CHECK(a.stop() == 0);
   const auto refused = cluster.ctl({"node", "forget", "a", "--yes"});
   CHECK(refused.exit_code == 5);
-  CHECK_THAT(refused.err, Catch::Contains("remain"));
+  const auto id = cluster.scalar("select id from tidb_global_task");
+  CHECK_THAT(
+      refused.err, Catch::Contains("task id:" + id + " ('k', running): 2 pending") && Catch::Contains("--reassign")
+  );
+  cluster.execute("update tidb_background_subtask set state='canceled'");
+  cluster.execute("update tidb_global_task set state='reverted', end_time=current_timestamp()");
+  for (const auto& words : {std::vector<std::string>{"--yes"}, {"--yes", "--reassign"}}) {
+    std::vector<std::string> command{"node", "forget", "a"};
+    command.insert(command.end(), words.begin(), words.end());
+    const auto kept = cluster.ctl(command);
+    CHECK(kept.exit_code == 5);
+    CHECK_THAT(
+        kept.err, Catch::Contains("('k', reverted): 2 ended: ended 20") && Catch::Contains("scheduler.history_after")
+    );
+  }
+  // Rows in history do not keep a node.
+  cluster.execute(
+      "insert into tidb_background_subtask_history (id, step, task_key, type, exec_id, state, checkpoint, ordinal) "
+      "select id, step, task_key, type, exec_id, state, checkpoint, ordinal from tidb_background_subtask"
+  );
   cluster.execute("delete from tidb_background_subtask");
   CHECK(cluster.ctl({"node", "forget", "a", "--yes"}).exit_code == 0);
   CHECK(cluster.scalar("select count(*) from disttask_node") == "0");

@@ -67,18 +67,24 @@ TEST_CASE("A task is paused, modified and resumed while it runs, and nothing is 
           .exit_code == 0
   );
   REQUIRE(eventually([&] { return counts("'succeed'") > 2; }));
-  REQUIRE(cluster.ctl({"task", "pause", "k"}).exit_code == 0);
-  INFO(a.process->errors() << b.process->errors());
-  REQUIRE(eventually([&] { return state() == "paused"; }));
+  const auto paused = cluster.ctl({"task", "pause", "k", "--wait", "--timeout", "60s"});
+  INFO(paused.err << a.process->errors() << b.process->errors());
+  REQUIRE(paused.exit_code == 0);
+  REQUIRE(state() == "paused");
+  CHECK_THAT(paused.out, Catch::Contains("PENDING  PAUSED  RUNNING"));
+  const auto steps = cluster.ctl({"task", "show", "k", "-o", "json"}).json().find("steps")->asArray();
+  CHECK(steps.at(0).find("subtasks")->find("paused")->asInt() > 0);
   CHECK(counts("'pending', 'running'") == 0);
   const auto done = counts("'succeed'");
   CHECK(done < 30);
-  CHECK(cluster.ctl({"task", "pause", "k"}).exit_code == 0);
+  CHECK(cluster.ctl({"task", "pause", "k", "--wait"}).exit_code == 0);
   REQUIRE(cluster.ctl({"task", "modify", "k", "--slots", "2", "--priority", "3"}).exit_code == 0);
   REQUIRE(eventually([&] { return state() == "paused"; }));
   CHECK(cluster.scalar("select concat(concurrency, ' ', priority) from tidb_global_task") == "2 3");
   CHECK(counts("'succeed'") == done);
-  REQUIRE(cluster.ctl({"task", "resume", "k"}).exit_code == 0);
+  const auto resumed = cluster.ctl({"task", "resume", "k", "--wait", "--timeout", "60s", "-o", "json"});
+  REQUIRE(resumed.exit_code == 0);
+  CHECK(resumed.json().find("state")->asString() == "running");
   const auto waited = cluster.ctl({"task", "wait", "k"});
   CHECK(waited.exit_code == 0);
   CHECK(counts("'succeed'") == 30);
@@ -110,6 +116,23 @@ TEST_CASE("A task that has gone to history is shown as before, and its key stays
   CHECK(node.stop() == 0);
 }
 
+TEST_CASE("A wait for a pause ends with 4 at its time limit, and with the code of the end when the task ends") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  // Nobody leads it: the task stays pausing.
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k"}).exit_code == 0);
+  const auto limit = cluster.ctl({"task", "pause", "k", "--wait", "--timeout", "300ms"});
+  CHECK(limit.exit_code == 4);
+  CHECK_THAT(limit.err, Catch::Contains("pausing") && Catch::Contains("what was asked for stays"));
+  CHECK(cluster.scalar("select state from tidb_global_task") == "pausing");
+  const auto waiting = cluster.startCtl({"task", "pause", "k", "--wait"});
+  REQUIRE(waiting->waitForText("pausing"));
+  cluster.execute("update tidb_global_task set state='reverted', error='cancelled by user'");
+  const auto end = waiting->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 6);
+}
+
 TEST_CASE("A wait ends with 1 and the reason when the task fails") {
   SystemCluster cluster;
   cluster.installSchema();
@@ -134,7 +157,9 @@ TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was can
        "--key",
        "k",
        "--meta",
-       R"({"sleep_ms": 60000})",
+       R"({"subtasks": 3, "sleep_ms": 60000})",
+       "--slots",
+       "2",
        "--wait",
        "--timeout",
        "1s"}
@@ -146,6 +171,11 @@ TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was can
   const auto cancelled = cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "60s"});
   INFO(cancelled.err << node.process->errors());
   CHECK(cancelled.exit_code == 6);
+  CHECK_THAT(
+      cancelled.err,
+      Catch::Contains("reverted (cancelled), step 1: 0/3 subtasks, 3 canceled") && !Catch::Contains("100%")
+  );
+  CHECK_THAT(cluster.ctl({"task", "ls"}).out, Catch::Contains("reverted (cancelled)"));
   CHECK(cluster.ctl({"task", "cancel", "k", "--yes"}).exit_code == 5);
   CHECK(cluster.ctl({"task", "show", "nobody"}).exit_code == 3);
   CHECK(node.stop() == 0);

@@ -44,7 +44,14 @@ void addSubmit(ArgumentTree& tree, CLI::App* task) {
   );
   submit->add_option("--meta", options.meta, "What the task type is told: JSON or YAML, or @FILE (@- = stdin)")
       ->type_name("TEXT|@FILE");
-  submit->add_option("--slots", options.slots, "CPU slots of one subtask (DXF: concurrency)")
+  submit
+      ->add_option(
+          "--slots",
+          options.slots,
+          "CPU slots that the task takes on each node where it runs (DXF: concurrency). A node has node.slots, by "
+          "default "
+          "its CPUs; who gets none there waits"
+      )
       ->check(CLI::Range(1, 4096));
   submit->add_option_function<std::string>(
       "--parallel",
@@ -55,7 +62,8 @@ void addSubmit(ArgumentTree& tree, CLI::App* task) {
         }
         parallel = number;
       },
-      "Subtasks of this task at a time on one node: a number, or auto"
+      "Subtasks of this task at a time on one node: a number, which share its slots there, or auto: each further one "
+      "borrows as many free slots, and gives them back when another task needs them. Cannot be changed later"
   );
   submit->add_option("--priority", options.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
   submit->add_option("--max-nodes", options.max_nodes, "Use at most so many nodes; 0 = no limit")
@@ -76,14 +84,31 @@ void addChanges(ArgumentTree& tree, CLI::App* task) {
   );
   addTaskName(cancel, cancel_options.name);
   addWait(cancel, cancel_options.wait, kWaitHelp, kTimeoutHelp);
-  auto [pause, pause_options] =
-      tree.verb<TaskPause>(task, "pause", "Pause a task: what runs may end, nothing new begins");
+  auto [pause, pause_options] = tree.verb<TaskPause>(
+      task,
+      "pause",
+      "Pause a task: nothing new begins, what runs is told to stop and its subtasks wait to be resumed; those that may "
+      "not run twice are waited for"
+  );
   addTaskName(pause, pause_options.name);
+  addWait(
+      pause,
+      pause_options.wait,
+      "Wait until the task is paused, or has ended",
+      "Stop waiting after this long, such as 30s or 2h; the pause stays"
+  );
   auto [resume, resume_options] = tree.verb<TaskResume>(task, "resume", "Let a paused task go on");
   addTaskName(resume, resume_options.name);
+  addWait(
+      resume,
+      resume_options.wait,
+      "Wait until the task goes on, or has ended",
+      "Stop waiting after this long, such as 30s or 2h; the task goes on"
+  );
   auto [modify, options] = tree.verb<TaskModify>(task, "modify", "Change a pending, running or paused task");
   addTaskName(modify, options.name);
-  modify->add_option("--slots", options.slots, "CPU slots of one subtask")->check(CLI::Range(1, 4096));
+  modify->add_option("--slots", options.slots, "CPU slots that the task takes on each node where it runs")
+      ->check(CLI::Range(1, 4096));
   modify->add_option("--max-nodes", options.max_nodes, "Use at most so many nodes")->check(CLI::Range(1, 100000));
   modify->add_option("--priority", options.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
   modify->add_option("--meta", options.meta, "What the task type is told from now on: JSON or YAML, or @FILE")

@@ -57,9 +57,11 @@ struct TaskCancel {
 };
 struct TaskPause {
   std::string name;
+  WaitOptions wait;
 };
 struct TaskResume {
   std::string name;
+  WaitOptions wait;
 };
 struct TaskModify {
   std::string name;

@@ -3,11 +3,18 @@
 #include "../context.hpp"
 #include "../output/progress.hpp"
 
+#include <initializer_list>
+
 namespace disttask::ctl {
 
 /// Waits until the task has ended or the time limit passed, showing progress on stderr; returns the exit code (0, 1, 4
 /// or 6, or that of an interrupt). `name` is what people call the task by.
 int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options);
+/// Waits in the same way until nobody is about to change the task's state any more: after a pause until it is paused or
+/// has ended. 0 in one of the wanted states, else the code of its end, or 5 when somebody else led it elsewhere.
+int waitUntilSettled(
+    Context& context, proto::TaskId id, const WaitOptions& options, std::initializer_list<proto::TaskState> wanted
+);
 /// Returns the exit code that says how a task ended: 0, 1 or 6.
 [[nodiscard]] int exitCodeOfEnd(const proto::Task& task);
 /// Says that a wait was interrupted and how the task is cancelled.
@@ -20,6 +27,8 @@ void printTask(Context& context, const proto::Task& task);
 void showTask(Context& context, const proto::Task& task, std::ostream& out);
 /// Returns "succeeded", "failed" or "cancelled"; empty while the task has not ended.
 [[nodiscard]] std::string_view outcomeOf(const proto::Task& task);
+/// Returns the task's state as people read it: of a reverted one also what it came from, `reverted (cancelled)`.
+[[nodiscard]] std::string stateText(const proto::Task& task);
 /// Returns the JSON of the text, or the text itself where it is none.
 [[nodiscard]] Json parsedOrText(const std::string& text);
 /// Returns the snapshot that progress is shown from.

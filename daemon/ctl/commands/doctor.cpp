@@ -42,6 +42,21 @@ std::optional<std::chrono::milliseconds> observationBesideTiDb(const DoctorFacts
   return std::chrono::milliseconds(std::min(longest / 3 + 2000, kMostMs));
 }
 
+/// Finds how the lives of nodes that are not live ended.
+void findEnds(Context& context, DoctorFacts& facts) {
+  constexpr int kMaxNodes = 50;
+  constexpr std::int32_t kKeptEvents = 100;
+  int looked = 0;
+  for (const auto& node : facts.nodes) {
+    if (node.life != proto::Life()) continue;
+    if (++looked > kMaxNodes) return;  // a query each
+    for (auto& event : context.store().clientTable().listNodeEvents(context.call(), node.exec_id, kKeptEvents)) {
+      if (event.event == "registered") facts.ends.erase(node.exec_id);  // that life's end was told by nobody yet
+      if (event.event == "stopped" || event.event == "evicted") facts.ends[node.exec_id] = event.event;
+    }
+  }
+}
+
 void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
   auto& store = context.store();
   facts.owner = store.reasonTable().getRoleHolder(context.call());
@@ -63,6 +78,7 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
       facts.silent_holders.push_back({exec_id, true, work.pending, static_cast<std::int64_t>(work.runs.size())});
     }
   }
+  findEnds(context, facts);
   facts.stuck = store.health().findStuckStates(context.call(), kMaxLooked);
 }
 

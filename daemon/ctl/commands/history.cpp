@@ -46,7 +46,7 @@ int execute(Context& context, const HistoryLs& options) {
          {std::to_string(task.id.value()),
           task.key,
           task.type,
-          stateCell(toString(task.state)),
+          Cell(stateText(task), styleOfState(toString(task.state))),
           context.timeText(task.create_time),
           context.timeText(task.end_time),
           spanOf(task),

@@ -114,7 +114,16 @@ int execute(Context& context, const NodeForget& options) {
     return app::kExitClean;
   }
   // The life that was read, so that a process which registers meanwhile stays.
-  if (!nodes.forget(context.call(), options.node, node->life)) {
+  const auto forget = [&] {
+    try {
+      return nodes.forget(context.call(), options.node, node->life);
+    } catch (const Exception& e) {
+      const bool may_be_kept = node->life == proto::Life() && !context.store().settings().shared_with_dxf;
+      if (e.error().code() == ErrorCode::kPrecondition && may_be_kept) refuseWhatIsKept(context, options.node);
+      throw;
+    }
+  };
+  if (!forget()) {
     throw Exception(
         ErrorCode::kPrecondition, "node '" + options.node + "' changed meanwhile: a process registered, or it is gone"
     );

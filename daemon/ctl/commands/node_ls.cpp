@@ -1,5 +1,4 @@
 #include "commands.hpp"
-#include "disttask/storage/poll_table.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../args/node.hpp"
@@ -14,13 +13,6 @@
 
 namespace disttask::ctl {
 namespace {
-
-/// "draining" becomes "drained" when nothing waits, runs or is planned there.
-std::string wantedOf(Context& context, const proto::Node& node) {
-  if (node.wanted != proto::WantedState::kDraining) return std::string(proto::toString(node.wanted));
-  const auto seen = context.store().pollTable().poll(context.call(), node.exec_id);
-  return seen.has_subtasks || seen.has_plan ? "draining" : "drained";
-}
 
 std::string typesText(const proto::Node& node) {
   std::string text;
@@ -63,7 +55,7 @@ int execute(Context& context, const NodeLs&) {
   };
   std::vector<Item> items;
   for (const auto& node : nodes) {
-    const auto wanted = isTidbHost(node) ? "" : wantedOf(context, node);
+    const auto wanted = findWanted(context, node);
     items.push_back(
         {node.exec_id,
          describe(node, is_owner(node), wanted),

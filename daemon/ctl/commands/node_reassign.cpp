@@ -3,6 +3,7 @@
 #include "node_reassign.hpp"
 
 #include "commands.hpp"
+#include "disttask/base/iso_time.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/executor/holder_watch.hpp"
 
@@ -18,6 +19,7 @@ namespace disttask::ctl {
 namespace {
 
 using proto::Life;
+using storage::mysql::RowsNamingNode;
 using storage::mysql::TaskOnNode;
 
 constexpr auto kLookEvery = std::chrono::milliseconds(200);
@@ -140,6 +142,58 @@ std::string adviceFor(const TaskOnNode& task, const RemainingFacts& facts) {
   return facts.beside_tidb ? adviceBesideTiDb(task, facts) : adviceOfOurs(task, facts);
 }
 
+namespace {
+
+std::string adviceForKept(const RowsNamingNode& row, const RemainingFacts& facts) {
+  if (row.task.state.empty()) return "their task is not live, so nobody moves them: a DBA may delete them";
+  const auto state = proto::parseTaskState(row.task.state);
+  if (state && proto::isDone(*state)) {
+    return fmt::format(
+        "ended {}; they go to history with it, scheduler.history_after (10m where nothing else is set) later",
+        formatIsoTime(row.task_ended_at)
+    );
+  }
+  if (row.task.pending + row.task.running > 0) {
+    return adviceFor(row.task, facts) + ". The owner gives them to other nodes; --reassign waits for that";
+  }
+  if (row.paused > 0) return "paused ones move when it goes on: disttaskctl task resume, or task cancel";
+  return "ended ones go to history with their task, when that has ended";
+}
+
+}  // namespace
+
+std::string describeKept(const std::vector<RowsNamingNode>& rows, const RemainingFacts& facts) {
+  auto text = fmt::format("node '{}' cannot be forgotten yet, these subtasks name it:", facts.node);
+  for (const auto& row : rows) {
+    std::string counts;
+    const auto add = [&counts](std::int64_t count, const char* what) {
+      if (count > 0) counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, what);
+    };
+    add(row.task.pending, "pending");
+    add(row.task.running, "running");
+    add(row.paused, "paused");
+    add(row.ended, "ended");
+    text += fmt::format(
+        "\ntask id:{} ('{}', {}): {}: {}",
+        row.task.task_id.value(),
+        row.task.task_key,
+        row.task.state.empty() ? "not live" : row.task.state,
+        counts,
+        adviceForKept(row, facts)
+    );
+  }
+  return text;
+}
+
+void refuseWhatIsKept(Context& context, const proto::ExecId& node) {
+  const auto rows = context.store().health().listRowsNaming(context.call(), node, kMaxTasks);
+  if (rows.empty()) return;
+  RemainingFacts facts;
+  facts.node = node;
+  facts.nodes = context.store().nodeTable().getAllNodes(context.call());
+  refuse(describeKept(rows, facts));
+}
+
 int reassignNode(Context& context, const NodeForget& options, const proto::Node& node) {
   auto& store = context.store();
   auto& clock = runtime::systemClock();
@@ -161,11 +215,8 @@ int reassignNode(Context& context, const NodeForget& options, const proto::Node&
       const auto fresh = store.nodeTable().getNode(context.call(), node.exec_id);
       if (!fresh || fresh->life != Life() || (tasks.empty() && limit.isReached())) throw;
       if (tasks.empty() && !store.settings().shared_with_dxf) {
-        refuse(
-            "nothing waits or runs on node '" + node.exec_id +
-            "' any more; it is forgotten once the tasks whose ended subtasks name it have moved to history: ask again "
-            "then"
-        );
+        refuseWhatIsKept(context, node.exec_id);
+        throw;
       }
       if (!tasks.empty() && (limit.isReached() || interrupt.signal() != 0))
         return reportRemaining(context, node.exec_id, tasks, interrupt);

@@ -20,6 +20,13 @@ struct RemainingFacts {
 /// Says what a person can do about them. Pure.
 [[nodiscard]] std::string adviceFor(const storage::mysql::TaskOnNode& task, const RemainingFacts& facts);
 
+/// Says which tasks' subtasks keep a node from being forgotten, a task a line, and what can be done. Pure.
+[[nodiscard]] std::string describeKept(
+    const std::vector<storage::mysql::RowsNamingNode>& rows, const RemainingFacts& facts
+);
+/// Throws what describeKept() says of the node, kPrecondition; returns when no row names it.
+void refuseWhatIsKept(Context& context, const proto::ExecId& node);
+
 /// Ends the life of a node that is gone, waits until its subtasks are with others and forgets it; returns the exit code
 /// of the command, and says what remains when the time limit passes. Throws kPrecondition when the node lives.
 int reassignNode(Context& context, const NodeForget& options, const proto::Node& node);

@@ -4,6 +4,7 @@
 #include "disttask/base/error.hpp"
 
 #include "../../exit_codes.hpp"
+#include "../nodes.hpp"
 #include "../output/listing.hpp"
 #include "../output/text.hpp"
 #include <fmt/format.h>
@@ -37,11 +38,9 @@ std::string counted(std::int64_t number) {
   return formatNumber(number, "subtask") + (number >= kMaxRuns ? " or more" : "");
 }
 
-/// "draining" is "drained" when nothing waits, runs or is planned there.
 std::string wantedOf(const NodeView& view) {
   const bool is_empty = view.work.runs.empty() && view.work.pending == 0 && view.work.plans == 0;
-  if (view.node.wanted == proto::WantedState::kDraining && is_empty) return "drained";
-  return std::string(toString(view.node.wanted));
+  return std::string(ctl::wantedOf(view.node, is_empty));
 }
 
 Json toJson(const NodeView& view) {

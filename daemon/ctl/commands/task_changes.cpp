@@ -17,13 +17,17 @@ namespace {
 constexpr auto kSlice = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kModifyLimit = std::chrono::seconds(30);
 
-int answer(Context& context, proto::TaskId id, bool asked, const char* doing, const char* already) {
+void say(Context& context, proto::TaskId id, bool asked, const char* doing, const char* already) {
   if (asked) {
     context.nudgeOwner();
     context.err() << fmt::format("task id:{} is being {}\n", id.value(), doing);
   } else {
     context.err() << fmt::format("task id:{} is {} already\n", id.value(), already);
   }
+}
+
+int answer(Context& context, proto::TaskId id, bool asked, const char* doing, const char* already) {
+  say(context, id, asked, doing, already);
   printChange(context, fmt::format("id:{}", id.value()), Json::Object{{"id", id.value()}, {"asked", asked}});
   return app::kExitClean;
 }
@@ -32,12 +36,18 @@ int answer(Context& context, proto::TaskId id, bool asked, const char* doing, co
 
 int execute(Context& context, const TaskPause& options) {
   const auto id = context.findTask(options.name).id;
-  return answer(context, id, context.store().clientTable().pauseTask(context.call(), id), "paused", "paused");
+  const bool asked = context.store().clientTable().pauseTask(context.call(), id);
+  if (!options.wait.wait) return answer(context, id, asked, "paused", "paused");
+  say(context, id, asked, "paused", "paused");
+  return waitUntilSettled(context, id, options.wait, {proto::TaskState::kPaused});
 }
 
 int execute(Context& context, const TaskResume& options) {
   const auto id = context.findTask(options.name).id;
-  return answer(context, id, context.store().clientTable().resumeTask(context.call(), id), "resumed", "running");
+  const bool asked = context.store().clientTable().resumeTask(context.call(), id);
+  if (!options.wait.wait) return answer(context, id, asked, "resumed", "running");
+  say(context, id, asked, "resumed", "running");
+  return waitUntilSettled(context, id, options.wait, {proto::TaskState::kRunning, proto::TaskState::kPending});
 }
 
 int execute(Context& context, const TaskModify& options) {

@@ -65,7 +65,7 @@ int execute(Context& context, const TaskLs& options) {
          {std::to_string(task.id.value()),
           task.key,
           task.type,
-          stateCell(proto::toString(task.state)),
+          Cell(stateText(task), styleOfState(proto::toString(task.state))),
           stepText(task.step),
           context.timeText(task.create_time),
           spanText(task.start_time, task.end_time),

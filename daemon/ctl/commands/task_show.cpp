@@ -136,19 +136,13 @@ std::string achievedText(const proto::Task& task, const TaskView& view) {
   return text;
 }
 
-std::string stateText(const proto::Task& task) {
-  auto text = std::string(proto::toString(task.state));
-  if (const auto outcome = outcomeOf(task); !outcome.empty() && task.state == proto::TaskState::kReverted)
-    text += fmt::format(" ({})", outcome);
-  return text;
-}
-
 struct StateColumn {
   const char* title;
   std::int64_t (*count)(const storage::SubtaskCounts&);
 };
 constexpr StateColumn kStateColumns[] = {
-    {"PENDING", [](const storage::SubtaskCounts& counts) { return counts.pending + counts.paused; }},
+    {"PENDING", [](const storage::SubtaskCounts& counts) { return counts.pending; }},
+    {"PAUSED", [](const storage::SubtaskCounts& counts) { return counts.paused; }},
     {"RUNNING", [](const storage::SubtaskCounts& counts) { return counts.running; }},
     {"SUCCEED", [](const storage::SubtaskCounts& counts) { return counts.succeed; }},
     {"FAILED", [](const storage::SubtaskCounts& counts) { return counts.failed; }},

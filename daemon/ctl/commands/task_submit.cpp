@@ -67,7 +67,11 @@ int execute(Context& context, const TaskSubmit& options) {
         )
     );
   }
-  if (!result.existed) context.nudgeOwner();
+  if (!result.existed) {
+    context.nudgeOwner();
+    if (const auto why = whyNobodyRuns(context, request); !why.empty())
+      context.err() << "warning: the task waits, since " << why << " (disttaskctl task why id:" << id << ")\n";
+  }
   if (!options.wait.wait) {
     context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "'\n";
     const Json json = Json::Object{{"id", id}, {"key", request.key}, {"existed", result.existed}};

@@ -187,6 +187,16 @@ void validateMeta(Context& context, const TaskSubmit& options, const storage::Ta
   context.err() << "the meta was not validated here: " << trial.problem << '\n';
 }
 
+std::string whyNobodyRuns(Context& context, const storage::TaskRequest& request) noexcept {
+  try {
+    const auto all = context.store().nodeTable().getAllNodes(context.call());
+    const auto task = taskOf(request);
+    return planning::eligibleNodes(all, task).empty() ? proto::whyNoNode(all, task) : "";
+  } catch (const std::exception&) {
+    return "";  // the task is submitted: nothing that fails now may say otherwise
+  }
+}
+
 int tryWithoutWriting(Context& context, const TaskSubmit& options, const storage::TaskRequest& request) {
   const auto forecast = forecastOf(context, options, request);
   const auto& trial = forecast.trial;

@@ -21,14 +21,15 @@ constexpr auto kStoreAwayLimit = std::chrono::minutes(5);
 
 Snapshot takeSnapshot(Context& context, const proto::Task& task) {
   Snapshot snapshot;
-  snapshot.state = proto::toString(task.state);
+  snapshot.state = stateText(task);
   snapshot.step = task.step.value();
   if (snapshot.step < 0) return snapshot;
   for (const auto& step : context.store().clientTable().getProgress(context.call(), task.id)) {
     if (step.step != task.step) continue;
-    snapshot.done = step.counts.succeed + step.counts.failed + step.counts.canceled;
+    snapshot.done = step.counts.succeed + step.counts.failed;
     snapshot.planned = step.counts.all();
     snapshot.failed = step.counts.failed;
+    snapshot.canceled = step.counts.canceled;
     snapshot.plan_complete = step.plan_complete;
     snapshot.rows = step.sum.row_count;
   }
@@ -37,9 +38,14 @@ Snapshot takeSnapshot(Context& context, const proto::Task& task) {
 
 namespace {
 
-/// Looks until the task is done; nothing when the time limit or an interrupt came first. Writes progress to err.
+/// Looks until the task's state is one that was waited for; nothing when the time limit or an interrupt came first.
+/// Writes progress to err.
 std::optional<proto::Task> watch(
-    Context& context, proto::TaskId id, const WaitOptions& options, const InterruptWatch& interrupt
+    Context& context,
+    proto::TaskId id,
+    const WaitOptions& options,
+    const InterruptWatch& interrupt,
+    bool (*is_over)(proto::TaskState)
 ) {
   auto& clock = runtime::systemClock();
   runtime::Wakeup pause(clock);
@@ -55,7 +61,7 @@ std::optional<proto::Task> watch(
       if (away_since) context.err() << (terminal ? "\r\x1b[K" : "") << "the store answers again\n";
       away_since.reset();
       context.err() << progress.update(snapshot, clock.now()) << std::flush;
-      if (proto::isDone(task->state)) {
+      if (is_over(task->state)) {
         context.err() << progress.finish() << std::flush;
         return task;
       }
@@ -73,6 +79,20 @@ std::optional<proto::Task> watch(
       return std::nullopt;
     }
     pause.waitFor({}, std::min<runtime::Duration>(kLookEvery, limit.left()));
+  }
+}
+
+/// False while somebody is about to lead the task out of its state.
+bool isSettled(proto::TaskState state) {
+  switch (state) {
+    case proto::TaskState::kPausing:
+    case proto::TaskState::kResuming:
+    case proto::TaskState::kModifying:
+    case proto::TaskState::kCancelling:
+    case proto::TaskState::kReverting:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -94,6 +114,13 @@ std::string_view outcomeOf(const proto::Task& task) {
   return wasCancelled(task) ? "cancelled" : "failed";
 }
 
+std::string stateText(const proto::Task& task) {
+  auto text = std::string(proto::toString(task.state));
+  if (const auto outcome = outcomeOf(task); !outcome.empty() && task.state == proto::TaskState::kReverted)
+    text += fmt::format(" ({})", outcome);
+  return text;
+}
+
 int exitCodeOfEnd(const proto::Task& task) {
   if (task.state == proto::TaskState::kSucceed) return app::kExitClean;
   return wasCancelled(task) ? app::kCtlCancelled : app::kCtlFailed;
@@ -106,7 +133,7 @@ void sayInterrupted(Context& context, const std::string& name) {
 
 int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options) {
   const InterruptWatch interrupt;
-  const auto task = watch(context, id, options, interrupt);
+  const auto task = watch(context, id, options, interrupt, [](proto::TaskState state) { return proto::isDone(state); });
   if (!task && interrupt.signal() != 0) {
     sayInterrupted(context, name);
     return interrupt.exitCode();
@@ -117,6 +144,26 @@ int waitForTask(Context& context, proto::TaskId id, const std::string& name, con
   }
   printTask(context, *task);
   return exitCodeOfEnd(*task);
+}
+
+int waitUntilSettled(
+    Context& context, proto::TaskId id, const WaitOptions& options, std::initializer_list<proto::TaskState> wanted
+) {
+  const InterruptWatch interrupt;
+  const auto task = watch(context, id, options, interrupt, isSettled);
+  if (!task && interrupt.signal() != 0) {
+    context.err() << "\nno longer waiting; what was asked for stays\n";
+    return interrupt.exitCode();
+  }
+  if (!task) {
+    context.err() << "the time limit passed; what was asked for stays\n";
+    return app::kCtlTimeLimit;
+  }
+  printTask(context, *task);
+  if (proto::isDone(task->state)) return exitCodeOfEnd(*task);
+  if (std::find(wanted.begin(), wanted.end(), task->state) != wanted.end()) return app::kExitClean;
+  context.err() << fmt::format("task id:{} is {}: somebody else led it there\n", id.value(), toString(task->state));
+  return app::kCtlRefused;
 }
 
 int execute(Context& context, const TaskWait& options) {

@@ -51,7 +51,8 @@ class TopSource {
     }
     for (auto& node : listNodes(context_)) {
       const auto [tasks, slots] = used[node.exec_id];
-      now.nodes.push_back({std::move(node), tasks, slots});
+      auto wanted = findWanted(context_, node);
+      now.nodes.push_back({std::move(node), tasks, slots, std::move(wanted)});
     }
     storage::TaskFilter filter;
     for (int i = 0; i < proto::kNumTaskStates; ++i) {
@@ -87,11 +88,11 @@ class TopSource {
 
 Json toJson(const TopSnapshot& snapshot) {
   Json::Array nodes;
-  for (const auto& [node, tasks, slots] : snapshot.nodes) {
+  for (const auto& [node, tasks, slots, wanted] : snapshot.nodes) {
     nodes.push_back(Json::Object{
         {"node", node.exec_id},
         {"state", stateOf(node)},
-        {"wanted", toString(node.wanted)},
+        {"wanted", wanted},
         {"used_slots", slots},
         {"slots", std::int64_t{node.slots}},
         {"tasks", tasks},

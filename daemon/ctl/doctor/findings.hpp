@@ -6,6 +6,7 @@
 #include "disttask/storage/reason_table.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +39,8 @@ struct DoctorFacts {
   std::vector<storage::mysql::MissingRight> missing_rights;
   std::optional<storage::RoleHolder> owner;
   std::vector<proto::Node> nodes;
-  std::vector<proto::ExecId> silent;  ///< live nodes that did not renew their lease while they were watched
+  std::map<proto::ExecId, std::string> ends;  ///< how lives ended, by their events: `stopped` or `evicted`
+  std::vector<proto::ExecId> silent;          ///< live nodes that did not renew their lease while they were watched
   std::vector<storage::mysql::RegisteredHost> registered;  ///< all of dist_framework_meta, by host
   std::vector<storage::mysql::RowsOfNode> silent_holders;  ///< what waits or runs on the silent ones
   std::optional<storage::mysql::StuckStates> stuck;

@@ -57,15 +57,23 @@ std::string reassign(const proto::ExecId& exec_id) {
   );
 }
 
-void diagnoseNode(const proto::Node& node, bool beside_tidb, std::vector<Finding>& findings) {
-  if (!isLive(node) && beside_tidb && node.has_meta_row) {
+/// What became of a node that is not live, as far as its events tell.
+std::string endOf(const proto::Node& node, const DoctorFacts& facts) {
+  const auto end = facts.ends.find(node.exec_id);
+  if (end == facts.ends.end()) return "was stopped or evicted";
+  return end->second == "stopped" ? "was stopped" : "was evicted: it did not renew its lease";
+}
+
+void diagnoseNode(const proto::Node& node, const DoctorFacts& facts, std::vector<Finding>& findings) {
+  if (!isLive(node) && facts.is_beside_tidb && node.has_meta_row) {
     findings.push_back(
         {Severity::kWarning,
          "gone_node_registered",
          node.exec_id,
          fmt::format(
-             "node '{}' was stopped or evicted and is still registered: TiDB cannot see that and gives it subtasks",
-             node.exec_id
+             "node '{}' {}, and is still registered: TiDB cannot see that and gives it subtasks",
+             node.exec_id,
+             endOf(node, facts)
          ),
          reassign(node.exec_id)}
     );
@@ -76,7 +84,7 @@ void diagnoseNode(const proto::Node& node, bool beside_tidb, std::vector<Finding
         {Severity::kNote,
          "node_gone",
          node.exec_id,
-         fmt::format("node '{}' was stopped or evicted", node.exec_id),
+         fmt::format("node '{}' {}", node.exec_id, endOf(node, facts)),
          fmt::format("start it again, or, when it is gone for good: disttaskctl node forget {}", node.exec_id)}
     );
     return;
@@ -213,7 +221,7 @@ void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
          "disttaskctl node uncordon NODE"}
     );
   }
-  for (const auto& node : facts.nodes) diagnoseNode(node, facts.is_beside_tidb, findings);
+  for (const auto& node : facts.nodes) diagnoseNode(node, facts, findings);
   for (const auto& exec_id : facts.silent) diagnoseSilent(facts, exec_id, findings);
   diagnoseRegister(facts, findings);
 }
@@ -268,7 +276,7 @@ void diagnoseTypes(const DoctorFacts& facts, std::vector<Finding>& findings) {
            fmt::format(
                "node '{}' does not offer task type '{}', others in scope '{}' do", node.exec_id, type, node.role
            ),
-           "meant so, or install the plugin there and restart disttaskd"}
+           "meant so, or install the plugin there and reload disttaskd (systemctl reload disttaskd)"}
       );
     }
   }

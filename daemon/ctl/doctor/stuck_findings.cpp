@@ -74,7 +74,7 @@ void diagnoseOffer(const TaskHealth& task, const DoctorFacts& facts, std::vector
   } else if (!offer.type) {
     add("type_not_offered",
         fmt::format("no live node in its scope offers task type '{}'", task.task.type),
-        "install the plugin on a node and restart disttaskd there");
+        "install the plugin on a node of its scope and reload disttaskd there (systemctl reload disttaskd)");
   } else if (!offer.slots) {
     add("too_few_slots",
         fmt::format("it needs {} slots, no live node that could run it has so many", task.task.slots),
@@ -142,6 +142,8 @@ const char* purposeOf(PlanKind kind) {
 
 void diagnosePlan(const PlanHealth& plan, std::vector<Finding>& findings) {
   const auto name = fmt::format("the {} of task {}", purposeOf(plan.kind), plan.task_id.value());
+  const auto task_state = proto::parseTaskState(plan.task_state);
+  const bool has_ended = task_state && proto::isDone(*task_state);
   const auto subject = plan.task_key.empty() ? "id:" + std::to_string(plan.task_id.value()) : plan.task_key;
   if (plan.task_state.empty()) {
     findings.push_back(
@@ -150,6 +152,14 @@ void diagnosePlan(const PlanHealth& plan, std::vector<Finding>& findings) {
          subject,
          name + " is left: its task is not live",
          "harmless; a DBA may remove it from disttask_plan"}
+    );
+  } else if (plan.failed && plan.kind == PlanKind::kStep && has_ended) {
+    findings.push_back(
+        {Severity::kNote,
+         "plan_failed",
+         subject,
+         fmt::format("{} has failed, and the task has ended ({}): {}", name, plan.task_state, plan.error),
+         "correct what it says and submit again under another key; the row goes with the task's move to history"}
     );
   } else if (plan.failed) {
     const bool is_hook = plan.kind != PlanKind::kStep;
@@ -161,6 +171,8 @@ void diagnosePlan(const PlanHealth& plan, std::vector<Finding>& findings) {
          is_hook ? "what the task type should have removed may be left; the row goes with the task's move to history"
                  : "the owner reverts the task; correct what it says and submit again"}
     );
+  } else if (has_ended && plan.kind != PlanKind::kCleanUp) {
+    // Nobody goes on with it; the row goes with the task's move to history.
   } else if (!plan.is_planner_alive) {
     findings.push_back(
         {Severity::kWarning,

@@ -19,9 +19,9 @@ double secondsOf(runtime::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-/// Known only while the plan is: a share of an unknown whole misleads.
+/// Known only while the plan is: a share of an unknown whole misleads, and so does one that will never be whole.
 std::optional<int> percentOf(const Snapshot& snapshot) {
-  if (!snapshot.plan_complete || snapshot.planned == 0) return std::nullopt;
+  if (!snapshot.plan_complete || snapshot.planned == 0 || snapshot.canceled > 0) return std::nullopt;
   return static_cast<int>(snapshot.done * 100 / snapshot.planned);
 }
 
@@ -37,7 +37,7 @@ std::optional<double> Progress::rowsPerSecond() const {
 }
 
 std::optional<seconds> Progress::timeLeft(const Snapshot& snapshot) const {
-  if (!snapshot.plan_complete || !first_ || samples_.empty()) return std::nullopt;
+  if (!snapshot.plan_complete || snapshot.canceled > 0 || !first_ || samples_.empty()) return std::nullopt;
   const auto done = samples_.back().done - first_->done;
   const double span = secondsOf(samples_.back().at - first_->at);
   const auto open = snapshot.planned - snapshot.done;
@@ -50,7 +50,7 @@ std::optional<seconds> Progress::timeLeft(const Snapshot& snapshot) const {
 std::string Progress::describe(const Snapshot& snapshot) const {
   const auto percent = percentOf(snapshot);
   std::string text;
-  if (snapshot.step >= 0 && terminal_) {
+  if (snapshot.step >= 0 && terminal_ && snapshot.canceled == 0) {
     const auto filled = kBarWidth * static_cast<std::size_t>(percent.value_or(0)) / 100;
     // What is usual goes without saying: the line should fit into 80 columns.
     text = fmt::format(
@@ -67,6 +67,7 @@ std::string Progress::describe(const Snapshot& snapshot) const {
   if (percent) text += fmt::format(" {:>3}%", *percent);
   text += fmt::format(" {}/{}{} subtasks", snapshot.done, snapshot.planned, snapshot.plan_complete ? "" : "+");
   if (snapshot.failed > 0) text += fmt::format(", {} failed", snapshot.failed);
+  if (snapshot.canceled > 0) text += fmt::format(", {} canceled", snapshot.canceled);
   if (const auto rate = rowsPerSecond()) text += fmt::format(", {} rows/s", formatShort(*rate));
   if (const auto left = timeLeft(snapshot)) text += (terminal_ ? ", ~" : ", about ") + formatSpan(*left) + " left";
   return text;

@@ -12,9 +12,10 @@ namespace disttask::ctl {
 struct Snapshot {
   std::string state;
   std::int32_t step = -1;    ///< negative: no step entered yet, or past the last
-  std::int64_t done = 0;     ///< ended subtasks of the step
+  std::int64_t done = 0;     ///< subtasks of the step that ended by a run: succeeded or failed
   std::int64_t planned = 0;  ///< subtasks of the step so far
   std::int64_t failed = 0;
+  std::int64_t canceled = 0;   ///< never begun, or ended with their task: no part of what is done
   std::int64_t rows = 0;       ///< rows that the step's subtasks report
   bool plan_complete = false;  ///< `planned` will not grow
 };

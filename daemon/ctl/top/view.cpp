@@ -25,7 +25,7 @@ std::string barOf(const storage::SubtaskCounts& counts) {
 }
 
 std::string leftOf(const TopTask& task) {
-  const auto open = numAll(task.counts) - numDone(task.counts);
+  const auto open = numAll(task.counts) - numDone(task.counts) - task.counts.canceled;
   if (!task.per_second || *task.per_second <= 0 || open <= 0) return "";
   const auto seconds = std::ceil(static_cast<double>(open) / *task.per_second);
   if (seconds > kMaxLeftSeconds) return "";
@@ -67,11 +67,11 @@ Table nodeTable(const TopSnapshot& snapshot) {
        {"SCOPE", Align::kLeft, 4},
        {"TROUBLE", Align::kLeft, 3}}
   );
-  for (const auto& [node, tasks, used] : snapshot.nodes) {
+  for (const auto& [node, tasks, used, wanted] : snapshot.nodes) {
     table.add(
         {node.exec_id + (node.exec_id == snapshot.owner ? " *" : ""),
          std::string(stateOf(node)),
-         std::string(toString(node.wanted)),
+         wanted,
          std::to_string(used),
          std::to_string(node.slots),
          std::to_string(tasks),
@@ -177,11 +177,11 @@ TopSort nextOf(TopSort sort) noexcept {
 }
 
 std::int64_t numDone(const storage::SubtaskCounts& counts) noexcept {
-  return counts.succeed + counts.failed + counts.canceled;
+  return counts.succeed + counts.failed;
 }
 
 std::int64_t numAll(const storage::SubtaskCounts& counts) noexcept {
-  return numDone(counts) + counts.pending + counts.running + counts.paused;
+  return numDone(counts) + counts.canceled + counts.pending + counts.running + counts.paused;
 }
 
 void setRates(TopSnapshot& now, const TopSnapshot& before, double seconds) {

@@ -15,6 +15,7 @@ struct TopNode {
   proto::Node node;
   std::int64_t tasks = 0;       ///< of which subtasks run there
   std::int64_t used_slots = 0;  ///< that they take
+  std::string wanted;           ///< of it, as node ls says it
 };
 
 struct TopTask {
@@ -44,7 +45,7 @@ struct TopSize {
   std::size_t rows = 24;  ///< 0 = as many as it takes
 };
 
-/// Ended subtasks of the step.
+/// Subtasks of the step that ended by a run: canceled ones are no part of what is done.
 [[nodiscard]] std::int64_t numDone(const storage::SubtaskCounts& counts) noexcept;
 [[nodiscard]] std::int64_t numAll(const storage::SubtaskCounts& counts) noexcept;
 

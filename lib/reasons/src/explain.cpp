@@ -132,7 +132,7 @@ void addWorkReasons(const Facts& facts, std::vector<Reason>& reasons) {
 
 std::vector<Reason> explain(const Facts& facts) {
   const auto& task = facts.task;
-  if (proto::isDone(task.state)) return {{Code::kEnded, "it has ended: " + std::string(toString(task.state))}};
+  if (proto::isDone(task.state)) return {{Code::kEnded, "it has ended: " + endText(task)}};
   auto state = whyStateHolds(task);
   if (state && !isLed(task.state)) return {*state};
   std::vector<Reason> reasons;

@@ -33,6 +33,7 @@ struct Others {
   std::int32_t slots = 0;
   std::string names;
   bool is_own = false;  ///< the task itself runs there
+  std::int32_t own_slots = 0;
 };
 
 bool isAhead(const Facts& facts, proto::TaskId id) {
@@ -46,6 +47,7 @@ Others othersOn(const Facts& facts, const proto::ExecId& exec_id) {
     if (holder.exec_id != exec_id) continue;
     if (holder.task_id == facts.task.id) {
       others.is_own = true;
+      others.own_slots = holder.slots;
       continue;
     }
     others.slots += holder.slots;
@@ -66,8 +68,9 @@ Reason whyInQueueOf(const Facts& facts, const proto::Node& node, const std::stri
   if (node.slots - others.slots < facts.task.slots) {
     return {
         Code::kSlotsShort,
-        what + ", which has " + std::to_string(node.slots) + " slots and needs " + std::to_string(facts.task.slots) +
-            " for this task; held by " + others.names,
+        what + ", which has " + std::to_string(node.slots) + (node.slots == 1 ? " slot" : " slots") +
+            "; this task needs " + std::to_string(facts.task.slots) + "; held by " + others.names +
+            (others.is_own ? ", this task itself (" + std::to_string(others.own_slots) + ")" : ""),
         subtasks};
   }
   if (others.is_own) return {Code::kOwnSubtasks, what + ", where as many of the task run as may at a time", subtasks};

@@ -58,7 +58,7 @@ std::vector<Reason> explainSubtask(const SubtaskFacts& facts) {
     if (!subtask.error.empty()) text += ", " + subtask.error;
     return {{Code::kEnded, std::move(text)}};
   }
-  if (proto::isDone(task.state)) return {{Code::kEnded, "its task has ended: " + std::string(toString(task.state))}};
+  if (proto::isDone(task.state)) return {{Code::kEnded, "its task has ended: " + endText(task)}};
   if (subtask.state == SubtaskState::kRunning) return whyRunning(facts);
   if (auto state = whyStateHolds(task)) {
     state->text = "its task: " + state->text;

@@ -43,7 +43,8 @@ std::optional<Reason> whyStateHolds(const proto::Task& task) {
     case TaskState::kAwaitingResolution:
       return Reason{Code::kResolution, "it waits for somebody's decision (task resolve) after: " + task.error};
     case TaskState::kPausing:
-      return Reason{Code::kPausing, "it is being paused, what runs may end"};
+      return Reason{
+          Code::kPausing, "it is being paused: what runs is told to stop, what may not run twice is waited for"};
     case TaskState::kResuming:
       return Reason{Code::kResuming, "it is about to go on after a pause"};
     case TaskState::kModifying:
@@ -55,6 +56,12 @@ std::optional<Reason> whyStateHolds(const proto::Task& task) {
     default:
       return std::nullopt;
   }
+}
+
+std::string endText(const proto::Task& task) {
+  auto text = std::string(toString(task.state));
+  if (!task.error.empty()) text += ", " + task.error;
+  return text;
 }
 
 bool isLed(TaskState state) noexcept {

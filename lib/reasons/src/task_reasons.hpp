@@ -2,6 +2,7 @@
 #include "disttask/reasons/reasons.hpp"
 
 #include <optional>
+#include <string>
 
 namespace disttask::reasons {
 
@@ -11,6 +12,8 @@ namespace disttask::reasons {
 [[nodiscard]] bool isSilentOwner(const Facts& facts, const proto::ExecId& exec_id) noexcept;
 /// Returns what the state of an unfinished task keeps from going on; nothing in a state in which it works.
 [[nodiscard]] std::optional<Reason> whyStateHolds(const proto::Task& task);
+/// Returns how a task ended: its state, and its error if it has one.
+[[nodiscard]] std::string endText(const proto::Task& task);
 /// True if the holder of the scheduler role brings a task out of this state; false: somebody has to ask for it.
 [[nodiscard]] bool isLed(proto::TaskState state) noexcept;
 

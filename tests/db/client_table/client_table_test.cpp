@@ -237,8 +237,8 @@ TEST_CASE("More slots than the largest known node has are refused, no known node
   );
   wanted.key = "too large";
   std::string message;
-  CHECK(codeOf([&] { static_cast<void>(table.submitTask({}, wanted)); }, &message) == ErrorCode::kInvalidArgument);
-  CHECK(message == "task required slots(999) larger than cpu count(8) of managed node");
+  CHECK(codeOf([&] { static_cast<void>(table.submitTask({}, wanted)); }, &message) == ErrorCode::kPrecondition);
+  CHECK(message == "999 slots asked for; the largest known node has 8 (disttaskctl node ls shows all)");
   wanted.slots = 8;
   CHECK_FALSE(table.submitTask({}, wanted).existed);
 }

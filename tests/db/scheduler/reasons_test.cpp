@@ -15,6 +15,12 @@ TEST_CASE("A task that has ended, is paused or waits for a decision says so firs
   become("succeed");
   CHECK(waiting.why(id).size() == 1);
   CHECK(waiting.find(id, Code::kEnded).text == "it has ended: succeed");
+  waiting.store().execute(
+      "update tidb_global_task set error='{\"class\":0,\"code\":0,\"message\":\"line 7\",\"rfccode\":\"\"}'" +
+      waiting.inTask(id)
+  );
+  become("reverted");
+  CHECK(waiting.find(id, Code::kEnded).text == "it has ended: reverted, line 7");
   become("paused");
   CHECK(waiting.why(id).size() == 1);
   CHECK_THAT(waiting.find(id, Code::kPaused).text, Contains("task resume"));
@@ -147,9 +153,13 @@ TEST_CASE("Pending subtasks say what is with their node", "[db][scheduler][reaso
     waiting.addSubtask(other, 1, 3, "b", "running", 10);
     const auto reason = waiting.find(id, Code::kSlotsShort);
     CHECK(reason.subtasks == 2);
-    CHECK_THAT(reason.text, Contains("has 4 slots and needs 2") && Contains("held by other (3)"));
+    CHECK(reason.text == "2 subtasks wait on b, which has 4 slots; this task needs 2; held by other (3)");
     waiting.store().execute("update tidb_global_task set priority=1" + waiting.inTask(other));
     CHECK_THAT(waiting.find(id, Code::kSlotsShort).text, Contains("held by other (3, of higher rank)"));
+    waiting.addSubtask(id, 1, 3, "b", "running", 12);
+    CHECK_THAT(
+        waiting.find(id, Code::kSlotsShort).text, Contains("held by other (3, of higher rank), this task itself (")
+    );
   }
   SECTION("as many of its own run there as may") {
     waiting.addSubtask(id, 1, 3, "b", "running", 6);

@@ -164,6 +164,10 @@ TEST_CASE("Wrong use ends with code 2 and says what is wrong") {
       Catch::StartsWith("disttaskctl task: 'dance' is no command of task, expected submit, ls,") &&
           Catch::EndsWith("More: disttaskctl task --help\n")
   );
+  CHECK_THAT(
+      endOf({"node", "undrain", "n1"}).text,
+      Catch::Contains("'undrain' is no command of node, did you mean 'uncordon'?")
+  );
   CHECK_THAT(endOf({"-o", "json", "node"}).text, Catch::StartsWith("disttaskctl node: a command is missing"));
   CHECK_THAT(endOf({"task", "show"}).text, Catch::StartsWith("disttaskctl task show: NAME is required\n"));
   CHECK_THAT(

@@ -128,3 +128,35 @@ TEST_CASE("What keeps the subtasks of a node that is gone is said with what can 
   facts.nodes.push_back(makeNode("e:1", 4));
   CHECK_THAT(adviceFor(task, facts), Contains("disttaskctl task why id:7"));
 }
+
+TEST_CASE("What keeps a node from being forgotten is said by task, with counts and what can be done") {
+  storage::mysql::RowsNamingNode waits;
+  waits.task = {proto::TaskId(7), "k", "running", "ext", 3, 1};
+  waits.ended = 2;
+  storage::mysql::RowsNamingNode paused;
+  paused.task = {proto::TaskId(8), "p", "paused", "ext", 0, 0};
+  paused.paused = 4;
+  storage::mysql::RowsNamingNode goes_on;
+  goes_on.task = {proto::TaskId(9), "g", "running", "ext", 0, 0};
+  goes_on.ended = 1;
+  storage::mysql::RowsNamingNode over;
+  over.task = {proto::TaskId(10), "o", "reverted", "ext", 0, 0};
+  over.ended = 5;
+  over.task_ended_at = 1'772'364'605;
+  storage::mysql::RowsNamingNode lost;
+  lost.task = {proto::TaskId(11), "", "", "", 1, 0};
+  RemainingFacts facts;
+  facts.node = "b:1";
+  facts.nodes = {makeNode("b:1", 0), makeNode("e:1", 4)};
+  CHECK(
+      describeKept({waits, paused, goes_on, over, lost}, facts) ==
+      "node 'b:1' cannot be forgotten yet, these subtasks name it:\n"
+      "task id:7 ('k', running): 3 pending, 1 running, 2 ended: disttaskctl task why id:7 says what they wait for. The "
+      "owner gives them to other nodes; --reassign waits for that\n"
+      "task id:8 ('p', paused): 4 paused: paused ones move when it goes on: disttaskctl task resume, or task cancel\n"
+      "task id:9 ('g', running): 1 ended: ended ones go to history with their task, when that has ended\n"
+      "task id:10 ('o', reverted): 5 ended: ended 2026-03-01T11:30:05Z; they go to history with it, "
+      "scheduler.history_after (10m where nothing else is set) later\n"
+      "task id:11 ('', not live): 1 pending: their task is not live, so nobody moves them: a DBA may delete them"
+  );
+}

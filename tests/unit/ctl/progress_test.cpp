@@ -65,6 +65,15 @@ TEST_CASE("Failed subtasks are shown") {
   CHECK_THAT(progress.update(snapshot, kStart), Catch::Contains("3/40 subtasks, 2 failed"));
 }
 
+TEST_CASE("Canceled subtasks are told apart: they are no part of what is done, and no percentage counts them") {
+  const Snapshot ended{
+      .state = "reverted (cancelled)", .step = 1, .done = 14, .planned = 25, .canceled = 11, .plan_complete = true};
+  Progress plain(false, 0);
+  CHECK(plain.update(ended, kStart) == "reverted (cancelled), step 1: 14/25 subtasks, 11 canceled\n");
+  Progress terminal(true, 120);
+  CHECK(terminal.update(ended, kStart) == "\rreverted (cancelled), step 1: 14/25 subtasks, 11 canceled\x1b[K");
+}
+
 TEST_CASE("A usual line fits into 80 columns, and a state other than running is said") {
   Progress progress(true, 80);
   auto snapshot = running(1'000, 0);

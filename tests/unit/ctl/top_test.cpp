@@ -76,6 +76,13 @@ TEST_CASE("top fits each size of a terminal, its footer in the last line") {
   }
 }
 
+TEST_CASE("top counts canceled subtasks among all, not among what is done or left") {
+  auto snapshot = sample(1, 1);
+  snapshot.tasks[0].counts = {.succeed = 2, .canceled = 8};
+  const auto text = joined(renderTop(snapshot, {200, 50}, TopSort::kRank, ""));
+  CHECK_THAT(text, Catch::Contains("   2  10  ##........") && !Catch::Contains("##########"));
+}
+
 TEST_CASE("top shows nodes and tasks with progress, rate and what is left of the time") {
   const auto text = joined(renderTop(sample(3, 2), {200, 50}, TopSort::kRank, ""));
   INFO(text);

@@ -63,9 +63,10 @@ void MySqlClientTable::checkNodes(const Call& call, std::int32_t slots) {
   });
   // No node yet is no error: the task waits for one.
   if (largest > 0 && slots > largest) {
-    refuse(
-        "task required slots(" + std::to_string(slots) + ") larger than cpu count(" + std::to_string(largest) +
-        ") of managed node"
+    throw Exception(
+        ErrorCode::kPrecondition,
+        std::to_string(slots) + " slots asked for; the largest known node has " + std::to_string(largest) +
+            " (disttaskctl node ls shows all)"
     );
   }
 }

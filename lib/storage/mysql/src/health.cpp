@@ -203,6 +203,30 @@ std::vector<TaskOnNode> Health::listTasksOfNode(const runtime::Call& call, const
   });
 }
 
+std::vector<RowsNamingNode> Health::listRowsNaming(
+    const runtime::Call& call, const ExecId& exec_id, std::int32_t limit
+) {
+  return context_.read(call, "health.rows_naming_node", [&](Connection& connection) {
+    std::vector<RowsNamingNode> found;
+    auto rows = connection.query(sql::kRowsNamingNode, {exec_id, std::int64_t{limit}});
+    while (rows.next()) {
+      RowsNamingNode row;
+      row.task = {
+          TaskId(rows.getInt(1)),
+          rows.getString(2),
+          rows.getString(3),
+          rows.getString(4),
+          rows.getInt(5),
+          rows.getInt(6)};
+      row.paused = rows.getInt(7);
+      row.ended = rows.getInt(8);
+      row.task_ended_at = rows.isNull(9) ? 0 : rows.getInt(9);
+      found.push_back(std::move(row));
+    }
+    return found;
+  });
+}
+
 std::vector<RegisteredHost> Health::listRegistered(const runtime::Call& call, std::int32_t limit) {
   return context_.read(call, "health.registered", [&](Connection& connection) {
     std::vector<RegisteredHost> hosts;

@@ -60,6 +60,13 @@ inline constexpr Sql kTasksOfNode{"health.tasks_of_node",
   " from tidb_background_subtask s force index (ix_exec) left join tidb_global_task t on t.id=cast(s.task_key as signed)"
   " where s.exec_id=? and s.state in ('pending','running') group by s.task_key, t.task_key, t.state, t.target_scope"
   " order by 1 limit ?"};
+/// All that names a node, by task. Binds: exec_id, limit.
+inline constexpr Sql kRowsNamingNode{"health.rows_naming_node",
+  "select cast(s.task_key as signed), t.task_key, t.state, t.target_scope,"
+  " cast(sum(s.state='pending') as signed), cast(sum(s.state='running') as signed), cast(sum(s.state='paused') as signed),"
+  " cast(sum(s.state not in ('pending','running','paused')) as signed), unix_timestamp(coalesce(t.end_time,t.state_update_time,t.create_time))"
+  " from tidb_background_subtask s force index (ix_exec) left join tidb_global_task t on t.id=cast(s.task_key as signed)"
+  " where s.exec_id=? group by s.task_key, t.task_key, t.state, t.target_scope, t.end_time, t.state_update_time, t.create_time order by 1 limit ?"};
 /// Binds: limit.
 inline constexpr Sql kRegistered{"health.registered", "select m.host, m.role, m.cpu_count from dist_framework_meta m order by m.host limit ?"};
 /// Binds: planner.

@@ -73,8 +73,8 @@ class ClientTable {
 
   /// Inserts the task (design rule 22): insert, then look in history in the same transaction; a used key gives the old
   /// id and existed = true. After an unknown commit the submit token in the row tells whether the insert is ours.
-  /// Throws kInvalidArgument: key or type empty or above 256 bytes, bad scope, slots below 1 or more than the largest
-  /// known node has (no node yet is no error), meta not JSON.
+  /// Throws kInvalidArgument: key or type empty or above 256 bytes, bad scope, slots below 1, meta not JSON;
+  /// kPrecondition: more slots than the largest known node has (no node yet is no error).
   virtual SubmitResult submitTask(const Call& call, const TaskRequest& request) = 0;
   /// Finds a task, live first, then history.
   virtual std::optional<proto::Task> findTask(const Call& call, TaskId id) = 0;
@@ -96,14 +96,14 @@ class ClientTable {
   /// Asks for cancellation from every unfinished state; returns false when the task is done or cancelling already.
   /// Throws kNotFound for an unknown id.
   virtual bool cancelTask(const Call& call, TaskId id) = 0;
-  /// Asks a pending or running task to pause: what runs may end or is interrupted, nothing new begins. False: it is
-  /// pausing or paused already. Throws kPrecondition, naming the state, from any other state, and kNotFound.
+  /// Asks a pending or running task to pause: runs are interrupted where they may run twice, nothing new begins. False:
+  /// it is pausing or paused already. Throws kPrecondition, naming the state, from any other state, and kNotFound.
   virtual bool pauseTask(const Call& call, TaskId id) = 0;
   /// Asks a paused task to go on; false: it is resuming or running already. Throws as pauseTask.
   virtual bool resumeTask(const Call& call, TaskId id) = 0;
   /// Asks for a change of a pending, running or paused task (contract 5.6); the owner applies it and the state is the
-  /// old one again. Throws kInvalidArgument: nothing to change, a number below 1, slots above the largest node's, meta
-  /// not JSON; kPrecondition from any other state; kNotFound.
+  /// old one again. Throws kInvalidArgument: nothing to change, a number below 1, meta not JSON; kPrecondition: slots
+  /// above the largest known node's, any other state; kNotFound.
   virtual void modifyTask(const Call& call, TaskId id, const proto::TaskModification& change) = 0;
   /// Waits until the owner has applied what was asked of the task and every live node has it, too (design rule 25):
   /// none runs the task with the values before. Nodes that die meanwhile are left out, their runs are cancelled. Polls

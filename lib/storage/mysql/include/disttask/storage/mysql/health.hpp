@@ -104,6 +104,14 @@ struct TaskOnNode {
   std::int64_t running = 0;
 };
 
+/// Live rows of a task that name a node, ended ones among them: a node is not forgotten while there are any.
+struct RowsNamingNode {
+  TaskOnNode task;  ///< its `pending` and `running` are rows, too
+  std::int64_t paused = 0;
+  std::int64_t ended = 0;
+  std::int64_t task_ended_at = 0;  ///< by the store, in seconds; of an ended task
+};
+
 /// A row of dist_framework_meta: beside a live TiDB its own nodes are there, too.
 struct RegisteredHost {
   proto::ExecId host;
@@ -127,6 +135,8 @@ class Health {
   WorkOfNode lookAtNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit);
   /// The same; by task, at most `limit` of them.
   std::vector<TaskOnNode> listTasksOfNode(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit);
+  /// The same with ended rows, which take longer: of at most `limit` tasks. Rows in history do not count.
+  std::vector<RowsNamingNode> listRowsNaming(const runtime::Call& call, const ExecId& exec_id, std::int32_t limit);
   /// Returns the first `limit` registered hosts by name.
   std::vector<RegisteredHost> listRegistered(const runtime::Call& call, std::int32_t limit);
 
