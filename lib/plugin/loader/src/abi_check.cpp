@@ -9,7 +9,8 @@
 namespace disttask::plugin {
 namespace {
 
-constexpr std::size_t kMaxTypeNameBytes = 256;  // the `type` column
+constexpr std::size_t kMaxTypeNameBytes = 256;     // the `type` column
+constexpr std::int64_t kMaxBackoffMs = 3'600'000;  // the store takes a time further ahead for a wrong clock
 
 std::optional<std::string> checkSize(std::string_view what, std::uint32_t found, std::size_t needed) {
   if (found >= needed) return std::nullopt;
@@ -42,9 +43,11 @@ std::optional<std::string> checkOptions(const disttask_task_type& type) {
   if (type.retry_limit < DISTTASK_TYPE_RETRY_DEFAULT) {
     return "retry_limit is " + std::to_string(type.retry_limit) + ", -1 (the host's default) or more is needed";
   }
-  if (type.backoff_base_ms < 0 || type.backoff_cap_ms < 0) {
+  const auto is_wait = [](std::int64_t ms) { return ms >= 0 && ms <= kMaxBackoffMs; };
+  if (!is_wait(type.backoff_base_ms) || !is_wait(type.backoff_cap_ms)) {
     return "backoff_base_ms and backoff_cap_ms are " + std::to_string(type.backoff_base_ms) + " and " +
-           std::to_string(type.backoff_cap_ms) + ", 0 (the host's default) or more is needed";
+           std::to_string(type.backoff_cap_ms) + ", 0 (the host's default) to " + std::to_string(kMaxBackoffMs) +
+           " is needed";
   }
   if (type.parallel_subtasks < 0 || type.max_parallel_subtasks < 0) {
     return "parallel_subtasks and max_parallel_subtasks are " + std::to_string(type.parallel_subtasks) + " and " +

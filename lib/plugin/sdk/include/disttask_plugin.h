@@ -191,8 +191,8 @@ struct disttask_step {
 typedef struct disttask_task_type {
   uint32_t struct_size;
   int32_t retry_limit;           /* retries of one subtask; DISTTASK_TYPE_RETRY_DEFAULT = the host's default */
-  int64_t backoff_base_ms;       /* 0 = the host's default */
-  int64_t backoff_cap_ms;        /* 0 = the host's default */
+  int64_t backoff_base_ms;       /* 0 = the host's default; at most an hour */
+  int64_t backoff_cap_ms;        /* the same */
   int32_t parallel_subtasks;     /* default number at a time on one node; 0 = auto */
   int32_t max_parallel_subtasks; /* what a submitter may ask for; 0 = no limit */
   disttask_str name;

@@ -165,6 +165,7 @@ class TaskType {
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual std::string version() const { return "0"; }
   [[nodiscard]] virtual std::int32_t retryLimit() const { return DISTTASK_TYPE_RETRY_DEFAULT; }
+  /// Of retries, in ms: the first wait and the longest one, each at most an hour; 0 = the default of the host.
   [[nodiscard]] virtual std::int64_t backoffBaseMs() const { return 0; }
   [[nodiscard]] virtual std::int64_t backoffCapMs() const { return 0; }
   [[nodiscard]] virtual std::int32_t parallelSubtasks() const { return 1; }     ///< default; 0 = auto
