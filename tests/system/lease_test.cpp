@@ -88,7 +88,11 @@ TEST_CASE("A run that waits for the answer to its checkpoint obeys its cancel at
   cluster.installSchema();
   // The store's answer may take 5 s, but from the cancel to the end of the process there is one.
   auto node = cluster.startReady({.lease = "6s"});
-  startOne(cluster, R"({"sleep_ms": 2000})");
+  startOne(cluster, R"({"sleep_ms": 10000})");
+  // A row is running before its node has the answer to the start: only a checkpoint says that the run goes on.
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select max(checkpoint) from tidb_background_subtask").find("slept_ms") != std::string::npos;
+  }));
   server.freeze();
   REQUIRE(node.process->waitForText("runs are cancelled"));
   CHECK(node.process->waitForText("subtask run canceled"));  // a process that had to end says it no more
