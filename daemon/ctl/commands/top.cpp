@@ -106,7 +106,7 @@ Json toJson(const TopSnapshot& snapshot) {
         {"type", task.task.type},
         {"state", toString(task.task.state)},
         {"step", std::int64_t{task.task.step.value()}},
-        {"done", numDone(task.counts)},
+        {"done", numDone(task.counts) + task.counts.canceled},  // as it always was: fields keep their meaning
         {"subtasks", numAll(task.counts)},
         {"running", task.counts.running},
         {"failed", task.counts.failed},
