@@ -33,6 +33,11 @@ constexpr std::chrono::seconds kReleaseLimit{5};
 /// The longest pause between two looks of a follower at the owner: what is given up while its hint gets lost must not
 /// lie there for long.
 constexpr std::chrono::seconds kLongestFollowPause{3};
+/// In a long round the owner looks at the nodes again after this time, and begins another one when they have changed:
+/// who joins must not wait for all tasks' turns. Not more often than the latter, or tasks of low rank would never have
+/// theirs while many nodes join.
+constexpr std::chrono::milliseconds kLookAgain{250};
+constexpr std::chrono::seconds kCutShortEvery{1};
 /// Polls of a node between two of its rounds are fewer than this by far.
 constexpr std::size_t kMaxReadings = 16;
 /// How many followers are told of a renewal: any of them may take the role, and all at once would ask the store at
@@ -164,6 +169,7 @@ class SchedulerService::Impl {
     if (!owner) return follow(is_early);
     confirmWrites();
     const auto placement = liveness_.look(call(), true);
+    nodes_seen_ = deps_.clock.now();
     noteOthers(placement);
     tellRenewal();
     Round round{settings_, deps_.clock, stopping_.token(), *owner, placement, deps_.nudge, is_early};
@@ -224,6 +230,10 @@ class SchedulerService::Impl {
     for (const auto& task : all) {
       if (!updateOwnership()) return;
       stopping_.token().throwIfCancelled();
+      if (haveNodesChanged(round)) {
+        changed = true;
+        return;
+      }
       try {
         DISTTASK_FAILPOINT("scheduler.task");
         const auto admission = places < max_tasks_at_once_ ? admit(round, task, reservation) : Admission::kNoPlace;
@@ -250,6 +260,15 @@ class SchedulerService::Impl {
     changed |= mover_.hasLeft();
     const std::lock_guard lock(figures_mutex_);
     figures_ = mover_.figures();
+  }
+
+  bool haveNodesChanged(const Round& round) {
+    const auto now = deps_.clock.now();
+    if (now - nodes_seen_ < kLookAgain || (last_cut_ && now - *last_cut_ < kCutShortEvery)) return false;
+    nodes_seen_ = now;
+    if (liveness_.look(call(), true).fingerprint() == round.placement.fingerprint()) return false;
+    last_cut_ = now;
+    return true;
   }
 
   /// Begins a round's reservation with what the rows of each task take.
@@ -302,9 +321,11 @@ class SchedulerService::Impl {
   SubtaskMover mover_;
   CleanUps clean_ups_;
   runtime::TimePoint last_change_{};
-  runtime::TimePoint last_look_{};      ///< at all nodes, as a follower
-  std::vector<proto::ExecId> others_;   ///< other live nodes, as of the last round as owner
-  std::vector<proto::Node> followers_;  ///< those of them that are told of renewals
+  runtime::TimePoint nodes_seen_{};             ///< by this round
+  std::optional<runtime::TimePoint> last_cut_;  ///< a round that ended early, since the nodes had changed
+  runtime::TimePoint last_look_{};              ///< at all nodes, as a follower
+  std::vector<proto::ExecId> others_;           ///< other live nodes, as of the last round as owner
+  std::vector<proto::Node> followers_;          ///< those of them that are told of renewals
   std::optional<runtime::TimePoint> told_at_;
   observability::SampledLog failures_{std::chrono::seconds(30)};
   observability::SampledLog task_failures_{std::chrono::seconds(30)};

@@ -81,6 +81,31 @@ TEST_CASE(
   CHECK(shares == std::vector<int>{1, 2});
 }
 
+TEST_CASE("A long round ends early when a node joins, at most once a second", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  std::vector<proto::TaskId> ids;
+  for (const auto* name : {"t1", "t2", "t3", "t4"}) ids.push_back(cluster.addTask(name).id);
+  cluster.store().execute("update tidb_global_task set concurrency=1");
+  REQUIRE(cluster.turnUntil([&] {
+    return std::all_of(ids.begin(), ids.end(), [&](auto id) { return cluster.countBy(id, "pending")["a"] == 8; });
+  }));
+  int turns = 0;
+  Failpoints::arm("scheduler.task", [&] {
+    cluster.owner.clock.advance(260ms);
+    if (++turns == 2 || turns == 5) {
+      cluster.alive.emplace_back(turns == 2 ? "b" : "c");
+      cluster.addNode(cluster.alive.back());
+    }
+  });
+  cluster.turn();
+  CHECK(turns == 2);
+  cluster.turn();
+  CHECK(turns == 2 + 4);
+  CHECK(cluster.countBy(ids[0], "pending")["b"] > 0);
+  Failpoints::disarm("scheduler.task");
+  CHECK(cluster.turnUntil([&] { return cluster.countBy(ids[3], "pending")["c"] > 0; }));
+}
+
 TEST_CASE("A node that takes part again gets its share of what waits", "[db][scheduler][flow]") {
   Cluster cluster({"a", "b"});
   const auto id = cluster.addTask("t").id;
