@@ -201,6 +201,7 @@ def main():
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--repetitions", type=int, required=True)
     parser.add_argument("--frontier", action="store_true")
+    parser.add_argument("--goals", action="store_true")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     if arguments.frontier:
@@ -211,6 +212,14 @@ def main():
                 contestants[f"delete, sql_batch {chunk_time}, sleep_ratio {sleep_ratio}"] = (lambda more=more: bench.batch(DELETE, more), bench.expect_deleted)
         contestants.update(archivers(bench, LIMITS))
         table(take_turns(bench, contestants, arguments.repetitions), arguments.rows)
+        return
+    if arguments.goals:
+        pair = {"delete, sql_batch": (lambda: bench.batch(DELETE), bench.expect_deleted), **archivers(bench, LIMITS[:1])}
+        ours, other = pair
+        results = take_turns(bench, pair, arguments.repetitions)
+        table(results, arguments.rows)
+        json.dump([results.speed_ratio("sql_batch_vs_pt_archiver", ours, other, 2.0), results.p99_ratio("sql_batch_bystander_p99_ratio", ours, other, 1.0)], sys.stdout, indent=1)
+        print()
         return
     contestants = {
         "delete, sql_batch": (lambda: bench.batch(DELETE), bench.expect_deleted),

@@ -3,6 +3,7 @@
 # an UPDATE and a DELETE of every row of the same table of 1 million rows, in turn, in the same run, on a private MariaDB; meanwhile a bystander reads one
 # row of another table by its key, 200 times a second. Each begins with nothing left to purge or to write from the one before.
 #   sql_batch.sh [--json FILE]      the figures; each repetition begins with another contestant
+#   sql_batch.sh --goals [--json F]  the two figures with a goal alone, for more repetitions in the same time
 #   sql_batch.sh --frontier         a table of rows/s and of the bystander's times for several chunk_time and sleep_ratio, and for several --limit
 # DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there. DISTTASK_BENCH_ROWS is the number of rows,
 # DISTTASK_BENCH_REPETITIONS how often (default 5).
@@ -17,8 +18,8 @@ options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=${2:?--json takes a file}; shift 2 ;;
-    --frontier) options+=(--frontier); shift ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --frontier | --goals) options+=("$1"); shift ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <csignal>
+#include <sstream>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -119,7 +120,10 @@ TEST_CASE("A daemon shows the password of its store and of its connections nowhe
 
   // A login that fails has something to say, and says it without the password.
   cluster.execute("alter user '" + user.name() + "' identified by 'another'");
-  cluster.execute("kill user '" + user.name() + "'");
+  std::istringstream sessions(cluster.scalar(
+      "select group_concat(id separator ' ') from information_schema.processlist where user='" + user.name() + "'"
+  ));
+  for (std::string id; sessions >> id;) cluster.execute("kill " + id);
   REQUIRE(node.process->waitForText("Access denied"));
   isNotIn(get(port, "/statusz"), "/statusz without a store");
   isNotIn(get(port, "/readyz?verbose"), "/readyz without a store");

@@ -121,5 +121,5 @@ TEST_CASE("A cancelled task is reverted wherever its owner and planner die after
 }
 
 TEST_CASE("A planner that dies between two batches leaves them to the next", "[db][scheduler][crash]") {
-  CHECK(killAtEachPass("planning.before_batch", kSucceeds) == 4);
+  CHECK(killAtEachPass("planning.before_batch", kSucceeds) >= 4);  // more where a conflict makes a batch come again
 }

@@ -104,7 +104,9 @@ TEST_CASE("Rows of a delete go to a file, and what a crash left behind its valid
   CHECK(static_cast<std::int64_t>(std::filesystem::file_size(path)) == length.asInt());
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  CHECK_THAT(text, Catch::StartsWith("\"id\",\"f\",\"at_time\",\"body\",\"raw\",\"n\"\n\"2\",\"0.2857"));
+  // What the nearest float to 0.2857 is called differs between servers.
+  const std::string f_of_2 = f.store.isTiDb() ? "0.2856999" : "0.2857";
+  CHECK_THAT(text, Catch::StartsWith("\"id\",\"f\",\"at_time\",\"body\",\"raw\",\"n\"\n\"2\",\"" + f_of_2));
   CHECK_THAT(text, Catch::Contains("\"say \"\"\n ü,10\",\"" + std::string("\0\xff,", 3) + "\"\"\",\n"));
   // One record for each row: 300, each holds one line break.
   CHECK(std::count(text.begin(), text.end(), '\n') == 601);
@@ -120,13 +122,14 @@ TEST_CASE("An archive that cannot take the rows, or not surely once, is refused 
   f.execute("create table gone (id int, f float)");
   CHECK(refusal(other) == "archive.table: " + schema + ".gone has no column 'at_time'");
   f.execute("drop table gone");
-  f.execute("create table gone like t");
-  f.execute("alter table gone drop primary key");
+  const std::string columns = "f float, at_time timestamp(3) null, body varchar(80), raw varbinary(20), n int";
+  f.execute("create table gone (id int, " + columns + ")");
   CHECK(
       refusal(other) ==
       "archive.table: " + schema + ".gone needs a primary or unique key (id), so that no row is in it twice"
   );
-  f.execute("alter table gone add primary key (id), add unique key u (n, raw)");
+  f.execute("drop table gone");
+  f.execute("create table gone (id int primary key, " + columns + ", unique key u (n, raw))");
   CHECK_THAT(refusal(other), Catch::Contains("has another unique key, 'u'"));
   CHECK_THAT(
       refusal(R"({"file": "/tmp/somewhere"})"),

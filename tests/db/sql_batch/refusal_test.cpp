@@ -13,7 +13,8 @@ TEST_CASE("Tables and keys that cannot be worked on safely are refused") {
     return f.failure(1, f.meta("update t set n = n + 1 where {range}", "t", more));
   };
   CHECK(refusal(R"("key": "nix")") == "key: table " + t + " has no index 'nix'");
-  f.execute("alter table t add key plain (n), add unique key nullable (pad), modify pad varchar(100) null");
+  f.execute("alter table t modify pad varchar(100) null");
+  f.execute("alter table t add key plain (n), add unique key nullable (pad)");
   CHECK(refusal(R"("key": "plain")") == "key: index 'plain' of table " + t + " is not unique");
   CHECK_THAT(refusal(R"("key": "nullable")"), Catch::Contains("column 'pad', which may be NULL"));
   f.execute("create table no_key (n int)");
@@ -89,18 +90,13 @@ TEST_CASE("Triggers and cascades are refused unless they are meant") {
 TEST_CASE("A statement whose chunks would read the whole table is refused") {
   BatchFixture f;
   f.makeNumbers(12'000);
+  // Not by the primary key, which some servers have as the table itself and use in spite of all hints.
+  f.execute("alter table t add column k int not null default 0");
+  f.execute("update t set k = id");
+  f.execute("alter table t add unique key uk (k)");
   f.execute("analyze table t");
-  // The join makes the server begin with the other table, and find rows of t one by one in no bounded range.
-  const auto refusal =
-      f.failure(1, f.meta("update t ignore index (primary) set n = 1 where {range}", "t", R"("subtask_rows": 500)"));
+  const std::string statement = "update t ignore index (uk) set n = 1 where {range}";
+  const auto refusal = f.failure(1, f.meta(statement, "t", R"("key": "uk", "subtask_rows": 500)"));
   CHECK_THAT(refusal, Catch::StartsWith("statement: each chunk would read about "));
-  CHECK(f.failure(
-             2,
-             f.meta(
-                 "update t ignore index (primary) set n = 1 where {range}",
-                 "t",
-                 R"("subtask_rows": 5000, "allow": ["full_scan"])"
-             )
-  )
-            .empty());
+  CHECK(f.failure(2, f.meta(statement, "t", R"("key": "uk", "subtask_rows": 5000, "allow": ["full_scan"])")).empty());
 }

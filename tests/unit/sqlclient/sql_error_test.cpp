@@ -75,6 +75,7 @@ constexpr Case kCases[] = {
     {3144, ErrorCode::kStoreContent, Reaction::kGiveUp},
     {4025, ErrorCode::kStoreContent, Reaction::kGiveUp},
     {8025, ErrorCode::kStoreContent, Reaction::kGiveUp},
+    {8121, ErrorCode::kStoreNoPrivilege, Reaction::kBackOff},
     {2002, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2003, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2005, ErrorCode::kStoreUnavailable, Reaction::kReconnect},

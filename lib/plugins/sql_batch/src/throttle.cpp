@@ -13,6 +13,9 @@ namespace {
 using plugin_common::WatchedSession;
 
 constexpr auto kAnswersHold = std::chrono::milliseconds(500);
+constexpr sqlclient::Sql kSessionsOfTiDb{
+    "sql_batch.sessions",
+    "select count(*), cast(coalesce(sum(command <> 'Sleep'), 0) as signed) from information_schema.processlist"};
 constexpr sqlclient::Sql kTimeOfDay{"sql_batch.time_of_day", "select time_to_sec(curtime())"};
 
 std::string lower(std::string text) {
@@ -20,6 +23,15 @@ std::string lower(std::string text) {
     return static_cast<char>(std::tolower(c));
   });
   return text;
+}
+
+/// A TiDB has hardly any status variables: the two that people throttle by are counted, on the server of this session,
+/// as far as its account may see others (PROCESS).
+void addSessions(sqlclient::Connection& connection, std::map<std::string, std::int64_t>& values) {
+  auto rows = connection.query(kSessionsOfTiDb, {});
+  if (!rows.next()) return;
+  values.emplace("threads_connected", rows.getInt(1));
+  values.emplace("threads_running", rows.getInt(2));
 }
 
 std::map<std::string, std::int64_t> statusOf(sqlclient::Connection& connection, const ThrottleOptions& options) {
@@ -32,6 +44,7 @@ std::map<std::string, std::int64_t> statusOf(sqlclient::Connection& connection, 
   auto rows =
       connection.queryDynamic("sql_batch.status", "show global status where variable_name in (" + names + ")", {});
   while (rows.next()) values[lower(rows.getString(1))] = std::strtoll(rows.getString(2).c_str(), nullptr, 10);
+  if (connection.flavour() == sqlclient::Flavour::kTiDb) addSessions(connection, values);
   return values;
 }
 
