@@ -121,13 +121,13 @@ void insert(const SystemCluster& cluster) {
 
 std::string digest(const SystemCluster& cluster) {
   return cluster.scalar(
-             "select group_concat(md5(concat_ws('|', id, state, step, concurrency, priority, type, hex(error), "
-             "md5(meta), extra_params)) order by id) from "
+             "select group_concat(left(sha2(concat_ws('|', id, state, step, concurrency, priority, type, hex(error), "
+             "sha2(meta, 256), extra_params), 256), 16) order by id) from "
              "tidb_global_task where id between 100 and 111"
          ) +
          cluster.scalar(
-             "select group_concat(md5(concat_ws('|', id, state, step, task_key, concurrency, exec_id, ordinal, "
-             "hex(error), summary, md5(meta))) order by id) "
+             "select group_concat(left(sha2(concat_ws('|', id, state, step, task_key, concurrency, exec_id, ordinal, "
+             "hex(error), summary, sha2(meta, 256)), 256), 16) order by id) "
              "from tidb_background_subtask where id between 1001 and 1012"
          );
 }
