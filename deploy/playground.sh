@@ -8,6 +8,7 @@ set -euo pipefail
 case ${1:-} in
   -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
+caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
@@ -81,6 +82,7 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 
+cd "$caller"
 if [ $# -gt 0 ]; then
   "$@"
 else
