@@ -306,7 +306,10 @@ void Daemon::Impl::work() {
   hooks.on_at_risk = [this] { manager->interruptRuns(runtime::CancelCause::kLeaseLost); };
   hooks.on_evicted = hooks.on_at_risk;
   hooks.on_expired = [] { leave(kExitRunStuck); };
-  hooks.on_new_life = [this](const proto::Node& node) { nameNodeInLog(settings.node.id, node.epoch); };
+  hooks.on_new_life = [this](const proto::Node& node) {
+    nameNodeInLog(settings.node.id, node.epoch);
+    wakeOwner();
+  };
   hooks.modifications = [this] { return manager->appliedModifications(); };
   hooks.reasons = [this] { return reasons(); };
   hooks.writer_progress = [this] { return manager->writerProgress(); };
@@ -320,6 +323,7 @@ void Daemon::Impl::work() {
   why_page = std::make_unique<WhyPage>(*store, clock, logJobFailure);
   built.store(true);
   working.store(true);
+  wakeOwner();  // who gives this node a share of what waits at others
   auto starting = Phase::kStarting;
   phase.compare_exchange_strong(starting, Phase::kWorking);
   notifyReady(statusLine(report()));

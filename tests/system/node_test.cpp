@@ -1,8 +1,11 @@
 // Nodes that come and go, and what disttaskctl node asks of them, with real daemons.
+#include "disttask/runtime/timers.hpp"
 #include "system_cluster.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include <atomic>
 #include <csignal>
 
 using namespace disttask;
@@ -169,6 +172,28 @@ TEST_CASE("A node that joins has work of a running task soon, and its share") {
     return waits("b") > 20 && difference >= -4 && difference <= 4;
   }));
   CHECK(cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "30s"}).exit_code == 6);
+}
+
+TEST_CASE("A node that has begun to work wakes the owner, which may have nothing to do until it comes") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  std::atomic<int> woken = 0;
+  runtime::Reactor owner;  // played by the test
+  const auto port =
+      owner.listenUdp("127.0.0.1", 0, [&](std::string_view text) { woken += text == "owner:77" ? 1 : 0; });
+  owner.start();
+  cluster.execute(fmt::format(
+      "insert into disttask_node (exec_id, life, renewals, lease_ms, address, nudge_token)"
+      " values ('played', 5, 1, 600000, '127.0.0.1:{}', 77)",
+      port
+  ));
+  cluster.execute("update disttask_owner set exec_id='played', life=5 where id=1");
+  auto node = cluster.startReady({.id = "joins", .more = "scheduler: {enabled: false}\n"});
+  CHECK(eventually([&] { return woken.load() == 1; }));
+  // Whoever comes back after its eviction has lost its share, too.
+  cluster.execute("update disttask_node set life=0 where exec_id='joins'");
+  CHECK(eventually([&] { return woken.load() == 2; }));
+  CHECK(node.stop() == 0);
 }
 
 TEST_CASE("task modify --wait returns when each live node has the change, dead ones are left out") {

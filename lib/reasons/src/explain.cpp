@@ -54,14 +54,32 @@ const storage::Plan* planAtHand(const Facts& facts) {
   return find([&](const auto& plan) { return plan.kind == PlanKind::kStep && plan.after_step == task.step; });
 }
 
-Reason whyNotPlanned(const Facts& facts) {
-  if (facts.ahead.empty()) return {Code::kNotPlanned, "the scheduler has not given its plan to a node yet"};
+std::string keysOf(const std::vector<const proto::TaskBase*>& tasks) {
   std::string names;
-  for (std::size_t i = 0; i < std::min(facts.ahead.size(), kMaxNamed); ++i) {
-    names += (i == 0 ? "" : ", ") + facts.ahead[i].key;
+  for (std::size_t i = 0; i < std::min(tasks.size(), kMaxNamed); ++i) names += (i == 0 ? "" : ", ") + tasks[i]->key;
+  if (tasks.size() > kMaxNamed) names += " and " + std::to_string(tasks.size() - kMaxNamed) + " more";
+  return names;
+}
+
+/// Tasks of higher rank that take a place. Those that only wait for a node take none.
+std::vector<const proto::TaskBase*> atWorkAhead(const Facts& facts) {
+  std::vector<const proto::TaskBase*> tasks;
+  for (const auto& task : facts.ahead) {
+    const bool takes_place = task.state == TaskState::kRunning || task.state == TaskState::kPending;
+    if (takes_place && canRunSomewhere(facts, task)) tasks.push_back(&task);
   }
-  if (facts.ahead.size() > kMaxNamed) names += " and " + std::to_string(facts.ahead.size() - kMaxNamed) + " more";
-  return {Code::kRank, "it waits for its place behind tasks of higher rank: " + names};
+  return tasks;
+}
+
+Reason whyNotPlanned(const Facts& facts) {
+  const auto ahead = atWorkAhead(facts);
+  if (ahead.empty()) return {Code::kNotPlanned, "the scheduler has not given its plan to a node yet"};
+  if (auto short_of = whySlotsShort(facts)) return *short_of;
+  return {
+      Code::kRank,
+      "the scheduler has not begun it: it comes after tasks of higher rank, and at most scheduler.max_tasks are at "
+      "work at a time; ahead: " +
+          keysOf(ahead)};
 }
 
 /// `fits`: some node could run the task. Where none does, that is why it is not planned, and not its rank.

@@ -107,6 +107,39 @@ std::optional<Reason> whyNoNodeFits(const Facts& facts) {
   return std::nullopt;
 }
 
+bool canRunSomewhere(const Facts& facts, const proto::TaskBase& task) {
+  const bool has_background = proto::hasBackgroundNode(facts.nodes);
+  return std::any_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
+    return obstacleFor(node, task, has_background) == proto::Obstacle::kNone;
+  });
+}
+
+std::optional<Reason> whySlotsShort(const Facts& facts) {
+  const bool has_background = proto::hasBackgroundNode(facts.nodes);
+  std::string holders;
+  std::size_t named = 0;
+  for (const auto& node : facts.nodes) {
+    if (obstacleFor(node, facts.task, has_background) != proto::Obstacle::kNone) continue;
+    std::int32_t held = 0;
+    std::string on_node;
+    for (const auto& holder : facts.holders) {
+      if (holder.exec_id != node.exec_id || !isAhead(facts, holder.task_id)) continue;
+      held += holder.slots;
+      on_node += (on_node.empty() ? "" : ", ") + holder.task_key + " (" + std::to_string(holder.slots) + ")";
+    }
+    if (node.slots - held >= facts.task.slots) return std::nullopt;
+    if (++named > kMaxNamed) continue;
+    holders +=
+        (holders.empty() ? "" : "; ") + node.exec_id + ", which has " + std::to_string(node.slots) + ", by " + on_node;
+  }
+  if (named == 0) return std::nullopt;
+  if (named > kMaxNamed) holders += "; and on " + std::to_string(named - kMaxNamed) + " more nodes";
+  return Reason{
+      Code::kSlotsShort,
+      "no node has the " + std::to_string(facts.task.slots) + (facts.task.slots == 1 ? " slot" : " slots") +
+          " that it needs free; held by tasks of higher rank: on " + holders};
+}
+
 bool isAlive(const Facts& facts, const proto::ExecId& exec_id) {
   return std::any_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
     return node.exec_id == exec_id && node.life != proto::Life();

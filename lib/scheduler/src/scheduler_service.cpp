@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <utility>
 
 namespace disttask::scheduler {
@@ -23,8 +24,6 @@ using observability::Level;
 using observability::log;
 using proto::TaskState;
 
-/// Unfinished tasks that one round looks at, in rank order.
-constexpr std::int32_t kMaxTasksPerRound = 1000;
 /// While tasks are at work the next look comes after this part of the time since the last change: what goes quickly is
 /// seen quickly.
 constexpr int kLookShare = 8;
@@ -216,32 +215,61 @@ class SchedulerService::Impl {
     if (const auto at = deps_.last_renewal()) liveness_.confirmWrite(*at);
   }
 
-  /// Looks at each unfinished task, highest rank first. A task whose turn fails is tried again in the next round, and
-  /// the others go on; a lost role, a cancelled round and a store that is away end the round.
-  void lead(Round& round, bool& changed, bool& is_at_work) {
-    const auto all = deps_.scheduler.getUnfinishedTasks(call(), kMaxTasksPerRound);
-    std::set<proto::TaskId> ids;
-    for (const auto& task : all) ids.insert(task.id);
-    tasks_.keepOnly(ids);
-    mover_.begin();
-    mover_.keepOnly(ids);
+  /// What a round has given to tasks so far.
+  struct Lead {
+    SlotReservation reservation;
     std::int32_t places = 0;
-    auto reservation = reserve(round, all);
-    for (const auto& task : all) {
-      if (!updateOwnership()) return;
+    bool changed = false;
+    bool is_at_work = false;
+  };
+
+  /// Looks at all tasks that were begun and at the first pending ones. Those may all wait for a node: while there is
+  /// a place left, each round looks further back, every time behind where the last one ended.
+  void lead(Round& round, bool& changed, bool& is_at_work) {
+    const auto limit = settings_.max_pending_looked;
+    const auto first = deps_.scheduler.getUnfinishedTasks(call(), limit);
+    mover_.begin();
+    Lead lead{reserve(round, first)};
+    bool goes_on = leadTasks(round, first, lead);
+    const auto last = lastPending(first);
+    const bool is_full = std::count_if(first.begin(), first.end(), isPending) >= limit;
+    noteSeen(first);
+    if (goes_on && is_full && lead.places < max_tasks_at_once_) {
+      const auto more = deps_.scheduler.getPendingTasksBehind(call(), looked_up_to_.value_or(last), limit);
+      noteSeen(more);
+      looked_up_to_.reset();
+      if (static_cast<std::int32_t>(more.size()) >= limit) looked_up_to_ = more.back().id;
+      goes_on = leadTasks(round, more, lead);
+    }
+    // What was not seen from the first task to the last has ended.
+    if (goes_on && (!is_full || !looked_up_to_)) forgetEnded();
+    changed |= lead.changed;
+    is_at_work |= lead.is_at_work;
+    if (!goes_on) return;
+    changed |= mover_.hasLeft();
+    const std::lock_guard lock(figures_mutex_);
+    figures_ = mover_.figures();
+  }
+
+  /// Gives each task its turn, highest rank first; false: the round is over. A task whose turn fails is tried again in
+  /// the next round, and the others go on; a lost role, a cancelled round and a store that is away end the round.
+  bool leadTasks(Round& round, const std::vector<proto::TaskBase>& tasks, Lead& lead) {
+    for (const auto& task : tasks) {
+      if (!updateOwnership()) return false;
       stopping_.token().throwIfCancelled();
       if (haveNodesChanged(round)) {
-        changed = true;
-        return;
+        lead.changed = true;
+        return false;
       }
       try {
         DISTTASK_FAILPOINT("scheduler.task");
-        const auto admission = places < max_tasks_at_once_ ? admit(round, task, reservation) : Admission::kNoPlace;
-        const auto result = tasks_.run(round, task, admission);
-        places += result.takes_place ? 1 : 0;
-        changed |= result.changed;
-        is_at_work |= result.is_at_work;
-        if (result.state == TaskState::kRunning) changed |= mover_.run(round, task);
+        const bool has_place = lead.places < max_tasks_at_once_;
+        const auto result =
+            tasks_.run(round, task, has_place ? admit(round, task, lead.reservation) : Admission::kNoPlace);
+        lead.places += result.takes_place ? 1 : 0;
+        lead.changed |= result.changed;
+        lead.is_at_work |= result.is_at_work;
+        if (result.state == TaskState::kRunning) lead.changed |= mover_.run(round, task);
       } catch (const Exception& e) {
         const auto reaction = e.error().reaction();
         if (reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect) throw;
@@ -254,12 +282,29 @@ class SchedulerService::Impl {
              {"error", e.error().message()},
              {"code", toString(e.error().code())}}
         );
-        is_at_work = true;
+        lead.is_at_work = true;
       }
     }
-    changed |= mover_.hasLeft();
-    const std::lock_guard lock(figures_mutex_);
-    figures_ = mover_.figures();
+    return true;
+  }
+
+  [[nodiscard]] static bool isPending(const proto::TaskBase& task) noexcept {
+    return task.state == TaskState::kPending;
+  }
+
+  [[nodiscard]] static proto::TaskId lastPending(const std::vector<proto::TaskBase>& tasks) {
+    const auto last = std::find_if(tasks.rbegin(), tasks.rend(), isPending);
+    return last == tasks.rend() ? proto::TaskId() : last->id;
+  }
+
+  void noteSeen(const std::vector<proto::TaskBase>& tasks) {
+    for (const auto& task : tasks) seen_.insert(task.id);
+  }
+
+  void forgetEnded() {
+    tasks_.keepOnly(seen_);
+    mover_.keepOnly(seen_);
+    seen_.clear();
   }
 
   bool haveNodesChanged(const Round& round) {
@@ -322,6 +367,8 @@ class SchedulerService::Impl {
   CleanUps clean_ups_;
   runtime::TimePoint last_change_{};
   runtime::TimePoint nodes_seen_{};             ///< by this round
+  std::optional<proto::TaskId> looked_up_to_;   ///< a pending task; behind it the next round looks further
+  std::set<proto::TaskId> seen_;                ///< tasks, since the last round that ended at the last one
   std::optional<runtime::TimePoint> last_cut_;  ///< a round that ended early, since the nodes had changed
   runtime::TimePoint last_look_{};              ///< at all nodes, as a follower
   std::vector<proto::ExecId> others_;           ///< other live nodes, as of the last round as owner

@@ -208,20 +208,21 @@ bool SubtaskMover::moveOff(
 
 bool SubtaskMover::balance(Round& round, const proto::TaskBase& task, const std::vector<NodeLoad>& nodes) {
   std::int64_t all = 0;
+  // One transaction for what many nodes give: a node that joined gets a few rows of each.
+  std::vector<SubtaskMove> moves;
   for (const auto& transfer : planBalance(nodes, kRowsPerMove * kMovesPerRound)) {
     std::int64_t left = transfer.count;
     while (left > 0) {
-      const auto limit = static_cast<std::int32_t>(std::min<std::int64_t>(left, kRowsPerMove));
+      const auto room = kRowsPerMove - static_cast<std::int64_t>(moves.size());
+      const auto limit = static_cast<std::int32_t>(std::min(left, room));
       const auto rows = table_.getPendingSubtasksOfNode(round.call(), task.id, transfer.from, limit);
-      std::vector<SubtaskMove> moves;
-      moves.reserve(rows.size());
       for (const auto& row : rows) moves.push_back({row.id, transfer.from, transfer.to});
-      const auto moved = write(round, moves);
-      all += moved;
       left -= limit;
-      if (moved < limit) break;  // it has started them meanwhile
+      if (moves.size() == kRowsPerMove) all += write(round, std::exchange(moves, {}));
+      if (static_cast<std::int64_t>(rows.size()) < limit) break;  // it has started them meanwhile
     }
   }
+  all += write(round, moves);
   if (all > 0) log(Level::kDebug, "pending subtasks balanced", {{"task_id", task.id}, {"count", all}});
   return all > 0;
 }

@@ -81,7 +81,9 @@ void SimulatedCluster::add() {
 std::int64_t SimulatedCluster::join() {
   first_of_last_.store(0);
   add();
-  return monotonicNs();
+  const auto at = monotonicNs();
+  nudgeOwner();  // as a daemon does
+  return at;
 }
 
 void SimulatedCluster::leaveLast() {

@@ -305,6 +305,33 @@ TEST_CASE("Tasks that wait for a type take no place, others beyond the limit wai
   }));
 }
 
+TEST_CASE(
+    "However many tasks of higher rank wait for a type, those behind them have their turn", "[db][scheduler][flow]"
+) {
+  observability::LogCapture log;
+  scheduler::SchedulerSettings settings;
+  settings.max_pending_looked = 2;
+  settings.max_tasks_at_once = 1;
+  Cluster cluster({"a"}, settings);
+  for (const auto* key : {"w1", "w2", "w3", "w4", "w5"}) cluster.addTask(key);
+  cluster.store().execute("update tidb_global_task set type='other', priority=1");
+  const auto runs = cluster.addTask("runs").id;
+  const auto behind = cluster.addTask("behind").id;
+  const auto cancelled = cluster.addTask("cancelled").id;
+  cluster.store().execute("update tidb_global_task set state='cancelling' where task_key='cancelled'");
+  CHECK(cluster.turnUntil(cancelled, TaskState::kReverted));
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(runs).size() == 8; }));
+  for (int i = 0; i < 10; ++i) cluster.turn();
+  CHECK(cluster.rows(behind).empty());  // the one place is taken, wherever in the order its task is
+  std::set<std::string> waiting;
+  for (const auto& record : log.records("task waits")) CHECK(waiting.insert(record.value("task_key")).second);  // once
+  CHECK(waiting.size() >= 5);
+  REQUIRE(cluster.turnUntil([&] {
+    cluster.run("a");
+    return cluster.task(behind).state == TaskState::kSucceed;
+  }));
+}
+
 TEST_CASE("One task's error does not stop the others", "[db][scheduler][flow]") {
   Cluster cluster({"a"});
   cluster.addTask("bad");

@@ -92,10 +92,35 @@ TEST_CASE("A task without a plan waits for its place or for the scheduler", "[db
   const auto first = waiting.addTask("first").id;
   const auto second = waiting.addTask("second").id;
   waiting.find(first, Code::kNotPlanned);
-  CHECK_THAT(waiting.find(second, Code::kRank).text, Contains("first"));
+  CHECK_THAT(waiting.find(second, Code::kRank).text, Contains("ahead: first"));
   waiting.store().execute("update tidb_global_task set priority=1" + waiting.inTask(second));
   waiting.find(second, Code::kNotPlanned);
-  CHECK_THAT(waiting.find(first, Code::kRank).text, Contains("second"));
+  CHECK_THAT(waiting.find(first, Code::kRank).text, Contains("ahead: second"));
+  // One that only waits for a node takes nobody's place, and neither does one that ends.
+  waiting.store().execute("update tidb_global_task set type='elsewhere'" + waiting.inTask(second));
+  waiting.find(first, Code::kNotPlanned);
+  waiting.store().execute("update tidb_global_task set type='demo', state='reverting'" + waiting.inTask(second));
+  waiting.find(first, Code::kNotPlanned);
+}
+
+TEST_CASE(
+    "A task without a plan waits for slots that tasks of higher rank hold, and names them", "[db][scheduler][reasons]"
+) {
+  Waiting waiting;
+  const auto ahead = waiting.addRunning("ahead");
+  const auto id = waiting.addTask("t").id;
+  waiting.find(id, Code::kRank);
+  waiting.addSubtask(ahead.id, 1, 1, "a", "running");
+  waiting.store().execute("update tidb_background_subtask set concurrency=3");
+  const auto reason = waiting.find(id, Code::kSlotsShort);
+  CHECK_THAT(reason.text, Contains("2 slots") && Contains("on a, which has 4, by ahead (3)"));
+  // A node with room is enough.
+  waiting.addNode("b");
+  waiting.find(id, Code::kRank);
+  // What runs of a lower rank gives way.
+  waiting.set("b", "life=0");
+  waiting.store().execute("update tidb_global_task set priority=priority+1" + waiting.inTask(ahead.id));
+  waiting.find(id, Code::kNotPlanned);
 }
 
 TEST_CASE("A plan that is open says who has it, how far it is, and until when it rests", "[db][scheduler][reasons]") {

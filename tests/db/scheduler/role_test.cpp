@@ -172,7 +172,7 @@ TEST_CASE("Task states change by compare-and-set, and doing it twice is the same
   CHECK(fixture.task(good).end_time > 0);
 }
 
-TEST_CASE("Unfinished tasks come in rank order", "[db][scheduler][role]") {
+TEST_CASE("Unfinished tasks come in rank order, of those that are pending the first ones", "[db][scheduler][role]") {
   SchedulerFixture fixture;
   for (const auto* state :
        {"pending",
@@ -187,9 +187,22 @@ TEST_CASE("Unfinished tasks come in rank order", "[db][scheduler][role]") {
     fixture.addTask(state, state);
   }
   fixture.store().execute("update tidb_global_task set priority=1 where task_key='cancelling'");
-  std::vector<std::string> keys;
-  for (const auto& task : fixture.scheduler().getUnfinishedTasks(SchedulerFixture::call(), 100))
-    keys.push_back(task.key);
-  CHECK(keys == std::vector<std::string>{"cancelling", "pending", "running", "pausing"});
-  CHECK(fixture.scheduler().getUnfinishedTasks(SchedulerFixture::call(), 2).size() == 2);
+  const auto late = fixture.addTask("late").id;
+  fixture.addTask("later");
+  fixture.store().execute("update tidb_global_task set priority=2000 where task_key='later'");
+  using Keys = std::vector<std::string>;
+  const auto keys = [](const std::vector<proto::TaskBase>& tasks) {
+    Keys names;
+    for (const auto& task : tasks) names.push_back(task.key);
+    return names;
+  };
+  auto& table = fixture.scheduler();
+  const auto call = SchedulerFixture::call();
+  const auto all = table.getUnfinishedTasks(call, 100);
+  CHECK(keys(all) == Keys{"cancelling", "pending", "running", "pausing", "late", "later"});
+  CHECK(keys(table.getUnfinishedTasks(call, 2)) == Keys{"cancelling", "pending", "running", "pausing", "late"});
+  CHECK(keys(table.getPendingTasksBehind(call, all[1].id, 5)) == Keys{"late", "later"});
+  CHECK(keys(table.getPendingTasksBehind(call, all[1].id, 1)) == Keys{"late"});
+  CHECK(keys(table.getPendingTasksBehind(call, late, 5)) == Keys{"later"});
+  CHECK(table.getPendingTasksBehind(call, proto::TaskId(987654), 5).empty());
 }

@@ -12,6 +12,7 @@
 #include "statements/plan.hpp"
 #include "statements/scheduler.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace disttask::storage::mysql {
@@ -112,11 +113,23 @@ bool MysqlSchedulerTable::releaseOwnership(const Call& call, proto::Life life) {
 
 // --- reads ---
 
-std::vector<proto::TaskBase> MysqlSchedulerTable::getUnfinishedTasks(const Call& call, std::int32_t limit) {
+std::vector<proto::TaskBase> MysqlSchedulerTable::getUnfinishedTasks(const Call& call, std::int32_t max_pending) {
   return context_.read(call, "scheduler.get_unfinished_tasks", [&](Connection& connection) {
     static const std::string text = sql::unfinishedTasksText();
-    auto rows = connection.queryDynamic("unfinished_tasks", text, {std::int64_t{limit}});
     std::vector<proto::TaskBase> tasks;
+    auto rows = connection.queryDynamic("unfinished_tasks", text, {std::int64_t{max_pending}});
+    while (rows.next()) tasks.push_back(readTaskBase(rows));
+    std::sort(tasks.begin(), tasks.end(), proto::outranks);
+    return tasks;
+  });
+}
+
+std::vector<proto::TaskBase> MysqlSchedulerTable::getPendingTasksBehind(
+    const Call& call, TaskId after, std::int32_t limit
+) {
+  return context_.read(call, "scheduler.get_pending_behind", [&](Connection& connection) {
+    std::vector<proto::TaskBase> tasks;
+    auto rows = connection.query(sql::kPendingTasksBehind, {after.value(), std::int64_t{limit}});
     while (rows.next()) tasks.push_back(readTaskBase(rows));
     return tasks;
   });

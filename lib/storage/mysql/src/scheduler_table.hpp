@@ -22,7 +22,8 @@ class MysqlSchedulerTable final : public SchedulerTable {
   bool renewOwnership(const Call& call, proto::Life life) override;
   bool releaseOwnership(const Call& call, proto::Life life) override;
 
-  std::vector<proto::TaskBase> getUnfinishedTasks(const Call& call, std::int32_t limit) override;
+  std::vector<proto::TaskBase> getUnfinishedTasks(const Call& call, std::int32_t max_pending) override;
+  std::vector<proto::TaskBase> getPendingTasksBehind(const Call& call, TaskId after, std::int32_t limit) override;
   SubtaskCounts countSubtasks(const Call& call, TaskId task_id, Step step) override;
   SubtaskPresence probeSubtasks(const Call& call, TaskId task_id, Step step) override;
   std::int64_t countActiveSubtasks(const Call& call, TaskId task_id) override;

@@ -16,7 +16,9 @@ struct SchedulerSettings {
   runtime::Duration balance_interval = std::chrono::seconds(2);  ///< between two counts of a task's rows per node
   runtime::Duration call_limit = std::chrono::seconds(10);       ///< of each call to the store
   std::int32_t max_tasks_at_once = 16;  ///< of highest rank; tasks that wait for a node or a type do not count
-  std::int32_t max_abnormal_ends = 3;   ///< ends of its node, when it ran alone, after which a subtask fails
+  std::int32_t max_pending_looked =
+      1000;                            ///< pending tasks per look of a round; what is behind them is looked at in turn
+  std::int32_t max_abnormal_ends = 3;  ///< ends of its node, when it ran alone, after which a subtask fails
 };
 
 }  // namespace disttask::scheduler

@@ -41,11 +41,18 @@ inline constexpr Sql kOwnerLeaseRelease{"owner_lease_release",
 
 // --- tasks ---
 
-/// Those whose next thing is the owner's, in rank order. Binds: limit.
+/// Those whose next thing is the owner's: the first that are pending, in rank order, and all others. Binds: limit.
 inline std::string unfinishedTasksText() {
-  return "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.state in (" +
-         quoted(proto::statesOf(proto::TaskActor::kOwner)) + ") order by t.priority, t.create_time, t.id limit ?";
+  return "(select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.state='pending'"
+         " order by t.priority, t.create_time, t.id limit ?) union all (select " DISTTASK_TASK_BASE_COLUMNS
+         " from tidb_global_task t where t.state<>'pending' and t.state in (" +
+         quoted(proto::statesOf(proto::TaskActor::kOwner)) + "))";
 }
+/// Those that a task outranks, in rank order. Binds: id, limit.
+inline constexpr Sql kPendingTasksBehind{"pending_tasks_behind",
+  "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task r join tidb_global_task t on t.priority>r.priority"
+  " or (t.priority=r.priority and (t.create_time>r.create_time or (t.create_time=r.create_time and t.id>r.id)))"
+  " where r.id=? and t.state='pending' order by t.priority, t.create_time, t.id limit ?"};
 inline constexpr Sql kTaskStateLock{"task_state_lock", "select t.state, t.step from tidb_global_task t where t.id=? for update"};
 inline constexpr Sql kTaskState{"task_state", "select t.state, t.step from tidb_global_task t where t.id=?"};
 /// Binds: new state, 1 when it succeeds, error or NULL (then it stays), 1 when it begins to run, 1 when it ends, id, state as seen.

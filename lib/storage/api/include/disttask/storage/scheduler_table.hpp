@@ -85,8 +85,11 @@ class SchedulerTable {
   /// Gives the role up at a graceful stop; false: it was gone.
   virtual bool releaseOwnership(const Call& call, proto::Life life) = 0;
 
-  /// Returns unfinished tasks in rank order, at most `limit`.
-  virtual std::vector<proto::TaskBase> getUnfinishedTasks(const Call& call, std::int32_t limit) = 0;
+  /// Returns unfinished tasks in rank order: of those that are pending the first `max_pending`, of the others all.
+  virtual std::vector<proto::TaskBase> getUnfinishedTasks(const Call& call, std::int32_t max_pending) = 0;
+  /// Returns pending tasks that task `after` outranks, in rank order, at most `limit`; none when `after` is not among
+  /// the tasks any more.
+  virtual std::vector<proto::TaskBase> getPendingTasksBehind(const Call& call, TaskId after, std::int32_t limit) = 0;
   virtual SubtaskCounts countSubtasks(const Call& call, TaskId task_id, Step step) = 0;
   /// Says which kinds of rows the step has, without counting; for loops.
   virtual SubtaskPresence probeSubtasks(const Call& call, TaskId task_id, Step step) = 0;
