@@ -14,6 +14,8 @@ namespace {
 
 /// Rows that one transaction takes back: each needs a few statements.
 constexpr std::int32_t kRowsPerRelease = 64;
+/// Rows of whom no node row knows come from outside, and are looked for that often.
+constexpr std::chrono::seconds kStraysEvery{30};
 
 }  // namespace
 
@@ -55,9 +57,22 @@ std::set<proto::ExecId> Liveness::findSilent(const std::vector<LeaseReading>& re
   return silent;
 }
 
+void Liveness::lookForStrays(Round& round) {
+  const auto now = clock_.now();
+  if (!strays_seen_ || now - *strays_seen_ >= kStraysEvery) {
+    strays_ = table_.findStrays(round.call());
+    strays_seen_ = now;
+  }
+  std::erase_if(strays_, [&](const auto& exec_id) { return round.placement.find(exec_id) != nullptr; });
+  round.strays = strays_;
+}
+
 std::int64_t Liveness::releaseRows(Round& round) {
+  lookForStrays(round);
+  auto dead = table_.findDeadHolders(round.call());
+  dead.insert(dead.end(), strays_.begin(), strays_.end());
   std::int64_t all = 0;
-  for (const auto& exec_id : table_.findDeadHolders(round.call())) {
+  for (const auto& exec_id : dead) {
     std::int64_t released = 0;
     for (std::int64_t count = kRowsPerRelease; count == kRowsPerRelease; released += count) {
       count = table_.releaseRowsOfDeadNode(

@@ -19,8 +19,8 @@ class Liveness {
   /// observations going, so that it can act at once when it takes the role. Returns the nodes as they are then. Store
   /// failures pass through.
   Placement look(const runtime::Call& call, bool is_owner);
-  /// Takes the running rows of evicted and stopped nodes out of `running`: also those of an eviction that a former
-  /// owner left half done. Returns how many.
+  /// Takes the running rows of evicted and stopped nodes, and of those that are no nodes, out of `running`: also those
+  /// of an eviction that a former owner left half done. Tells the round who is no node. Returns how many.
   std::int64_t releaseRows(Round& round);
 
  private:
@@ -28,10 +28,14 @@ class Liveness {
   [[nodiscard]] std::set<proto::ExecId> findSilent(const std::vector<LeaseReading>& readings, runtime::TimePoint began)
       const;
 
+  void lookForStrays(Round& round);
+
   storage::NodeTable& nodes_;
   storage::SchedulerTable& table_;
   runtime::Clock& clock_;
   NodeObserver observer_;
+  std::vector<proto::ExecId> strays_;  ///< hold rows and are no nodes
+  std::optional<runtime::TimePoint> strays_seen_;
 };
 
 }  // namespace disttask::scheduler

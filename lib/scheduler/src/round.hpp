@@ -3,9 +3,11 @@
 #include "disttask/runtime/clock.hpp"
 #include "disttask/scheduler/placement.hpp"
 #include "disttask/scheduler/scheduler_settings.hpp"
+#include "disttask/storage/scheduler_table.hpp"
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace disttask::scheduler {
@@ -18,8 +20,11 @@ struct Round {
   proto::Life owner;  ///< fences every write
   const Placement& placement;
   const std::function<void(const std::vector<proto::ExecId>&)>& nudge;
-  bool is_early = false;                      ///< somebody asked for this round: look at the balance now
-  std::map<proto::ExecId, int> open_plans{};  ///< planner → open plans seen so far
+  bool is_early = false;                               ///< somebody asked for this round: look at the balance now
+  std::map<proto::ExecId, int> open_plans{};           ///< planner → open plans seen so far
+  std::vector<proto::ExecId> strays{};                 ///< hold rows and are no nodes
+  std::map<proto::TaskId, storage::TaskLook> looks{};  ///< what was read of all tasks at once; each is used once
+  std::set<proto::TaskId> without_handed_back{};       ///< tasks of which no node has handed a subtask back
 
   /// Returns a call with a deadline of its own.
   [[nodiscard]] runtime::Call call() const { return {token, runtime::Deadline(clock, settings.call_limit)}; }

@@ -254,6 +254,10 @@ class SchedulerService::Impl {
   /// Gives each task its turn, highest rank first; false: the round is over. A task whose turn fails is tried again in
   /// the next round, and the others go on; a lost role, a cancelled round and a store that is away end the round.
   bool leadTasks(Round& round, const std::vector<proto::TaskBase>& tasks, Lead& lead) {
+    round.looks = deps_.scheduler.lookAtTasks(call(), tasks);
+    for (const auto& [id, look] : round.looks) {
+      if (!look.may_have_handed_back) round.without_handed_back.insert(id);
+    }
     for (const auto& task : tasks) {
       if (!updateOwnership()) return false;
       stopping_.token().throwIfCancelled();

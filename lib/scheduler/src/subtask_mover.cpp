@@ -15,12 +15,23 @@ using observability::log;
 using storage::SubtaskMove;
 
 /// Rows per transaction, and transactions per task and round: a long move does not keep other tasks waiting.
-constexpr std::int32_t kRowsPerMove = 1000;
+constexpr std::size_t kRowsPerMove = 1000;
 constexpr int kMovesPerRound = 10;
 /// Counting is linear in the pending rows: it may take at most this part of the time.
 constexpr int kCountShare = 20;
 /// What a round has for counts and balance: a node that joins meanwhile waits for its end.
 constexpr std::chrono::milliseconds kTurnsPerRound{500};
+
+/// Who gives, and for each row to whom.
+std::map<proto::ExecId, std::vector<proto::ExecId>> receiversByGiver(const std::vector<Transfer>& transfers) {
+  std::map<proto::ExecId, std::vector<proto::ExecId>> receivers;
+  for (const auto& transfer : transfers) {
+    receivers[transfer.from].insert(
+        receivers[transfer.from].end(), static_cast<std::size_t>(transfer.count), transfer.to
+    );
+  }
+  return receivers;
+}
 
 }  // namespace
 
@@ -69,7 +80,7 @@ bool SubtaskMover::takeTurn(Round& round, const proto::TaskBase& task, Known& kn
 std::vector<NodeLoad> SubtaskMover::choose(
     Round& round, const proto::TaskBase& task, Known& known, std::vector<proto::ExecId>& leavers
 ) {
-  auto counts = table_.countSubtasksByNode(round.call(), task.id);
+  auto counts = table_.countSubtasksByNode(round.call(), task.id, round.strays);
   // Who has most keeps it when the task may use fewer nodes.
   std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
     return a.second.unfinished() > b.second.unfinished();
@@ -128,6 +139,7 @@ BalanceFigures SubtaskMover::figures() const {
 }
 
 bool SubtaskMover::moveHandedBack(Round& round, const proto::TaskBase& task, Known& known) {
+  if (round.without_handed_back.contains(task.id)) return false;
   const auto handed_back = table_.getHandedBack(round.call(), task.id, kRowsPerMove);
   if (handed_back.empty()) return false;
   // Any node that fits may take it; the limit on nodes must not fail what one more node could run.
@@ -208,18 +220,18 @@ bool SubtaskMover::moveOff(
 
 bool SubtaskMover::balance(Round& round, const proto::TaskBase& task, const std::vector<NodeLoad>& nodes) {
   std::int64_t all = 0;
-  // One transaction for what many nodes give: a node that joined gets a few rows of each.
+  // One transaction for what many nodes give: a node that joined gets a few rows of each. What is not written yet would
+  // be read again, so a node's rows are read once, for all whom it gives to.
   std::vector<SubtaskMove> moves;
-  for (const auto& transfer : planBalance(nodes, kRowsPerMove * kMovesPerRound)) {
-    std::int64_t left = transfer.count;
-    while (left > 0) {
-      const auto room = kRowsPerMove - static_cast<std::int64_t>(moves.size());
-      const auto limit = static_cast<std::int32_t>(std::min(left, room));
-      const auto rows = table_.getPendingSubtasksOfNode(round.call(), task.id, transfer.from, limit);
-      for (const auto& row : rows) moves.push_back({row.id, transfer.from, transfer.to});
-      left -= limit;
+  for (const auto& [from, receivers] : receiversByGiver(planBalance(nodes, kRowsPerMove * kMovesPerRound))) {
+    std::size_t given = 0;
+    while (given < receivers.size()) {
+      const auto room = kRowsPerMove - moves.size();
+      const auto wanted = std::min(receivers.size() - given, room);
+      const auto rows = table_.getPendingSubtasksOfNode(round.call(), task.id, from, static_cast<std::int32_t>(wanted));
+      for (const auto& row : rows) moves.push_back({row.id, from, receivers[given++]});
       if (moves.size() == kRowsPerMove) all += write(round, std::exchange(moves, {}));
-      if (static_cast<std::int64_t>(rows.size()) < limit) break;  // it has started them meanwhile
+      if (rows.size() < wanted) break;  // it has started them meanwhile
     }
   }
   all += write(round, moves);

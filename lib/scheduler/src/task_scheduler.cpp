@@ -68,16 +68,22 @@ TaskView TaskScheduler::look(Round& round, const proto::TaskBase& task, Admissio
   view.manual_recovery = task.extra.manual_recovery;
   view.has_place = admission == Admission::kAdmitted;
   if (admission == Admission::kNoSlots) view.why_no_place = kNoSlotsText;
-  if (task.state == TaskState::kPausing || task.state == TaskState::kResuming) {
-    if (task.step != proto::kStepInit) view.rows = table_.probeSubtasks(round.call(), task.id, task.step);
-    return view;
+  const bool needs_plans = needsPlans(task.state);
+  const bool needs_rows = (needs_plans && task.state != TaskState::kPending) || task.state == TaskState::kPausing ||
+                          task.state == TaskState::kResuming;
+  if (!needs_plans && !needs_rows) return view;
+  // What the round has read of all tasks serves the first look; later ones want what has come of the one before.
+  if (auto read = round.looks.extract(task.id)) {
+    view.plans = std::move(read.mapped().plans);
+    view.rows = read.mapped().rows;
+  } else {
+    // Plans before rows: rows that come in between belong to a plan that was not complete yet.
+    if (needs_plans) view.plans = table_.getPlans(round.call(), task.id);
+    if (needs_rows && task.step != proto::kStepInit) {
+      view.rows = table_.probeSubtasks(round.call(), task.id, task.step);
+    }
   }
-  if (!needsPlans(task.state)) return view;
-  // Plans before rows: rows that come in between belong to a plan that was not complete yet.
-  view.plans = table_.getPlans(round.call(), task.id);
-  if (task.state != TaskState::kPending && task.step != proto::kStepInit) {
-    view.rows = table_.probeSubtasks(round.call(), task.id, task.step);
-  }
+  if (!needs_plans) return view;
   if (task.state == TaskState::kRunning && view.rows.failed) {
     table_.findFailedSubtask(round.call(), task.id, task.step, view.failed_subtask);
   }

@@ -139,7 +139,7 @@ void measureScale(const Places& places, const Wanted& wanted, FigureList& list) 
        "ms",
        "",
        {},
-       timeCalls(5, [&] { static_cast<void>(tables.schedulerTable().countSubtasksByNode({}, id)); }),
+       timeCalls(5, [&] { static_cast<void>(tables.schedulerTable().countSubtasksByNode({}, id, {})); }),
        {}}
   );
   list.add(

@@ -206,3 +206,47 @@ TEST_CASE("Unfinished tasks come in rank order, of those that are pending the fi
   CHECK(keys(table.getPendingTasksBehind(call, late, 5)) == Keys{"later"});
   CHECK(table.getPendingTasksBehind(call, proto::TaskId(987654), 5).empty());
 }
+
+TEST_CASE("What is read of many tasks at once is what is read of each", "[db][scheduler][role]") {
+  SchedulerFixture fixture;
+  auto& table = fixture.scheduler();
+  const auto call = SchedulerFixture::call();
+  const auto life = fixture.takeRole();
+  fixture.addNode("a");
+  const char* const states[] = {"pending", "running", "paused", "failed", "canceled", "succeed"};
+  std::vector<proto::TaskId> ids;
+  for (int i = 0; i < 40; ++i) {  // more than fit into one statement
+    const auto id =
+        fixture.addTask("t" + std::to_string(i), i % 7 == 0 ? "pending" : "running", i % 7 == 0 ? -1 : 1).id;
+    ids.push_back(id);
+    storage::Plan plan;
+    plan.task_id = id;
+    plan.planner = "a";
+    if (i % 3 == 0) table.createPlan(call, life, plan);
+    for (int row = 0; i % 7 != 0 && row < 6; ++row) {
+      if ((i >> (row % 5)) % 2 == 0) fixture.addSubtask(id, 1, row + 1, "a", states[row]);
+    }
+  }
+  const auto row = fixture.addSubtask(ids[1], 1, 9, "a", "pending");
+  fixture.store().execute(
+      "insert into disttask_attempt (subtask_id, task_id, handed_back) values (" + std::to_string(row) + ", " +
+      std::to_string(ids[1].value()) + ", '[\"a\"]')"
+  );
+  const auto tasks = table.getUnfinishedTasks(call, 100);
+  REQUIRE(tasks.size() == 40);
+  const auto looks = table.lookAtTasks(call, tasks);
+  for (const auto& task : tasks) {
+    INFO(task.key);
+    const auto& look = looks.at(task.id);
+    const auto plans = table.getPlans(call, task.id);
+    REQUIRE(look.plans.size() == plans.size());
+    if (!plans.empty()) CHECK(look.plans[0].token == plans[0].token);
+    if (task.step == proto::kStepInit) continue;
+    const auto rows = table.probeSubtasks(call, task.id, task.step);
+    const auto all = [](const storage::SubtaskPresence& seen) {
+      return std::vector<bool>{seen.pending, seen.running, seen.paused, seen.failed};
+    };
+    CHECK(all(look.rows) == all(rows));
+    CHECK(look.may_have_handed_back == (task.id == ids[1]));
+  }
+}

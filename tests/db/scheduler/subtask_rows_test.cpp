@@ -63,7 +63,8 @@ TEST_CASE("Running rows of an evicted node go back by what their token says", "[
   }
   SECTION("also when its row is gone") {
     fixture.store().execute("delete from disttask_node where exec_id='dead'");
-    CHECK(table.findDeadHolders(call) == std::vector<std::string>{"dead"});
+    CHECK(table.findDeadHolders(call).empty());
+    CHECK(table.findStrays(call) == std::vector<std::string>{"dead"});
     CHECK(table.releaseRowsOfDeadNode(call, life, "dead", kLimit, 100) == 3);
   }
   SECTION("in batches") {
@@ -236,7 +237,10 @@ TEST_CASE("A step is looked at by kinds of rows, by counts and by its first erro
   CHECK(counts.succeed == 1);
   CHECK(counts.all() == 4);
 
-  const auto by_node = table.countSubtasksByNode(call, task.id);
+  fixture.addNode("a");
+  CHECK(table.findStrays(call) == std::vector<std::string>{"b"});
+  CHECK(table.countSubtasksByNode(call, task.id, {}).size() == 1);
+  const auto by_node = table.countSubtasksByNode(call, task.id, {"b", "nobody"});
   REQUIRE(by_node.size() == 2);
   CHECK(by_node[0].first == "a");
   CHECK(by_node[0].second.pending == 1);

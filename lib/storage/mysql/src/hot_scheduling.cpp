@@ -19,18 +19,31 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
   const auto& key = sample.task_key;
   const auto step = sample.step;
   Values probe;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < sql::kNumStepProbes; ++i) {
     probe.emplace_back(key);
     probe.emplace_back(step);
   }
   std::vector<HotStatement> statements;
   for (const auto* alias : {"f", "c", "p", "r", "z"})
     statements.push_back(hot(sql::kProbeStep, probe, alias, "ix_task"));
-  for (const auto* alias : {"p", "r"}) statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
+  Values probes;
+  for (std::size_t i = 0; i < sql::kStepsPerProbe; ++i) {
+    probes.emplace_back(sample.task_id);
+    probes.insert(probes.end(), probe.begin(), probe.end());
+    probes.emplace_back(sample.task_id);
+  }
+  statements.push_back({"scheduler.probe_steps", sql::probeStepsText(), probes, "f", "ix_task"});
+  statements.push_back({"scheduler.probe_steps", sql::probeStepsText(), probes, "a", "ix_task"});
+  statements.push_back({"scheduler.plans_of_unfinished", sql::plansOfUnfinishedText(), {}, "p", "PRIMARY"});
+  for (const auto* alias : {"p", "r"}) {
+    statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
+    statements.back().scanned = "n";
+  }
   statements.push_back(hot(sql::kOpenCleanUps, {std::int64_t{100}}, "p", "ix_kind"));
   statements.push_back(hot(sql::kDeadHolders, {}, "s", "ix_exec"));
+  statements.back().scanned = "n";
   statements.push_back(hot(sql::kNextHolder, {sample.exec_id}, "s", "ix_exec"));
-  statements.push_back(hot(sql::kAnyRunningOfNode, {sample.exec_id}, "s", "ix_exec"));
+  statements.push_back(hot(sql::kCountOfStray, {sample.exec_id, key, sample.exec_id, key}, "p", "ix_exec"));
   statements.push_back(hot(sql::kPendingOfNode, {sample.exec_id, key, std::int64_t{1000}}, "s", "ix_exec"));
   statements.push_back(hot(sql::kHandedBack, {sample.task_id, std::int64_t{1000}}, "s", "PRIMARY"));
   statements.push_back(hot(sql::kRunningOfNode, {sample.exec_id, std::int64_t{64}}, "s", "ix_exec"));

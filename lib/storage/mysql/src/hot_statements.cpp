@@ -57,7 +57,11 @@ std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
   std::vector<HotStatement> hots{
       hot(sql::kTasksWithWork, {node, node}, "p", "ix_exec"),
       hot(sql::kTasksWithWork, {node, node}, "r", "ix_exec"),
-      hot(sql::kLargestSlots, {node, key, node, key}, kSubtaskTable, "ix_exec"),
+      {"largest_slots",
+       sql::largestSlotsText(2),
+       {sample.task_id, node, key, node, key, sample.task_id, node, key, node, key},
+       kSubtaskTable,
+       "ix_exec"},
       hot(sql::kTaskById, {sample.task_id}, "t", "PRIMARY"),
       hot(sql::kTaskBaseById, {sample.task_id}, "t", "PRIMARY"),
       hot(sql::kPickPending,

@@ -49,6 +49,15 @@ Plan readPlan(const sqlclient::Result& row) {
   return plan;
 }
 
+SubtaskPresence readPresence(const sqlclient::Result& row, std::uint32_t first) {
+  SubtaskPresence presence;
+  presence.failed = !row.isNull(first) || !row.isNull(first + 1);
+  presence.pending = !row.isNull(first + 2);
+  presence.running = !row.isNull(first + 3);
+  presence.paused = !row.isNull(first + 4);
+  return presence;
+}
+
 std::optional<Plan> queryPlan(sqlclient::Connection& connection, TaskId task_id, PlanKind kind, Step after_step) {
   auto rows = connection.query(sql::kPlan, {task_id.value(), toText(kind), std::int64_t{after_step.value()}});
   if (!rows.next()) return std::nullopt;

@@ -16,6 +16,8 @@ inline constexpr std::uint32_t kNumScheduledColumns = 7;
 [[nodiscard]] proto::SubtaskBase readScheduled(const sqlclient::Result& row, TaskId task_id);
 /// Reads the current row of DISTTASK_PLAN_COLUMNS, and the cursor after them where the query has it.
 [[nodiscard]] Plan readPlan(const sqlclient::Result& row);
+/// Reads what the probes of a step found, in the columns from `first` on.
+[[nodiscard]] SubtaskPresence readPresence(const sqlclient::Result& row, std::uint32_t first);
 /// Reads one plan without a lock.
 [[nodiscard]] std::optional<Plan> queryPlan(
     sqlclient::Connection& connection, TaskId task_id, PlanKind kind, Step after_step

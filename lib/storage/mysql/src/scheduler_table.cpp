@@ -170,19 +170,14 @@ SubtaskCounts MysqlSchedulerTable::countSubtasks(const Call& call, TaskId task_i
 
 SubtaskPresence MysqlSchedulerTable::probeSubtasks(const Call& call, TaskId task_id, Step step) {
   sqlclient::Values values;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < sql::kNumStepProbes; ++i) {
     values.emplace_back(proto::taskKeyOf(task_id));
     values.emplace_back(std::int64_t{step.value()});
   }
   return context_.read(call, "scheduler.probe_subtasks", [&](Connection& connection) {
     auto rows = connection.query(sql::kProbeStep, values);
     if (!rows.next()) throw Exception(ErrorCode::kInternal, "a query without a table gave no row");
-    SubtaskPresence presence;
-    presence.failed = !rows.isNull(1) || !rows.isNull(2);
-    presence.pending = !rows.isNull(3);
-    presence.running = !rows.isNull(4);
-    presence.paused = !rows.isNull(5);
-    return presence;
+    return readPresence(rows, 1);
   });
 }
 
@@ -231,7 +226,7 @@ std::vector<proto::SubtaskBase> MysqlSchedulerTable::getPendingSubtasks(
 }
 
 std::vector<std::pair<ExecId, SubtaskCounts>> MysqlSchedulerTable::countSubtasksByNode(
-    const Call& call, TaskId task_id
+    const Call& call, TaskId task_id, const std::vector<ExecId>& strays
 ) {
   return context_.read(call, "scheduler.count_by_node", [&](Connection& connection) {
     const auto key = proto::taskKeyOf(task_id);
@@ -242,6 +237,15 @@ std::vector<std::pair<ExecId, SubtaskCounts>> MysqlSchedulerTable::countSubtasks
       counts.pending = rows.getInt(2);
       counts.running = rows.getInt(3);
       if (counts.unfinished() > 0) nodes.emplace_back(rows.getString(1), counts);
+    }
+    for (const auto& exec_id : strays) {
+      auto of_stray = connection.query(sql::kCountOfStray, {exec_id, key, exec_id, key});
+      SubtaskCounts counts;
+      if (of_stray.next()) {
+        counts.pending = of_stray.getInt(1);
+        counts.running = of_stray.getInt(2);
+      }
+      if (counts.unfinished() > 0) nodes.emplace_back(exec_id, counts);
     }
     return nodes;
   });
@@ -258,35 +262,44 @@ std::vector<proto::SubtaskBase> MysqlSchedulerTable::getPendingSubtasksOfNode(
 
 namespace {
 
-/// findDeadHolders for TiDB: from holder to holder, one index entry each.
-std::vector<ExecId> walkDeadHolders(Connection& connection) {
-  std::unordered_set<ExecId> live;
+/// findStrays for TiDB: from holder to holder, one index entry each.
+std::vector<ExecId> walkStrays(Connection& connection) {
+  std::unordered_set<ExecId> nodes;
   {
-    auto rows = connection.query(sql::kLiveNodes, {});
-    while (rows.next()) live.insert(rows.getString(1));
+    auto rows = connection.query(sql::kNodeIds, {});
+    while (rows.next()) nodes.insert(rows.getString(1));
   }
-  std::vector<ExecId> dead;
+  std::vector<ExecId> strays;
   const auto nextAfter = [&](const ExecId& exec_id) -> std::optional<ExecId> {
     auto rows = connection.query(sql::kNextHolder, {exec_id});
     if (!rows.next()) return std::nullopt;
     return rows.getString(1);
   };
   for (auto holder = nextAfter(""); holder; holder = nextAfter(*holder)) {
-    if (live.contains(*holder)) continue;
-    if (connection.query(sql::kAnyRunningOfNode, {*holder}).next()) dead.push_back(*holder);
+    if (!nodes.contains(*holder)) strays.push_back(*holder);
   }
-  return dead;
+  return strays;
+}
+
+std::vector<ExecId> readExecIds(Connection& connection, const sqlclient::Sql& sql) {
+  auto rows = connection.query(sql, {});
+  std::vector<ExecId> exec_ids;
+  while (rows.next()) exec_ids.push_back(rows.getString(1));
+  return exec_ids;
 }
 
 }  // namespace
 
 std::vector<ExecId> MysqlSchedulerTable::findDeadHolders(const Call& call) {
   return context_.read(call, "scheduler.find_dead_holders", [&](Connection& connection) {
-    if (connection.flavour() == sqlclient::Flavour::kTiDb) return walkDeadHolders(connection);
-    auto rows = connection.query(sql::kDeadHolders, {});
-    std::vector<ExecId> exec_ids;
-    while (rows.next()) exec_ids.push_back(rows.getString(1));
-    return exec_ids;
+    return readExecIds(connection, sql::kDeadHolders);
+  });
+}
+
+std::vector<ExecId> MysqlSchedulerTable::findStrays(const Call& call) {
+  return context_.read(call, "scheduler.find_strays", [&](Connection& connection) {
+    return connection.flavour() == sqlclient::Flavour::kTiDb ? walkStrays(connection)
+                                                             : readExecIds(connection, sql::kStrays);
   });
 }
 

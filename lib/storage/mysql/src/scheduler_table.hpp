@@ -24,6 +24,7 @@ class MysqlSchedulerTable final : public SchedulerTable {
 
   std::vector<proto::TaskBase> getUnfinishedTasks(const Call& call, std::int32_t max_pending) override;
   std::vector<proto::TaskBase> getPendingTasksBehind(const Call& call, TaskId after, std::int32_t limit) override;
+  std::map<TaskId, TaskLook> lookAtTasks(const Call& call, const std::vector<proto::TaskBase>& tasks) override;
   SubtaskCounts countSubtasks(const Call& call, TaskId task_id, Step step) override;
   SubtaskPresence probeSubtasks(const Call& call, TaskId task_id, Step step) override;
   std::int64_t countActiveSubtasks(const Call& call, TaskId task_id) override;
@@ -31,11 +32,14 @@ class MysqlSchedulerTable final : public SchedulerTable {
   std::optional<Plan> getPlan(const Call& call, TaskId task_id, PlanKind kind, Step after_step) override;
   std::vector<Plan> getPlans(const Call& call, TaskId task_id) override;
   std::vector<proto::SubtaskBase> getPendingSubtasks(const Call& call, TaskId task_id, std::int32_t limit) override;
-  std::vector<std::pair<ExecId, SubtaskCounts>> countSubtasksByNode(const Call& call, TaskId task_id) override;
+  std::vector<std::pair<ExecId, SubtaskCounts>> countSubtasksByNode(
+      const Call& call, TaskId task_id, const std::vector<ExecId>& strays
+  ) override;
   std::vector<proto::SubtaskBase> getPendingSubtasksOfNode(
       const Call& call, TaskId task_id, const ExecId& exec_id, std::int32_t limit
   ) override;
   std::vector<ExecId> findDeadHolders(const Call& call) override;
+  std::vector<ExecId> findStrays(const Call& call) override;
   std::vector<HandedBack> getHandedBack(const Call& call, TaskId task_id, std::int32_t limit) override;
 
   void createPlan(const Call& call, proto::Life owner, const Plan& plan) override;

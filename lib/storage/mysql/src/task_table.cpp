@@ -34,6 +34,33 @@ SubtaskStates withoutDoubles(const SubtaskStates& states) {
   return unique;
 }
 
+/// Tasks that one statement asks for, when there are at least half as many; few texts are prepared, and one task costs
+/// one.
+constexpr std::size_t kTasksPerStatement = 8;
+
+void addLargestSlots(Connection& connection, const ExecId& exec_id, std::vector<proto::TaskExecInfo>& infos) {
+  static const std::string one = sql::largestSlotsText(1);
+  static const std::string many = sql::largestSlotsText(kTasksPerStatement);
+  for (std::size_t first = 0; first < infos.size();) {
+    const bool is_one = infos.size() - first < kTasksPerStatement / 2;
+    const auto last = is_one ? first : std::min(first + kTasksPerStatement, infos.size()) - 1;
+    sqlclient::Values values;
+    for (std::size_t i = 0; i < (is_one ? 1 : kTasksPerStatement); ++i) {
+      const auto id = infos[std::min(first + i, last)].task.id;
+      const auto key = proto::taskKeyOf(id);
+      values.insert(values.end(), {id.value(), exec_id, key, exec_id, key});
+    }
+    auto rows = connection.queryDynamic("largest_slots", is_one ? one : many, values);
+    while (rows.next()) {
+      const auto begin = infos.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto found =
+          std::find_if(begin, infos.end(), [&](const auto& info) { return info.task.id.value() == rows.getInt(1); });
+      if (found != infos.end()) found->subtask_slots = static_cast<std::int32_t>(rows.getInt(2));
+    }
+    first = last + 1;
+  }
+}
+
 }  // namespace
 
 std::vector<proto::TaskExecInfo> MySqlTaskTable::getTaskExecInfoByExecId(const Call& call, const ExecId& exec_id) {
@@ -45,11 +72,7 @@ std::vector<proto::TaskExecInfo> MySqlTaskTable::getTaskExecInfoByExecId(const C
       auto rows = connection.query(sql::kTasksWithWork, {exec_id, exec_id});
       while (rows.next()) infos.push_back({readTaskBase(rows), 0});
     }
-    for (auto& info : infos) {
-      const auto key = proto::taskKeyOf(info.task.id);
-      auto rows = connection.query(sql::kLargestSlots, {exec_id, key, exec_id, key});
-      if (rows.next()) info.subtask_slots = static_cast<std::int32_t>(rows.getInt(1));
-    }
+    addLargestSlots(connection, exec_id, infos);
     return infos;
   });
 }

@@ -33,6 +33,11 @@ inline constexpr Sql kPlan{"plan",
   "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p where p.task_id=? and p.kind=? and p.after_step=?"};
 /// Binds: task_id.
 inline constexpr Sql kAllPlansOfTask{"all_plans_of_task", "select " DISTTASK_PLAN_COLUMNS " from disttask_plan p where p.task_id=?"};
+/// The plans of all tasks whose next thing is the owner's.
+inline std::string plansOfUnfinishedText() {
+  return "select " DISTTASK_PLAN_COLUMNS " from tidb_global_task t straight_join disttask_plan p on p.task_id=t.id where t.state in (" +
+         quoted(proto::statesOf(proto::TaskActor::kOwner)) + ")";
+}
 
 // --- the owner's ---
 

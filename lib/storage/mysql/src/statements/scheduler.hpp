@@ -16,6 +16,14 @@
 /// Columns of a subtask that scheduling needs, in the order of scheduler_rows.cpp.
 #define DISTTASK_SCHEDULED_COLUMNS "s.id, s.step, s.ordinal, s.exec_id, s.state, s.concurrency, s.ddl_physical_tid"
 
+/// Which kinds of rows a step has: ends of index ranges only. Binds, kNumStepProbes times: task_key, step.
+#define DISTTASK_STEP_PROBES \
+  "(select 1 from tidb_background_subtask f force index (ix_task) where f.task_key=? and f.step=? and f.state='failed' limit 1)," \
+  " (select 1 from tidb_background_subtask c force index (ix_task) where c.task_key=? and c.step=? and c.state='canceled' limit 1)," \
+  " (select 1 from tidb_background_subtask p force index (ix_task) where p.task_key=? and p.step=? and p.state='pending' limit 1)," \
+  " (select 1 from tidb_background_subtask r force index (ix_task) where r.task_key=? and r.step=? and r.state='running' limit 1)," \
+  " (select 1 from tidb_background_subtask z force index (ix_task) where z.task_key=? and z.step=? and z.state='paused' limit 1)"
+
 namespace disttask::storage::mysql::sql {
 
 // --- the role ---
@@ -81,13 +89,21 @@ inline constexpr Sql kStepRows{"step_rows",
 /// Binds: task_key, step.
 inline constexpr Sql kCountStates{"count_states",
   "select s.state, count(*) from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.step=? group by s.state"};
-/// Binds: task_key, step, five times.
-inline constexpr Sql kProbeStep{"probe_step",
-  "select (select 1 from tidb_background_subtask f force index (ix_task) where f.task_key=? and f.step=? and f.state='failed' limit 1),"
-  " (select 1 from tidb_background_subtask c force index (ix_task) where c.task_key=? and c.step=? and c.state='canceled' limit 1),"
-  " (select 1 from tidb_background_subtask p force index (ix_task) where p.task_key=? and p.step=? and p.state='pending' limit 1),"
-  " (select 1 from tidb_background_subtask r force index (ix_task) where r.task_key=? and r.step=? and r.state='running' limit 1),"
-  " (select 1 from tidb_background_subtask z force index (ix_task) where z.task_key=? and z.step=? and z.state='paused' limit 1)"};
+inline constexpr int kNumStepProbes = 5;
+/// Binds: see DISTTASK_STEP_PROBES.
+inline constexpr Sql kProbeStep{"probe_step", "select " DISTTASK_STEP_PROBES};
+/// The same of many steps, and whether any subtask of the task was handed back. A short list repeats its last one.
+inline constexpr std::size_t kStepsPerProbe = 16;
+/// Binds, kStepsPerProbe times: task_id, (task_key, step) for each probe, task_id.
+inline std::string probeStepsText() {
+  std::string text;
+  for (std::size_t i = 0; i < kStepsPerProbe; ++i) {
+    text += i == 0 ? "select " : " union all select ";
+    text += "?, " DISTTASK_STEP_PROBES
+            ", (select 1 from disttask_attempt a force index (ix_task) where a.task_id=? and a.handed_back is not null limit 1)";
+  }
+  return text;
+}
 /// Rows of all steps: runs over the task's part of the index, so only at its end. Binds: task_key.
 inline constexpr Sql kCountActive{"count_active",
   "select count(*) from tidb_background_subtask s force index (ix_task) where s.task_key=? and s.state in ('pending','running')"};
@@ -105,23 +121,26 @@ inline constexpr Sql kPendingOfNode{"pending_of_node",
   " where s.exec_id=? and s.state='pending' and s.task_key=? order by s.step desc, s.ordinal desc limit ?"};
 /// Each exec id that has rows, with its pending and running ones of a task. Binds: task_key, task_key.
 inline constexpr Sql kCountByNode{"count_by_node",
-  "select h.exec_id,"
-  " (select count(*) from tidb_background_subtask p force index (ix_exec) where p.exec_id=h.exec_id and p.state='pending' and p.task_key=?),"
-  " (select count(*) from tidb_background_subtask r force index (ix_exec) where r.exec_id=h.exec_id and r.state='running' and r.task_key=?)"
-  " from (select distinct exec_id from tidb_background_subtask force index (ix_exec)) h"};
+  "select n.exec_id,"
+  " (select count(*) from tidb_background_subtask p force index (ix_exec) where p.exec_id=n.exec_id and p.state='pending' and p.task_key=?),"
+  " (select count(*) from tidb_background_subtask r force index (ix_exec) where r.exec_id=n.exec_id and r.state='running' and r.task_key=?)"
+  " from disttask_node n"};
+/// The same of one that is not among the nodes. Binds: exec_id, task_key, exec_id, task_key.
+inline constexpr Sql kCountOfStray{"count_of_stray",
+  "select (select count(*) from tidb_background_subtask p force index (ix_exec) where p.exec_id=? and p.state='pending' and p.task_key=?),"
+  " (select count(*) from tidb_background_subtask r force index (ix_exec) where r.exec_id=? and r.state='running' and r.task_key=?)"};
 /// A sub-query instead of exists: the optimizer would turn that into a scan of the whole index.
 inline constexpr Sql kDeadHolders{"dead_holders",
+  "select n.exec_id from disttask_node n where n.life=0 and (select 1 from tidb_background_subtask s force index (ix_exec)"
+  "  where s.exec_id=n.exec_id and s.state='running' limit 1) is not null order by n.exec_id"};
+/// Who has rows without being a node. Where the server knows little of the index, which it may of new rows, it reads all of that: not for each round.
+inline constexpr Sql kStrays{"strays",
   "select h.exec_id from (select distinct exec_id from tidb_background_subtask force index (ix_exec)) h"
-  " left join disttask_node n on n.exec_id=h.exec_id"
-  " where (n.exec_id is null or n.life=0) and (select 1 from tidb_background_subtask s force index (ix_exec)"
-  "  where s.exec_id=h.exec_id and s.state='running' limit 1) is not null order by h.exec_id"};
+  " left join disttask_node n on n.exec_id=h.exec_id where n.exec_id is null order by h.exec_id"};
 /// The next node with rows: for TiDB, which has no loose index scan and would read the whole index for the distinct ids. Binds: exec_id before it.
 inline constexpr Sql kNextHolder{"next_holder",
   "select s.exec_id from tidb_background_subtask s force index (ix_exec) where s.exec_id>? order by s.exec_id limit 1"};
-inline constexpr Sql kLiveNodes{"live_nodes", "select n.exec_id from disttask_node n where n.life<>0"};
-/// Binds: exec_id.
-inline constexpr Sql kAnyRunningOfNode{"any_running_of_node",
-  "select 1 from tidb_background_subtask s force index (ix_exec) where s.exec_id=? and s.state='running' limit 1"};
+inline constexpr Sql kNodeIds{"node_ids", "select n.exec_id from disttask_node n"};
 /// Rows that their present node has handed back. Binds: task_id, limit.
 inline constexpr Sql kHandedBack{"handed_back",
   "select " DISTTASK_SCHEDULED_COLUMNS ", a.handed_back, a.last_error from disttask_attempt a force index (ix_task)"

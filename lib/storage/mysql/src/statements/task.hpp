@@ -50,14 +50,20 @@ inline constexpr Sql kTasksWithWork{"tasks_with_work",
   " from tidb_global_task t where t.state in ('running','reverting','pausing')"
   " having has_pending is not null or has_running is not null"
   " order by t.priority, t.create_time, t.id"};
-/// The largest slots of the rows that come next: up to 64 of each state. Binds: exec_id, task_key, exec_id, task_key.
-inline constexpr Sql kLargestSlots{"largest_slots",
-  "select max(c) from ("
-  "(select concurrency as c from tidb_background_subtask force index (ix_exec) where exec_id=? and state='pending' and task_key=?"
-  " order by step, ordinal limit 64)"
-  " union all "
-  "(select concurrency from tidb_background_subtask force index (ix_exec) where exec_id=? and state='running' and task_key=?"
-  " order by step, ordinal limit 64)) x"};
+/// The largest slots of the rows that come next, up to 64 of each state, of so many tasks. Binds, for each: task_id, exec_id, task_key, exec_id, task_key.
+inline std::string largestSlotsText(std::size_t tasks) {
+  std::string text;
+  for (std::size_t i = 0; i < tasks; ++i) {
+    text += i == 0 ? "select " : " union all select ";
+    text += "?, (select max(c) from ("
+            "(select concurrency as c from tidb_background_subtask force index (ix_exec) where exec_id=? and state='pending' and task_key=?"
+            " order by step, ordinal limit 64)"
+            " union all "
+            "(select concurrency from tidb_background_subtask force index (ix_exec) where exec_id=? and state='running' and task_key=?"
+            " order by step, ordinal limit 64)) x)";
+  }
+  return text;
+}
 inline constexpr Sql kTaskById{"task_by_id", "select " DISTTASK_TASK_COLUMNS " from tidb_global_task t where t.id=?"};
 inline constexpr Sql kTaskBaseById{"task_base_by_id", "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.id=?"};
 /// One state per statement. Binds: state.

@@ -38,6 +38,13 @@ struct SubtaskPresence {
   [[nodiscard]] bool unfinished() const noexcept { return pending || running || paused; }
 };
 
+/// What the owner wants to know of a task in each round.
+struct TaskLook {
+  std::vector<Plan> plans;
+  SubtaskPresence rows;              ///< of the task's step
+  bool may_have_handed_back = true;  ///< false: no node has handed any of its subtasks back
+};
+
 /// A subtask moved to another node.
 struct SubtaskMove {
   proto::SubtaskId id;
@@ -90,6 +97,9 @@ class SchedulerTable {
   /// Returns pending tasks that task `after` outranks, in rank order, at most `limit`; none when `after` is not among
   /// the tasks any more.
   virtual std::vector<proto::TaskBase> getPendingTasksBehind(const Call& call, TaskId after, std::int32_t limit) = 0;
+  /// Reads what `getPlans` and `probeSubtasks` would of many tasks, in a few statements: first all plans, then the
+  /// rows, so that rows which come in between belong to a plan that was not complete yet.
+  virtual std::map<TaskId, TaskLook> lookAtTasks(const Call& call, const std::vector<proto::TaskBase>& tasks) = 0;
   virtual SubtaskCounts countSubtasks(const Call& call, TaskId task_id, Step step) = 0;
   /// Says which kinds of rows the step has, without counting; for loops.
   virtual SubtaskPresence probeSubtasks(const Call& call, TaskId task_id, Step step) = 0;
@@ -141,14 +151,19 @@ class SchedulerTable {
   ) = 0;
   /// Returns pending subtasks (base columns) of a task, at most `limit`, by id.
   virtual std::vector<proto::SubtaskBase> getPendingSubtasks(const Call& call, TaskId task_id, std::int32_t limit) = 0;
-  /// Returns how many pending and running rows of a task each node has: exec id → {pending, running}.
-  virtual std::vector<std::pair<ExecId, SubtaskCounts>> countSubtasksByNode(const Call& call, TaskId task_id) = 0;
+  /// Returns how many pending and running rows of a task each node has, and each of `strays`: exec id → {pending,
+  /// running}.
+  virtual std::vector<std::pair<ExecId, SubtaskCounts>> countSubtasksByNode(
+      const Call& call, TaskId task_id, const std::vector<ExecId>& strays
+  ) = 0;
   /// Returns pending subtasks of one node and task, highest ordinal first, at most `limit`.
   virtual std::vector<proto::SubtaskBase> getPendingSubtasksOfNode(
       const Call& call, TaskId task_id, const ExecId& exec_id, std::int32_t limit
   ) = 0;
-  /// Returns exec ids that hold running rows but have life 0 or no node row.
+  /// Returns nodes that hold running rows but have life 0.
   virtual std::vector<ExecId> findDeadHolders(const Call& call) = 0;
+  /// Returns exec ids that hold rows and have no node row. May read the whole index: not for each round.
+  virtual std::vector<ExecId> findStrays(const Call& call) = 0;
   /// Returns pending subtasks of a task that their present node has handed back, at most `limit`.
   virtual std::vector<HandedBack> getHandedBack(const Call& call, TaskId task_id, std::int32_t limit) = 0;
   /// pending → failed with this text: no node is left that could run it.
