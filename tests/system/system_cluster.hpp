@@ -107,6 +107,8 @@ class SystemCluster {
 
   /// Opens a connection with the schema selected.
   [[nodiscard]] std::unique_ptr<sqlclient::Connection> connect() const;
+  /// Returns how the server is reached, no schema selected.
+  [[nodiscard]] sqlclient::ConnectSettings connectSettings() const;
   /// Returns the store as disttaskctl takes it, without a password.
   [[nodiscard]] std::string storeAddress() const;
 
@@ -116,7 +118,6 @@ class SystemCluster {
   [[nodiscard]] std::string serverYaml(const std::string& indent, const std::string& key) const;
 
  private:
-  [[nodiscard]] sqlclient::ConnectSettings connectSettings() const;
   [[nodiscard]] std::map<std::string, std::string> ctlEnvironment() const;
 
   TempDir folder_;
