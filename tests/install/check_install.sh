@@ -34,11 +34,10 @@ completion=$prefix/share/bash-completion/completions/disttaskctl
 offers() {
   bash --noprofile --norc -euc '
     disttaskctl() { [ "$*" = "task ls --all -o name" ] && printf "k-1\nk-2\nother\n"; }
-    compopt() { :; }  # works within a completion only
     . "$1"
     shift
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-    _disttaskctl
+    _disttaskctl || :  # compopt works within a completion only, compgen that finds nothing fails
     printf "%s\n" "${COMPREPLY[@]}" | sort | paste -sd " "' bash "$completion" "$@"
 }
 expect_offers() {
