@@ -44,15 +44,16 @@ def _run(node, note, ended, outcome):
 
 class Auditor:
     """`lives` is node → processes (node.Life), `tasks` id → {key, kind, meta}, `spoiled` id → why it need not succeed, `meddled` the ids of
-    subtasks whose running row was changed behind its node."""
+    subtasks whose running row was changed behind its node, `batches` what became of the rows of each batch (load.Load.batches)."""
 
-    def __init__(self, changes, runs, lives, tasks, spoiled=None, meddled=None):
+    def __init__(self, changes, runs, lives, tasks, spoiled=None, meddled=None, batches=None):
         self.changes = changes
         self.runs = runs
         self.lives = lives
         self.tasks = tasks
         self.spoiled = spoiled or {}
         self.meddled = meddled or set()
+        self.batches = batches or {}
         self.violations = []
         self.counts = Counter()
         self.rows = {}  # subtask id → last row, live or history
@@ -95,6 +96,7 @@ class Auditor:
         self._check_tasks()
         self._check_runs()
         self._check_overlaps()
+        self._check_batches()
         return self.violations
 
     # --- rows ---
@@ -147,6 +149,8 @@ class Auditor:
         self.counts["starts"] += 1
 
     def _check_result(self, name, before, after):
+        if after["task"] in self.batches:
+            return  # their runs note nothing but in the ledger
         token = self.first_token.get(before["token"], before["token"])
         if before["node"] != after["node"]:
             self.violation(f"{name} was finished by {after['node']} but ran on {before['node']}")
@@ -262,7 +266,9 @@ class Auditor:
                 self.violation(f"{name} ended {self.task_ends[task_id]} times")
             if row["state"] == "succeed" and task_id in self.cancelled:
                 self.violation(f"{name} succeeded although it was cancelled")
-            if row["state"] == "succeed":
+            if row["state"] == "succeed" and task_id in self.batches:
+                self._check_succeeded(name, by_task[task_id])
+            elif row["state"] == "succeed":
                 self._check_success(name, task, by_task[task_id])
             elif not self._may_fail(task_id, task, by_task[task_id]):
                 bad = [(each["id"], each["state"], each["error"]) for each in by_task[task_id] if each["state"] != "succeed"]
@@ -287,11 +293,31 @@ class Auditor:
         if set(results) != wanted or len(rows) != len(wanted):
             self.violation(f"{name} succeeded with {len(rows)} subtasks instead of {len(wanted)}")
             return
+        self._check_succeeded(name, rows)
         for (step, ordinal), row in results.items():
+            if row["state"] == "succeed" and step > 1 and json.loads(row["meta"]).get("input") != results[step - 1, ordinal]["meta"]:
+                self.violation(f"{name}: subtask {row['id']} was not made from the result of step {step - 1}")
+
+    def _check_succeeded(self, name, rows):
+        for row in rows:
             if row["state"] != "succeed":
                 self.violation(f"{name} succeeded although subtask {row['id']} is {row['state']}")
-            elif step > 1 and json.loads(row["meta"]).get("input") != results[step - 1, ordinal]["meta"]:
-                self.violation(f"{name}: subtask {row['id']} was not made from the result of step {step - 1}")
+
+    def _check_batches(self):
+        """Each row was changed once by a batch that succeeded, once at most by another, and the ledger knows how many were."""
+        for task_id, (rows, applied, noted) in self.batches.items():
+            name = f"batch {task_id} ({self.tasks[task_id]['key']})"
+            self.counts["rows of batches"] += rows
+            again = {n: count for n, count in applied.items() if n not in (0, 1)}
+            if again:
+                self.violation(f"{name} changed rows more than once (times: rows): {again}")
+            if sum(applied.values()) != rows:
+                self.violation(f"{name} has {sum(applied.values())} rows instead of {rows}")
+            if self.task_rows.get(task_id, {}).get("state") == "succeed" and applied.get(0, 0) > 0:
+                self.violation(f"{name} succeeded and left {applied[0]} rows of {rows} as they were")
+            changed = sum(n * count for n, count in applied.items())
+            if changed != noted:
+                self.violation(f"{name} changed {changed} rows, its ledger says {noted}")
 
     # --- runs ---
 
@@ -325,7 +351,7 @@ class Auditor:
             if seen[run.token] > 1:
                 self.violation(f"{name} is the second with this token")
         for row in self.rows.values():
-            if row["state"] == "succeed" and json.loads(row["meta"]).get("token") not in results:
+            if row["state"] == "succeed" and row["task"] not in self.batches and json.loads(row["meta"]).get("token") not in results:
                 self.violation(f"subtask {row['id']} has a result that no run returned")
         once = {task_id for task_id, task in self.tasks.items() if task["meta"].get("idempotent") is False}
         for subtask, times in Counter(run.subtask for run in self.runs if run.task in once).items():

@@ -5,5 +5,5 @@ if [ -z "$build" ]; then
   deploy/packages.sh install build run test fault
   build=${DISTTASK_BUILD_DIR:-build}/test
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_WERROR=ON >/dev/null
-  cmake --build "$build" --target disttaskd disttaskctl chaos disttask_real_timers
+  cmake --build "$build" --target disttaskd disttaskctl chaos sql_batch disttask_real_timers
 fi

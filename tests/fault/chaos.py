@@ -28,7 +28,8 @@ DRAIN = 600
 SETTLE = 60
 WARM_UP = [("quick", {"subtasks": 60, "jitter_ms": 15}, ["--parallel", "auto"]),
            ("steps", {"subtasks": 12, "steps": 2, "sleep_ms": 100, "jitter_ms": 100}, ["--parallel", "2"]),
-           ("slow", {"subtasks": 6, "sleep_ms": 700, "jitter_ms": 1, "checkpoints": 300}, [])]
+           ("slow", {"subtasks": 6, "sleep_ms": 700, "jitter_ms": 1, "checkpoints": 300}, []),
+           (load.BATCH, {"rows": 2000}, ["--parallel", "2"])]
 
 
 class Chaos:
@@ -63,6 +64,9 @@ class Chaos:
         if result.returncode != 0:
             raise RuntimeError(f"schema install: {result.stderr}")
         self.gates, self.nodes = node.make_nodes(self.folder, self.options.nodes, self.pair.primary.port, self.options.build, clock=True)
+        result = self.load.ctl(["schema", "install", "--connection", "target", "--config", self.nodes[0].config])
+        if result.returncode != 0:
+            raise RuntimeError(f"schema install of the ledger: {result.stderr}")
         self.faults = faults.Faults(self.pair, self.gates, self.nodes, self.load, self.log, self.make_node)
         for each in self.nodes:
             each.start()
@@ -81,7 +85,7 @@ class Chaos:
         """Returns the most threads and descriptors of any node, and the store's connections."""
         counts = [each.counts() or {} for each in self.nodes]
         level = {what: max(count.get(what, 0) for count in counts) for what in ("threads", "threads kept by pools", "descriptors")}
-        rows = self.pair.sql(f"select count(*) from information_schema.processlist where user='{store.ACCOUNT}'")
+        rows = self.pair.sql(f"select count(*) from information_schema.processlist where user in ('{store.ACCOUNT}','{store.BATCH_ACCOUNT}')")
         level["connections"] = int(rows[0][0])
         return level
 
@@ -177,7 +181,7 @@ class Chaos:
         runs = audit.read_runs({each.name: path for each in self.all_nodes()
                                 if os.path.exists(path := os.path.join(self.folder, "audit", f"runs-{each.name}"))})
         lives = {each.name: each.lives for each in self.all_nodes()}
-        auditor = audit.Auditor(changes, runs, lives, self.load.tasks, self.load.spoiled, self.faults.meddled)
+        auditor = audit.Auditor(changes, runs, lives, self.load.tasks, self.load.spoiled, self.faults.meddled, self.load.batches())
         auditor.audit()
         return auditor
 

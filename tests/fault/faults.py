@@ -268,6 +268,23 @@ class Faults:
         self._meddle(f"update tidb_background_subtask set exec_id='{to}' where id={row[0]} and exec_id='{row[1]}' and state='{row[2]}'")
         return True
 
+    def _batch_moved(self, _, fault):
+        """Gives all running subtasks of a batch to other nodes, again and again: their old runs go on until they notice, so two work on one range."""
+        task = self.load.submit(*load.MOVED_BATCH)
+        began = None
+        end = time.monotonic() + 15
+        while task is not None and time.monotonic() < end and (began is None or time.monotonic() < began + fault.seconds):
+            rows = self.pair.sql(f"select id, exec_id from tidb_background_subtask where task_key='{task}' and state='running'")
+            for number, (subtask, node) in enumerate(rows):
+                others = sorted(name for name in list(self.nodes) if name != node)
+                self.meddled.add(int(subtask))
+                to = others[(int(fault.detail) + number) % len(others)]
+                self._meddle(f"update tidb_background_subtask set exec_id='{to}' where id={subtask} and exec_id='{node}' and state='running'")
+            if rows and began is None:
+                began = time.monotonic()
+            time.sleep(0.7)
+        return began is not None
+
     def _rows_paused(self, _, fault):
         """Pauses a node's rows of a task that goes on running: a node's pause that came late."""
         row = self._pick(fault, "'running','pending'")
@@ -335,5 +352,5 @@ class Faults:
         known = self.load.tasks.get(int(task[0]))
         changes = [["--slots", str(1 + number % 3), "--max-nodes", str(2 + number % 2)], ["--priority", str(1 + number)]]
         if known is not None:
-            changes.append(["--meta", json.dumps(dict(known["meta"], note=number))])  # as before, but for a word
+            changes.append(["--meta", json.dumps(load.other_meta(known, number))])
         return self._ctl("task", "modify", task[1], *changes[number % len(changes)]) == 0

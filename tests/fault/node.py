@@ -80,9 +80,15 @@ store:
   read_timeout: 2s
   pool: {{max_connections: 5, max_idle: 3s}}
 plugins:
-  list: [{build}/fault/chaos.so]
+  list: [{build}/fault/chaos.so, {build}/plugins/sql_batch.so]
   config:
     chaos: {{audit_dir: {folder}/audit, node: {name}}}
+connections:
+  target:
+    endpoint: 127.0.0.1:{self.port}
+    user: {store.BATCH_ACCOUNT}
+    types: [sql_batch]
+    schemas: [{store.BATCH_SCHEMA}]
 http: {{listen: 127.0.0.1:0}}
 log: {{level: info}}
 """)

@@ -48,6 +48,7 @@ STORE_KINDS = [
 ]
 ROW_KINDS = [
     ("rows_moved", 2, 0.0, 0.1),
+    ("batch_moved", 2, 0.5, 1.0),  # again and again meanwhile
     ("rows_paused", 1, 0.0, 0.1),
     ("rows_cancelled", 1, 0.0, 0.1),
     ("task_cancelled", 1, 0.0, 0.1),
@@ -168,7 +169,7 @@ def _detail(rng, kind):
         return rng.choice(["0.05", "0.2", "0.5"])
     if kind in ("drop_answer", "hold"):
         return rng.choice(STATEMENTS)
-    if kind.startswith(("rows_", "task_", "node_")):
+    if kind.startswith(("rows_", "batch_", "task_", "node_")):
         return str(rng.randrange(1000))
     return ""
 

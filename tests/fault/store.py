@@ -12,6 +12,10 @@ PRIVATE = os.path.join(ROOT, "deploy", "private-mariadb.sh")
 SCHEMA = "disttask"
 # The daemons' account has no right that read_only would spare.
 ACCOUNT = "disttask"
+# What batches change, and the ledger beside it.
+BATCH_SCHEMA = "chaos_batch"
+BATCH_ACCOUNT = "batch"
+LEDGER = f"{BATCH_SCHEMA}.disttask_csv_ledger"
 # A killed server loses nothing with these (what was committed has reached the kernel); only a machine that loses power would.
 OPTIONS = ["--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--log-bin=binlog", "--log-slave-updates", "--binlog-format=ROW",
            "--relay-log=relay", "--slave-net-timeout=5", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M", "--skip-networking=0",
@@ -98,7 +102,8 @@ class Store:
             self.other.start()
             self._follow(self.other, self.primary)
         # The second server gets the account too, as it gets all else.
-        self.primary.sql(f"create user {ACCOUNT}@'%'; grant select, insert, update, delete on {SCHEMA}.* to {ACCOUNT}@'%'", schema="")
+        self.primary.sql(f"create user {ACCOUNT}@'%'; grant select, insert, update, delete on {SCHEMA}.* to {ACCOUNT}@'%'; "
+                         f"create database {BATCH_SCHEMA}; create user {BATCH_ACCOUNT}@'%'; grant all on {BATCH_SCHEMA}.* to {BATCH_ACCOUNT}@'%'", schema="")
 
     def dsn(self):
         return f"mysql://root@localhost/{SCHEMA}?socket={self.primary.folder}/s.sock"

@@ -55,6 +55,7 @@ class Story:
         self.lives = {"n1": [node.Life(100, 0)], "n2": [node.Life(200, 0)]}
         self.spoiled = {}
         self.meddled = set()
+        self.batches = {}
         self.fenced = True  # each transaction begins with the owner's count
         self.server = 1
         self.planned = [(None, plan_row(1, None, 0)), (plan_row(1, None, 0), plan_row(2))]  # made, and moved with the subtask
@@ -91,7 +92,7 @@ class Story:
             add("tidb_global_task", before, after)
         for before, after in more:
             add("tidb_background_subtask", before, after)
-        auditor = audit.Auditor(changes, self.runs, self.lives, {1: self.kind}, self.spoiled, self.meddled)
+        auditor = audit.Auditor(changes, self.runs, self.lives, {1: self.kind}, self.spoiled, self.meddled, self.batches)
         return auditor.audit(), auditor
 
 
@@ -245,6 +246,21 @@ class AuditorTest(unittest.TestCase):
 
     def test_a_checkpoint_may_change_the_token_of_a_run(self):
         self.story.rows = [("pending", None, "n1", "{}"), ("running", 11, "n1", "{}"), ("running", 15, "n1", "{}"), ("succeed", 15, "n1", result(11))]
+        self.assertEqual(self.story.audit()[0], [])
+
+    def test_a_batch_that_changed_rows_twice_never_or_unnoted_is_found(self):
+        self.story.kind = {"key": "k", "kind": "batch", "meta": {}}
+        self.story.rows[-1] = ("succeed", 11, "n1", "{}")
+        self.story.runs = []
+        for spoiled, applied, noted, text in (
+                (False, {1: 99, 2: 1}, 100, "more than once (times: rows): {2: 1}"), (False, {0: 1, 1: 99}, 99, "left 1 rows of 100 as they were"),
+                (False, {1: 99}, 99, "99 rows instead of 100"), (True, {0: 60, 1: 40}, 20, "changed 40 rows, its ledger says 20"),
+                (True, {0: 50, 1: 49, 2: 1}, 51, "more than once")):
+            self.story.task_states[-1] = "reverted" if spoiled else "succeed"
+            self.story.spoiled = {1: "cancelled"} if spoiled else {}
+            self.story.batches = {1: (100, applied, noted)}
+            self.assert_finds(text)
+        self.story.batches = {1: (100, {0: 60, 1: 40}, 40)}
         self.assertEqual(self.story.audit()[0], [])
 
 

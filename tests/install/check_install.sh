@@ -29,7 +29,35 @@ plugin=$(find "$work/hello" -name '*.so' -print -quit)
 chmod 755 "$plugin"
 ! grep -qi 'fmt\|boost\|spdlog\|yaml' "$work/hello/CMakeCache.txt" || { echo "a plugin alone asks for the library's dependencies"; exit 1; }
 "$prefix/bin/disttaskctl" plugin check "$plugin"
-bash -n "$prefix/share/bash-completion/completions/disttaskctl"
+completion=$prefix/share/bash-completion/completions/disttaskctl
+# What bash offers for the last word of a line, in the order of the alphabet.
+offers() {
+  bash --noprofile --norc -euc '
+    disttaskctl() { [ "$*" = "task ls --all -o name" ] && printf "k-1\nk-2\nother\n"; }
+    . "$1"
+    shift
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _disttaskctl || :  # compopt works within a completion only, compgen that finds nothing fails
+    printf "%s\n" "${COMPREPLY[@]}" | sort | paste -sd " "' bash "$completion" "$@"
+}
+expect_offers() {
+  local expected=$1
+  shift
+  local found
+  found=$(offers "$@") || { echo "completing '$*' fails"; exit 1; }
+  [ "$found" = "$expected" ] || { echo "completing '$*' offers '$found', expected '$expected'"; exit 1; }
+}
+expect_offers "node" disttaskctl no
+expect_offers "submit subtasks" disttaskctl task su
+expect_offers "--validate" disttaskctl task submit --val
+expect_offers "auto off require" disttaskctl task submit --validate ""
+expect_offers "k-1 k-2" disttaskctl task show k-
+expect_offers "gc ls" disttaskctl history ""
+expect_offers "" disttaskctl task nothing-begins-so
+for shell in zsh fish; do
+  "$prefix/bin/disttaskctl" completion "$shell" >"$work/completion.$shell"
+  ! command -v "$shell" >/dev/null || "$shell" -n "$work/completion.$shell"
+done
 grep -q 'fBdisttaskctl task submit' "$prefix/share/man/man1/disttaskctl-task.1"
 
 # What plugin new writes builds against the installed SDK, and its tests pass without a store.

@@ -20,6 +20,8 @@ int openForWriting(const std::filesystem::path& path) {
   return file;
 }
 
+}  // namespace
+
 std::vector<std::string> environmentWith(const std::map<std::string, std::string>& changes) {
   std::vector<std::string> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -39,8 +41,6 @@ std::vector<char*> pointersTo(std::vector<std::string>& texts) {
   pointers.push_back(nullptr);
   return pointers;
 }
-
-}  // namespace
 
 ChildProcess::ChildProcess(
     const std::vector<std::string>& arguments,

@@ -12,6 +12,11 @@
 
 namespace disttask::test {
 
+/// Returns the test's own environment as NAME=VALUE with `changes`; an empty value removes the name.
+[[nodiscard]] std::vector<std::string> environmentWith(const std::map<std::string, std::string>& changes);
+/// Returns the texts as exec takes them, for as long as `texts` is not changed.
+[[nodiscard]] std::vector<char*> pointersTo(std::vector<std::string>& texts);
+
 /// A program that a test started: its output is kept in files, and it is killed (-9) and waited for at the end. It dies
 /// with the thread that started it. Thread-compatible.
 class ChildProcess {

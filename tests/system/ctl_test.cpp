@@ -146,6 +146,55 @@ TEST_CASE("Each JSON form has the fields that docs/disttaskctl.md documents, and
   CHECK(cluster.node.stop() == 0);
 }
 
+TEST_CASE("The JSON forms of node forget, task resolve, plugin run and plugin new have the documented fields") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  cluster.execute("insert into disttask_node (exec_id, life, renewals, lease_ms) values ('gone', 0, 0, 3000)");
+  cluster.execute(
+      "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, meta, target_scope) "
+      "values "
+      "(7, 'k', 'example', 'awaiting-resolution', 1, 1, 512, '{}', 'disttask')"
+  );
+  for (const char* state : {"failed", "pending"}) {
+    cluster.execute(
+        std::string("insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, "
+                    "concurrency, meta, ordinal, summary) values (1, '7', 0, 'gone', '") +
+        state + "', '{}', 1, '{}', " + (*state == 'f' ? "1" : "2") + ", '{}')"
+    );
+  }
+  const auto late = cluster.ctl({"node", "forget", "gone", "--reassign", "--timeout", "1s", "--yes", "-o", "json"});
+  INFO(late.err);
+  CHECK(late.exit_code == 4);
+  CHECK(fieldsOf(late.json()) == std::set<std::string>{"node", "forgotten", "remaining"});
+  CHECK(fieldsOf(late.json().find("remaining")->asArray().at(0)) == documentedFields("node forget remaining"));
+  const auto resolved = cluster.ctl({"task", "resolve", "k", "--retry", "-o", "json"});
+  INFO(resolved.err);
+  CHECK(fieldsOf(resolved.json()) == documentedFields("task resolve"));
+  cluster.execute("delete from tidb_background_subtask");
+  CHECK(
+      fieldsOf(cluster.ctl({"node", "forget", "gone", "--yes", "-o", "json"}).json()) == documentedFields("node forget")
+  );
+
+  const auto ran = cluster.ctl(
+      {"plugin",
+       "run",
+       EXAMPLE_PLUGIN,
+       "--meta",
+       R"({"subtasks": 1, "sleep_ms": 1500})",
+       "--kill-after",
+       "700ms",
+       "-o",
+       "json"}
+  );
+  INFO(ran.out << ran.err);
+  CHECK(fieldsOf(ran.json()) == documentedFields("plugin run"));
+  CHECK(fieldsOf(ran.json().find("subtasks")->asArray().at(0)) == documentedFields("plugin run subtasks"));
+  CHECK(fieldsOf(ran.json().find("killed")->asArray().at(0)) == documentedFields("plugin run killed"));
+  const auto made =
+      cluster.ctl({"plugin", "new", "add_up", "--dir", (cluster.folder() / "add_up").string(), "-o", "json"});
+  CHECK(fieldsOf(made.json()) == documentedFields("plugin new"));
+}
+
 TEST_CASE("subtask show has the last lines that the plugin logged, with node and time") {
   SystemCluster cluster;
   cluster.installSchema();

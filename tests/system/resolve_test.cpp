@@ -30,6 +30,21 @@ TEST_CASE("A task whose subtask fails waits for task resolve, and task events te
   REQUIRE(eventually(waits));
   CHECK(cluster.ctl({"task", "resolve", "r"}).exit_code == 2);
 
+  // Off a terminal nobody can be asked, and nothing is changed.
+  const auto rows = [&] {
+    return cluster.scalar(
+        "select concat(t.state, ' ', group_concat(s.state order by s.id)) from tidb_global_task t join "
+        "tidb_background_subtask s on s.task_key=t.id group by t.id, t.state"
+    );
+  };
+  const auto before = rows();
+  for (const char* decision : {"--skip", "--fail"}) {
+    const auto refused = cluster.ctl({"task", "resolve", "r", decision});
+    CHECK(refused.exit_code == 5);
+    CHECK_THAT(refused.err, Catch::Contains("--yes"));
+    CHECK(rows() == before);
+  }
+
   // It fails again, whatever one tries.
   const auto retried = cluster.ctl({"task", "resolve", "r", "--retry"});
   CHECK(retried.exit_code == 0);

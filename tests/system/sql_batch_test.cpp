@@ -166,8 +166,23 @@ TEST_CASE("task modify opens the throttle of a running sql_batch on each node") 
            std::string::npos;
   }));
   CHECK(cluster.scalar("select sum(n) from numbers") == "0");
+  // A mistake would fail the task at its next idle moment, so nothing of it is written.
+  const auto row = [&] { return cluster.scalar("select concat(state, ' ', meta) from tidb_global_task"); };
+  const auto before = row();
+  const auto wrong = scene.submit(R"(, "max_lod": {"Threads_connected": 9})").back();
+  const auto refused = cluster.ctl({"task", "modify", "batch", "--meta", wrong, "--plugin", SQL_BATCH_PLUGIN});
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.err, Catch::Contains("--meta is not what type 'sql_batch' wants") && Catch::Contains("max_lod"));
+  const auto none = cluster.folder().path() / "none";
+  std::filesystem::create_directory(none);
+  CHECK(
+      cluster.ctl({"task", "modify", "batch", "--meta", wrong, "--plugins-dir", none, "--validate", "require"})
+          .exit_code == 5
+  );
+  CHECK(row() == before);
   const auto open = scene.submit().back();
-  const auto modified = cluster.ctl({"task", "modify", "batch", "--meta", open});
+  const auto modified =
+      cluster.ctl({"task", "modify", "batch", "--meta", open, "--plugin", SQL_BATCH_PLUGIN, "--validate", "require"});
   INFO(modified.err);
   REQUIRE(modified.exit_code == 0);
   const auto result = cluster.ctl({"task", "wait", "batch", "--timeout", "60s", "-o", "json"});

@@ -182,6 +182,17 @@ std::unique_ptr<ChildProcess> SystemCluster::startCtl(const std::vector<std::str
   return std::make_unique<ChildProcess>(words, ctlEnvironment());
 }
 
+std::unique_ptr<TerminalProcess> SystemCluster::startInTerminal(
+    const std::vector<std::string>& arguments, TerminalSize size, const std::map<std::string, std::string>& environment
+) const {
+  std::vector<std::string> words{DISTTASKCTL};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  auto all = environment;
+  all.merge(ctlEnvironment());
+  all.insert({{"TERM", "xterm-256color"}, {"NO_COLOR", ""}});
+  return std::make_unique<TerminalProcess>(words, all, size);
+}
+
 void SystemCluster::installSchema() {
   const auto result = ctl({"schema", "install"});
   if (result.exit_code != 0) FAIL("schema install: " << result.err);

@@ -4,6 +4,7 @@
 
 #include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
+#include "support/terminal_process.hpp"
 #include "support/wait.hpp"
 
 #include <filesystem>
@@ -91,6 +92,12 @@ class SystemCluster {
       const;
   /// The same in the background.
   std::unique_ptr<ChildProcess> startCtl(const std::vector<std::string>& arguments) const;
+  /// The same in a terminal, xterm by its name and without NO_COLOR; `environment` is set beside.
+  std::unique_ptr<TerminalProcess> startInTerminal(
+      const std::vector<std::string>& arguments,
+      TerminalSize size = {},
+      const std::map<std::string, std::string>& environment = {}
+  ) const;
   /// Returns one value of a query on the schema, as text.
   [[nodiscard]] std::string scalar(const std::string& sql) const;
   /// Returns the first column of a query on the schema, as text.
@@ -100,6 +107,8 @@ class SystemCluster {
 
   /// Opens a connection with the schema selected.
   [[nodiscard]] std::unique_ptr<sqlclient::Connection> connect() const;
+  /// Returns how the server is reached, no schema selected.
+  [[nodiscard]] sqlclient::ConnectSettings connectSettings() const;
   /// Returns the store as disttaskctl takes it, without a password.
   [[nodiscard]] std::string storeAddress() const;
 
@@ -109,7 +118,6 @@ class SystemCluster {
   [[nodiscard]] std::string serverYaml(const std::string& indent, const std::string& key) const;
 
  private:
-  [[nodiscard]] sqlclient::ConnectSettings connectSettings() const;
   [[nodiscard]] std::map<std::string, std::string> ctlEnvironment() const;
 
   TempDir folder_;

@@ -8,28 +8,28 @@ namespace {
 constexpr const char* kWaitHelp = "Wait until the task has ended; the exit code says how";
 constexpr const char* kTimeoutHelp = "Stop waiting after this long, such as 30s or 2h; the task goes on";
 
-void addTrial(CLI::App* submit, TaskSubmit& options) {
+/// Returns the options, so that a command can say what they need.
+std::vector<CLI::Option*> addMetaCheck(CLI::App* command, MetaCheck& options) {
   auto& validate = options.validate;
-  submit
-      ->add_option_function<std::string>(
-          "--validate",
-          [&validate](const std::string& text) {
-            validate = text == "off" ? Validate::kOff : text == "require" ? Validate::kRequire : Validate::kAuto;
-          },
-          "Let the plugin check the meta first; auto: where it is at hand, require: else refuse"
-      )
-      ->check(CLI::IsMember({"auto", "require", "off"}));
-  auto* file = submit->add_option("--plugin", options.plugin, "The plugin that checks the meta");
-  submit
-      ->add_option(
-          "--plugins-dir",
-          options.plugins_dir,
-          "Folder of plugins; default: that of --config, else where plugins are installed"
-      )
-      ->excludes(file);
-  submit->add_flag(
-      "--dry-run", options.dry_run, "Say what would come of it: subtasks and nodes, or what is missing; write nothing"
-  );
+  auto* how =
+      command
+          ->add_option_function<std::string>(
+              "--validate",
+              [&validate](const std::string& text) {
+                validate = text == "off" ? Validate::kOff : text == "require" ? Validate::kRequire : Validate::kAuto;
+              },
+              "Let the plugin check the meta first; auto: where it is at hand, require: else refuse"
+          )
+          ->check(CLI::IsMember({"auto", "require", "off"}));
+  auto* file = command->add_option("--plugin", options.plugin, "The plugin that checks the meta");
+  auto* folder = command
+                     ->add_option(
+                         "--plugins-dir",
+                         options.plugins_dir,
+                         "Folder of plugins; default: that of --config, else where plugins are installed"
+                     )
+                     ->excludes(file);
+  return {how, file, folder};
 }
 
 void addSubmit(ArgumentTree& tree, CLI::App* task) {
@@ -74,7 +74,10 @@ void addSubmit(ArgumentTree& tree, CLI::App* task) {
       options.manual_recovery,
       "When a subtask fails: wait for 'task resolve' instead of reverting the task"
   );
-  addTrial(submit, options);
+  addMetaCheck(submit, options.check);
+  submit->add_flag(
+      "--dry-run", options.dry_run, "Say what would come of it: subtasks and nodes, or what is missing; write nothing"
+  );
   addWait(submit, options.wait, kWaitHelp, kTimeoutHelp);
 }
 
@@ -111,8 +114,10 @@ void addChanges(ArgumentTree& tree, CLI::App* task) {
       ->check(CLI::Range(1, 4096));
   modify->add_option("--max-nodes", options.max_nodes, "Use at most so many nodes")->check(CLI::Range(1, 100000));
   modify->add_option("--priority", options.priority, "Smaller runs first")->check(CLI::Range(1, 1024));
-  modify->add_option("--meta", options.meta, "What the task type is told from now on: JSON or YAML, or @FILE")
-      ->type_name("TEXT|@FILE");
+  auto* meta =
+      modify->add_option("--meta", options.meta, "What the task type is told from now on: JSON or YAML, or @FILE")
+          ->type_name("TEXT|@FILE");
+  for (auto* option : addMetaCheck(modify, options.check)) option->needs(meta);
   addWait(
       modify,
       options.wait,

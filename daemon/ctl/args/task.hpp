@@ -12,6 +12,12 @@ enum class Validate : std::uint8_t {
   kRequire,  ///< no task without it
   kOff,
 };
+/// Who looks at a meta before it is written.
+struct MetaCheck {
+  Validate validate = Validate::kAuto;
+  std::string plugin;       ///< file of the plugin that validates
+  std::string plugins_dir;  ///< or the folder of plugins
+};
 struct TaskSubmit {
   std::string type;
   std::string key;  ///< empty = one is made
@@ -23,9 +29,7 @@ struct TaskSubmit {
   std::int32_t max_nodes = 0;
   std::string scope = "disttask";
   bool manual_recovery = false;
-  Validate validate = Validate::kAuto;
-  std::string plugin;       ///< file of the plugin that validates
-  std::string plugins_dir;  ///< or the folder of plugins
+  MetaCheck check;
   bool dry_run = false;
   WaitOptions wait;
 };
@@ -69,6 +73,7 @@ struct TaskModify {
   std::optional<std::int32_t> max_nodes;
   std::optional<std::int32_t> priority;
   std::optional<std::string> meta;  ///< JSON, or @FILE
+  MetaCheck check;
   WaitOptions wait;
 };
 struct TaskResolve {

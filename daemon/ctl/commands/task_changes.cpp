@@ -1,5 +1,6 @@
 #include "commands.hpp"
 #include "meta_option.hpp"
+#include "task_trial.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../args/task.hpp"
@@ -53,7 +54,16 @@ int execute(Context& context, const TaskResume& options) {
 int execute(Context& context, const TaskModify& options) {
   proto::TaskModification change{options.slots, options.max_nodes, options.priority, std::nullopt};
   if (options.meta) change.meta = readMeta(*options.meta);
-  const auto id = context.findTask(options.name).id;
+  const auto task = context.findTask(options.name);
+  const auto id = task.id;
+  if (change.meta) {
+    // The type decides about a meta, and a running task takes one in at once.
+    storage::TaskRequest request;
+    request.type = task.type;
+    request.key = task.key;
+    request.meta = *change.meta;
+    validateMeta(context, options.check, request);
+  }
   context.store().clientTable().modifyTask(context.call(), id, change);
   const auto code = answer(context, id, true, "modified", "");
   if (!options.wait.wait) return code;

@@ -53,7 +53,7 @@ int execute(Context& context, const TaskSubmit& options) {
   const auto request = requestOf(options);
   if (options.dry_run) return tryWithoutWriting(context, options, request);
   // Before the store is opened: the check forks, and a meta that is wrong needs no store.
-  validateMeta(context, options, request);
+  validateMeta(context, options.check, request);
   const auto result = context.store().clientTable().submitTask(context.call(), request);
   const auto id = result.id.value();
   if (result.existed && !options.if_absent) {

@@ -1,5 +1,5 @@
-// What is found out about a task before it is submitted: what its plugin says, and with --dry-run what would come of
-// it.
+// What is found out before a task or another meta of it is written: what its plugin says, and with --dry-run what would
+// come of it.
 #include "task_trial.hpp"
 
 #include "disttask/planning/spread.hpp"
@@ -20,7 +20,7 @@ namespace disttask::ctl {
 namespace {
 
 /// Returns where plugins are looked for; nothing when there is no such place here.
-std::optional<plugin::PluginLoaderSettings> findPlugins(Context& context, const TaskSubmit& options) {
+std::optional<plugin::PluginLoaderSettings> findPlugins(Context& context, const MetaCheck& check) {
   plugin::PluginLoaderSettings to;
   std::error_code failure;
   if (!context.options().config.empty()) {
@@ -29,17 +29,17 @@ std::optional<plugin::PluginLoaderSettings> findPlugins(Context& context, const 
     to.list = settings.list;
     for (const auto& [type, config] : settings.config) to.config.emplace(type, config.dump());
   }
-  if (!options.plugin.empty()) {
-    if (!std::filesystem::exists(options.plugin, failure))
-      throw Exception(ErrorCode::kNotFound, "--plugin: there is no file " + options.plugin);
+  if (!check.plugin.empty()) {
+    if (!std::filesystem::exists(check.plugin, failure))
+      throw Exception(ErrorCode::kNotFound, "--plugin: there is no file " + check.plugin);
     // A name alone would be looked up in the folder of plugins; here it is a file.
-    to.list = {std::filesystem::absolute(options.plugin).string()};
+    to.list = {std::filesystem::absolute(check.plugin).string()};
     return to;
   }
-  if (!options.plugins_dir.empty()) {
-    if (!std::filesystem::is_directory(options.plugins_dir, failure))
-      throw Exception(ErrorCode::kNotFound, "--plugins-dir: there is no folder " + options.plugins_dir);
-    to.dir = std::filesystem::absolute(options.plugins_dir).string();
+  if (!check.plugins_dir.empty()) {
+    if (!std::filesystem::is_directory(check.plugins_dir, failure))
+      throw Exception(ErrorCode::kNotFound, "--plugins-dir: there is no folder " + check.plugins_dir);
+    to.dir = std::filesystem::absolute(check.plugins_dir).string();
     to.list.clear();
     return to;
   }
@@ -71,9 +71,9 @@ std::string storeIdFor(Context& context) {
 }
 
 plugin::PluginTrial consultPlugin(
-    Context& context, const TaskSubmit& options, const proto::Task& task, std::optional<std::int32_t> num_nodes
+    Context& context, const MetaCheck& check, const proto::Task& task, std::optional<std::int32_t> num_nodes
 ) {
-  const auto plugins = findPlugins(context, options);
+  const auto plugins = findPlugins(context, check);
   if (!plugins) {
     plugin::PluginTrial trial;
     trial.problem = "there are no plugins here: give --plugin FILE, --plugins-dir DIR or --config FILE";
@@ -134,7 +134,7 @@ Forecast forecastOf(Context& context, const TaskSubmit& options, const storage::
     store_failure = e.error();
   }
   forecast.trial =
-      consultPlugin(context, options, task, std::max<std::int32_t>(1, static_cast<std::int32_t>(nodes.size())));
+      consultPlugin(context, options.check, task, std::max<std::int32_t>(1, static_cast<std::int32_t>(nodes.size())));
   if (!forecast.trial.refusal.empty()) refuseMeta(request, forecast.trial.refusal);
   if (!forecast.trial.problem.empty()) forecast.missing.push_back("the plugin: " + forecast.trial.problem);
   if (!forecast.trial.plan_problem.empty()) {
@@ -177,12 +177,12 @@ void print(Context& context, const storage::TaskRequest& request, const Forecast
 
 }  // namespace
 
-void validateMeta(Context& context, const TaskSubmit& options, const storage::TaskRequest& request) {
-  if (options.validate == Validate::kOff) return;
-  const auto trial = consultPlugin(context, options, taskOf(request), std::nullopt);
+void validateMeta(Context& context, const MetaCheck& check, const storage::TaskRequest& request) {
+  if (check.validate == Validate::kOff) return;
+  const auto trial = consultPlugin(context, check, taskOf(request), std::nullopt);
   if (!trial.refusal.empty()) refuseMeta(request, trial.refusal);
   if (trial.problem.empty()) return;
-  if (options.validate == Validate::kRequire)
+  if (check.validate == Validate::kRequire)
     throw Exception(ErrorCode::kPrecondition, "the meta could not be validated: " + trial.problem);
   context.err() << "the meta was not validated here: " << trial.problem << '\n';
 }

@@ -1,6 +1,6 @@
 #include "disttask/base/error.hpp"
 #include "disttask/storage/poll_table.hpp"
-#include "scheduler_fixture.hpp"
+#include "flow_cluster.hpp"
 
 #include "support/wait.hpp"
 #include <catch2/catch.hpp>
@@ -99,6 +99,22 @@ TEST_CASE(
   CHECK(after.meta == R"({"job":2})");
   CHECK(slotsOf(fixture) == "2,2,4,4,4");
   CHECK(fixture.text("select modify_params is null from tidb_global_task") == "1");
+}
+
+TEST_CASE(
+    "A pending task that was modified is planned with the new slots and the new meta", "[db][scheduler][changes]"
+) {
+  Cluster cluster({"a", "b"});
+  const auto task = cluster.addTask("t");
+  cluster.store()->clientTable().modifyTask(
+      SchedulerFixture::call(), task.id, {.slots = 3, .max_nodes = {}, .priority = {}, .meta = R"({"job":2})"}
+  );
+  CHECK(cluster.task(task.id).state == TaskState::kModifying);
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(task.id).size() == 8; }));
+  CHECK(cluster.task(task.id).state == TaskState::kRunning);
+  CHECK(cluster.task(task.id).slots == 3);
+  CHECK(cluster.task(task.id).meta == R"({"job":2})");
+  CHECK(slotsOf(cluster) == "3,3,3,3,3,3,3,3");
 }
 
 TEST_CASE("New slots are written in bounded batches, and by the owner only", "[db][scheduler][changes]") {

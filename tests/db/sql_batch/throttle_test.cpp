@@ -27,9 +27,7 @@ struct Throttled : BatchFixture {
       }
     });
   }
-  [[nodiscard]] std::string update(const std::string& more) const {
-    return meta("update t set n = n + 1 where {range}", "t", more);
-  }
+  [[nodiscard]] std::string update(const std::string& more) const { return meta(statement, "t", more); }
   [[nodiscard]] bool logged(const std::string& text) const {
     for (const std::string& line : host->log()) {
       if (line.find(text) != std::string::npos) return true;
@@ -43,6 +41,7 @@ struct Throttled : BatchFixture {
     );
   }
 
+  std::string statement = "update t set n = n + 1 where {range}";
   std::vector<std::string> metas;
   std::unique_ptr<sdk::Step> worker;
   test::TestSignal<std::string> ended;
@@ -140,6 +139,39 @@ TEST_CASE("A closed window is opened by a new meta") {
   CHECK(f.ended.wait(20s) == "done");
   CHECK(f.logged("goes on; window allows it"));
   CHECK(f.scalar("select sum(n) from t") == "100");
+}
+
+TEST_CASE("A run that is under way takes in another sleep_ratio, max_lag with its replicas, and critical_load") {
+  const std::string small = R"("chunk_rows": 1, "chunk_time": "0s")";
+  Throttled f;
+  f.statement += " and sleep(if(id = 3, 1, 0.02)) = 0";
+  const auto chunks = [&] {
+    return std::stoi(f.scalar("select ifnull(sum(num_bytes), 0) from ledger where step = 1"));
+  };
+  const auto modify = [&](const std::string& more) {
+    f.worker->taskMetaModified(f.host->host(), f.update(small + more));
+  };
+  // A hundred seconds after the first chunk: a pause that is under way ends with the ratio that asked for it.
+  f.start(small + R"(, "sleep_ratio": 100)");
+  REQUIRE(test::eventually([&] { return chunks() == 1; }));
+  modify("");
+  REQUIRE(test::eventually([&] { return chunks() >= 3; }));
+
+  modify(R"(, "max_lag": "2s", "replicas": ["other"])");
+  REQUIRE(test::eventually([&] { return f.logged("waits: max_lag: replica 'other' "); }));
+  CHECK(chunks() < 100);
+  modify("");
+  REQUIRE(test::eventually([&] { return f.logged("goes on; max_lag allows it"); }));
+
+  modify(R"(, "critical_load": {"Threads_connected": 0})");
+  const auto text = f.ended.wait();
+  REQUIRE(text);
+  CHECK_THAT(*text, Catch::StartsWith("critical_load: Threads_connected is "));
+  CHECK(chunks() < 100);
+  // It may be run again, and then has all of it done once.
+  modify("");
+  f.run(*f.worker, 1, f.metas.at(0));
+  CHECK(f.scalar("select concat(min(n), ' ', max(n)) from t") == "1 1");
 }
 
 TEST_CASE("Size and time of chunks change with a new meta") {

@@ -47,6 +47,15 @@ TEST_CASE("task submit reads all of its options") {
   CHECK(parseAs<TaskSubmit>({"task", "submit", "--type", "t"}).scope == "disttask");
 }
 
+TEST_CASE("task modify takes who checks a meta only with a meta") {
+  const auto modify =
+      parseAs<TaskModify>({"task", "modify", "k", "--meta", "{}", "--validate", "require", "--plugin", "p.so"});
+  CHECK(modify.check.validate == Validate::kRequire);
+  CHECK(modify.check.plugin == "p.so");
+  CHECK(endOf({"task", "modify", "k", "--slots", "2", "--validate", "off"}).exit_code == 2);
+  CHECK(endOf({"task", "modify", "k", "--meta", "{}", "--plugin", "p.so", "--plugins-dir", "d"}).exit_code == 2);
+}
+
 TEST_CASE("task resolve takes exactly one decision") {
   using disttask::storage::Resolution;
   CHECK(parseAs<TaskResolve>({"task", "resolve", "k", "--retry"}).resolution == Resolution::kRetry);

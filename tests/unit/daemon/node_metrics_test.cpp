@@ -53,6 +53,7 @@ TEST_CASE("All series are there before anything happens, and their number does n
   executor.failed = 3;
   NodeReport report;
   report.slots = 8;
+  report.skew = 4;
   report.wanted = proto::WantedState::kCordoned;
   const auto page = metrics.page(report, counts);
   CHECK(lines(page) == before);
@@ -65,6 +66,7 @@ TEST_CASE("All series are there before anything happens, and their number does n
         "disttask_store_connects_total 1\n",
         "disttask_subtasks_ended_total{outcome=\"failed\"} 3\n",
         "disttask_slots 8\n",
+        "disttask_balance_skew 4\n",
         "disttask_wanted{state=\"cordoned\"} 1\n",
         "disttask_wanted{state=\"normal\"} 0\n"}) {
     CHECK_THAT(page, Catch::Contains(line));

@@ -1,8 +1,10 @@
 #include "disttask/scheduler/history_mover.hpp"
 
 #include "disttask/base/error.hpp"
+#include "disttask/runtime/thread_group.hpp"
 
 #include "support/fake_clock.hpp"
+#include "support/wait.hpp"
 #include <catch2/catch.hpp>
 
 #include <map>
@@ -121,6 +123,34 @@ TEST_CASE("The mover moves each ended task whole and forgets what is old") {
   CHECK(scene.run_logs.old == 0);
   CHECK(scene.run_logs.forgotten_by == scene.owner);
   CHECK(mover.numMoved() == 2);
+}
+
+TEST_CASE("The mover rests after each batch for as long as the batch took") {
+  using namespace std::chrono_literals;
+  Scene scene;
+  scene.history.tasks = {{1, 2 * scene.settings.batch_rows}};
+  TestSignal<runtime::TimePoint> batches;
+  const std::vector<runtime::Duration> took = {300ms, 700ms, 100ms};
+  std::size_t number = 0;
+  scene.history.on_batch = [&] {
+    scene.clock.advance(took.at(number++));  // the third one finds nothing
+    batches.send(scene.clock.now());
+  };
+  auto& mover = scene.make();
+  TestSignal<runtime::Duration> ended;
+  runtime::ThreadGroup threads;
+  threads.spawn("mover", [&] { ended.send(mover.runRoundForTest()); });
+  for (const auto pause : {300ms, 700ms}) {
+    REQUIRE(batches.wait());
+    REQUIRE(eventually([&] { return scene.clock.numWaiters() == 1; }));
+    scene.clock.advance(pause - 1ms);
+    REQUIRE(scene.clock.comeToRest());
+    CHECK_FALSE(batches.poll());
+    scene.clock.advance(1ms);
+  }
+  REQUIRE(batches.wait());
+  CHECK(ended.wait() == scene.settings.interval);
+  CHECK(scene.history.moved == std::vector<std::int64_t>{1});
 }
 
 TEST_CASE("The mover does nothing without the scheduler role, and stops when the role goes") {

@@ -24,12 +24,14 @@ BatchStep::BatchStep(
     PluginConfig config,
     std::shared_ptr<plugin_common::Sessions> sessions,
     std::int64_t task,
-    const sdk::Resource& resource
+    const sdk::Resource& resource,
+    const runtime::Clock& clock
 )
     : options_(std::move(options)),
       config_(std::move(config)),
       sessions_(std::move(sessions)),
       task_(task),
+      clock_(clock),
       throttle_(options_.throttle, *sessions_),
       size_(options_.throttle.chunk_rows, mostRows(options_.work)),
       one_at_a_time_(resource.parallel_subtasks == 1) {}
@@ -69,10 +71,10 @@ void BatchStep::noteProgress(sdk::Run& run, const BatchSession& session) {
   std::int64_t planned = -1;
   {
     const std::lock_guard lock(mutex_);
-    const auto now = Clock::now();
-    if (noted_at_ == Clock::time_point{}) noted_at_ = now;
-    if (now - noted_at_ < kNoteEvery) return;
-    seconds = std::chrono::duration<double>(now - noted_at_).count();
+    const auto now = clock_.now();
+    if (!noted_at_) noted_at_ = now;
+    if (now - *noted_at_ < kNoteEvery) return;
+    seconds = std::chrono::duration<double>(now - *noted_at_).count();
     noted_at_ = now;
     rows_before = noted_rows_;
   }

@@ -3,13 +3,13 @@
 #include "batch_session.hpp"
 #include "chunk_size.hpp"
 #include "disttask/plugin_common/sessions.hpp"
+#include "disttask/runtime/clock.hpp"
 #include "disttask_plugin.hpp"
 #include "plugin_config.hpp"
 #include "segment_meta.hpp"
 #include "throttle.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -26,7 +26,8 @@ class BatchStep final : public sdk::Step {
       PluginConfig config,
       std::shared_ptr<plugin_common::Sessions> sessions,
       std::int64_t task,
-      const sdk::Resource& resource
+      const sdk::Resource& resource,
+      const runtime::Clock& clock = runtime::systemClock()  ///< of the notes of progress
   );
 
   std::string runSubtask(sdk::Run& run, const sdk::Subtask& subtask) override;
@@ -36,8 +37,6 @@ class BatchStep final : public sdk::Step {
 
  private:
   friend class SegmentRun;
-  using Clock = std::chrono::steady_clock;
-
   std::shared_ptr<const TaskNote> prepare(const BatchSession& session);
   void noteProgress(sdk::Run& run, const BatchSession& session);
 
@@ -45,13 +44,14 @@ class BatchStep final : public sdk::Step {
   const PluginConfig config_;
   const std::shared_ptr<plugin_common::Sessions> sessions_;
   const std::int64_t task_;
+  const runtime::Clock& clock_;
   Throttle throttle_;
   ChunkSize size_;
   std::atomic<bool> one_at_a_time_;
   std::mutex mutex_;
   // guarded by mutex_
   std::shared_ptr<const TaskNote> note_;
-  Clock::time_point noted_at_{};
+  std::optional<runtime::TimePoint> noted_at_;
   std::int64_t noted_rows_ = -1;
 };
 

@@ -149,12 +149,14 @@ void SegmentRun::report() {
 // but nobody waits for the task's last one.
 void SegmentRun::pause(sqlclient::Connection& connection, double chunk_ms) {
   if (progress_->done && isLast()) return;
-  double left = chunk_ms * step_.throttle_.options().sleep_ratio;
-  while (left >= 1) {
-    const double slice = std::min(left, kKeepAliveMs);
+  double slept = 0;
+  // Asked for each slice: a new meta may end a pause that is under way.
+  const auto left = [&] { return chunk_ms * step_.throttle_.options().sleep_ratio - slept; };
+  while (left() >= 1) {
+    const double slice = std::min(left(), kKeepAliveMs);
     run_.sleep(static_cast<std::int64_t>(slice));
-    left -= slice;
-    if (left >= 1 && !connection.ping()) return;
+    slept += slice;
+    if (left() >= 1 && !connection.ping()) return;
   }
 }
 

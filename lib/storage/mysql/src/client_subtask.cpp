@@ -93,7 +93,7 @@ bool MySqlClientTable::cancelSubtask(const Call& call, proto::SubtaskId id) {
         );
       }
     } catch (const Exception& e) {
-      if (!isWorthAnotherTry(e.error())) throw;
+      if (!isWorthAnotherTryOfPerson(e.error())) throw;
       pause.wait(e.error());
     }
   }

@@ -8,8 +8,9 @@
 namespace disttask::scheduler {
 
 /// Says which tasks may begin new work, so that those of lower rank leave the slots to those of higher rank (contract
-/// 5.5, with the slots of each node instead of one size for all). Asked in rank order, within one round: it knows of
-/// the tasks before only, so lower ranks never keep a higher one waiting. Pure; thread-compatible.
+/// 5.5, with the slots of each node instead of one size for all). Asked in rank order, within one round. What is
+/// reserved on all nodes is so by the tasks before only; on one node rows of any rank are in the way. Pure;
+/// thread-compatible.
 class SlotReservation {
  public:
   /// A live node with this many slots.
