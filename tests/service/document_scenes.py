@@ -130,7 +130,7 @@ def documents_packages(world):
     run(world, "docs/install.md", "## Remove", prefix="/opt/elsewhere:")
     for path in ("/etc/disttask/disttask.yaml", "/etc/disttask/store.password", "/var/lib/disttask", "/var/lib/disttask-b"):
         expect(f"{path} is gone", container.run("test", "-e", path).returncode != 0)
-    expect("the node is forgotten", world.sql("select node_id from disttask.disttask_node", schema=None) == [NODE + ":b"])
+    expect("the node is forgotten", world.sql("select exec_id from disttask.disttask_node", schema=None) == [NODE + ":b"])
 
 
 @scene
