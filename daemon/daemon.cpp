@@ -160,6 +160,7 @@ void Daemon::Impl::openStore(Patience& patience) {
   runtime::Wakeup pause(clock);
   observability::SampledLog sampled(seconds(10));
   const runtime::BackoffPolicy policy{std::chrono::milliseconds(200), seconds(5), 0.2};
+  const auto first_try = clock.now();
   for (std::uint32_t attempt = 1;; ++attempt) {
     stop_source.token().throwIfCancelled();
     try {
@@ -168,7 +169,8 @@ void Daemon::Impl::openStore(Patience& patience) {
       return;
     } catch (const Exception& failure) {
       if (!healsByWaiting(failure.error())) throw;
-      say(patience, std::string("waiting for the store: ") + failure.what());
+      const auto gone = std::chrono::duration_cast<seconds>(clock.now() - first_try).count();
+      say(patience, fmt::format("waiting for the store, gone for {} s: {}", gone, failure.what()));
       sampled.log(
           Level::kWarn, "waiting for the store", {{"error", failure.what()}, {"code", toString(failure.error().code())}}
       );

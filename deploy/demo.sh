@@ -2,7 +2,7 @@
 # Shows the main job on real input: builds, starts a private MariaDB and two nodes, imports the IEEE registry of network addresses, then a million records
 # with one node killed on the way, and changes all of these in small chunks, paused and hurried up on the way; verifies each; stops and removes all it started,
 # also on Ctrl-C.
-#   deploy/demo.sh            DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout)
+#   deploy/demo.sh            DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout), DISTTASK_DEMO_BUILD a finished build
 set -euo pipefail
 case ${1:-} in
   "") ;;
@@ -20,8 +20,12 @@ say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 
 say "Packages and build (no tests)"
 deploy/packages.sh install build demo
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
-cmake --build "$build" --target disttaskd disttaskctl csv_import sql_batch
+if [ -n "${DISTTASK_DEMO_BUILD:-}" ]; then
+  build=$(realpath "$DISTTASK_DEMO_BUILD")
+else
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
+  cmake --build "$build" --target disttaskd disttaskctl csv_import sql_batch
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-demo.XXXXXX")
 pids=()

@@ -2,13 +2,13 @@
 # The one list of Debian 12 packages, by purpose, and the one way to install them.
 #   packages.sh list    [build|run|test|package|systemd|fault|lint|fuzz|mysql|bench|demo …]   prints them
 #   packages.sh install [build|run|test|package|systemd|fault|lint|fuzz|mysql|bench|demo …]   installs those that are missing (as root, or through sudo)
-# Without a purpose: all but fuzz, mysql and bench, which only those lanes of the tests, and one benchmark, need.
+# Without a purpose: all but fuzz and mysql, which only those lanes of the tests need.
 set -euo pipefail
 
 build=(ccache cmake g++ ninja-build libmysqlcppconn-dev libboost-dev libfmt-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
   nlohmann-json3-dev libsystemd-dev prometheus-cpp-dev libcsv-dev libdeflate-dev)
 run=(libmysqlcppconn7v5 libfmt9 libyaml-cpp0.7 libspdlog1.10 libsystemd0 libprometheus-cpp-core1.0 libcsv3 libdeflate0)
-test=(catch2 libbenchmark-dev prometheus mariadb-server mariadb-client python3 python3-yaml systemd openssl procps)
+test=(catch2 libbenchmark-dev prometheus mariadb-server mariadb-client python3 python3-yaml systemd openssl procps jq)
 package=(debhelper dpkg-dev fakeroot lintian)
 systemd=(debootstrap systemd-container mariadb-server mariadb-client python3)
 fault=(faketime mariadb-server mariadb-client python3)
@@ -16,12 +16,12 @@ lint=(clang-format clang-tidy shellcheck yamllint)
 fuzz=(clang-14 llvm-14 libclang-rt-14-dev libfuzzer-14-dev)
 mysql=(debootstrap mariadb-client openssl python3)
 bench=(mariadb-server mariadb-client python3 percona-toolkit)
-demo=(mariadb-server mariadb-client ieee-data procps)
+demo=(mariadb-server mariadb-client ieee-data procps jq)
 
 usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 command=${1:-}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- build run test package systemd fault lint demo
+[ $# -gt 0 ] || set -- build run test package systemd fault lint bench demo
 
 wanted=()
 for purpose in "$@"; do

@@ -2,10 +2,11 @@
 # Puts the throughput of another commit's daemon beside this checkout's: the same rows, the same server, in turn, five times each.
 #   compare.sh REF [--json FILE] [--quick]
 # Figures: throughput_this, throughput_other (empty subtasks/s of one daemon, 16 at a time, 100,000 pending rows), throughput_vs_other (this over other; a
-# regression is below 1). Both commits must use the same version of the tables and of the plugin ABI. DISTTASK_BUILD_DIR as for run.sh.
+# regression is below 1). Both commits must use the same version of the tables and of the plugin ABI. DISTTASK_BUILD_DIR as for run.sh;
+# with DISTTASK_SMOKE, as there, nothing is built, and its daemon stands in for the other one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 [ $# -ge 1 ] || usage
 ref=$(git rev-parse --verify --quiet "$1^{commit}") || { echo "compare: '$1' is no commit" >&2; exit 2; }
 shift
@@ -19,8 +20,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-deploy/packages.sh install build test
-build=${DISTTASK_BUILD_DIR:-build}
+[ -n "${DISTTASK_SMOKE:-}" ] || deploy/packages.sh install build test
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-compare.XXXXXX")
 finish() {
   [ ! -d "$work/db" ] || deploy/private-mariadb.sh remove "$work/db" || true
@@ -29,17 +29,25 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
-cmake -S . -B "$build/bench-figures" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_FAILPOINTS=OFF >/dev/null
-cmake --build "$build/bench-figures" --target disttaskd disttask_bench bench_task >&2
-git worktree add --quiet --detach "$work/other" "$ref"
-cmake -S "$work/other" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
-cmake --build "$work/build" --target disttaskd >&2
+if [ -n "${DISTTASK_SMOKE:-}" ]; then
+  build=$DISTTASK_SMOKE
+  other=$build
+  options+=(--smoke)
+else
+  build=${DISTTASK_BUILD_DIR:-build}/bench-figures
+  other=$work/build
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_FAILPOINTS=OFF >/dev/null
+  cmake --build "$build" --target disttaskd disttask_bench bench_task >&2
+  git worktree add --quiet --detach "$work/other" "$ref"
+  cmake -S "$work/other" -B "$other" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
+  cmake --build "$other" --target disttaskd >&2
+fi
 
 deploy/private-mariadb.sh start "$work/db" --innodb-buffer-pool-size=2G --innodb-log-file-size=1G
 mkdir -m 700 "$work/run"
-figures=$build/bench-figures/tests/bench/figures
+figures=$build/tests/bench/figures
 echo "this: $(git log -1 --format='%h %s')$(git diff --quiet HEAD || echo ', changed'); other: $(git log -1 --format='%h %s' "$ref")" >&2
-"$figures/disttask_bench" --dsn "mysql://root@localhost/?socket=$work/db/s.sock" --daemon "$build/bench-figures/daemon/disttaskd" \
-  --compare "$work/build/daemon/disttaskd" --plugin "$figures/bench_task.so" --work "$work/run" --json "$work/result.json" "${options[@]}"
+"$figures/disttask_bench" --dsn "mysql://root@localhost/?socket=$work/db/s.sock" --daemon "$build/daemon/disttaskd" \
+  --compare "$other/daemon/disttaskd" --plugin "$figures/bench_task.so" --work "$work/run" --json "$work/result.json" "${options[@]}"
 cat "$work/result.json"
 [ -z "$json" ] || cp "$work/result.json" "$json"

@@ -6,7 +6,8 @@
 #   sql_batch.sh --goals [--json F]  the two figures with a goal alone, for more repetitions in the same time
 #   sql_batch.sh --frontier         a table of rows/s and of the bystander's times for several chunk_time and sleep_ratio, and for several --limit
 # DISTTASK_BUILD_DIR names the folder of builds (default: build/ in the checkout); a release build is made there. DISTTASK_BENCH_ROWS is the number of rows,
-# DISTTASK_BENCH_REPETITIONS how often (default 5).
+# DISTTASK_BENCH_REPETITIONS how often (default 5). DISTTASK_SMOKE names a finished build: that is used, with few rows and once, to see that it works; ends with 77
+# where pt-archiver is missing then.
 # Figures of the DELETE: sql_batch_vs_pt_archiver (rows/s over those of pt-archiver with --bulk-delete and --limit 1000, as in its manual),
 # sql_batch_bystander_p99_ratio (p99 of the bystander over that beside pt-archiver), both as sql_batch_50ms_… (with chunk_time 50ms in place of the default)
 # and as …_10000 (over pt-archiver with --limit 10000), sql_batch_vs_bare_chunks,
@@ -19,14 +20,20 @@ while [ $# -gt 0 ]; do
   case $1 in
     --json) json=${2:?--json takes a file}; shift 2 ;;
     --frontier | --goals) options+=("$1"); shift ;;
-    *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 
-deploy/packages.sh install build test bench
-build=${DISTTASK_BUILD_DIR:-build}/bench
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
-cmake --build "$build" --target disttaskd disttaskctl sql_batch >&2
+build=${DISTTASK_SMOKE:-}
+if [ -n "$build" ]; then
+  export DISTTASK_BENCH_ROWS=2000 DISTTASK_BENCH_REPETITIONS=1
+  command -v pt-archiver >/dev/null || { echo "there is no pt-archiver: deploy/packages.sh install bench"; exit 77; }
+else
+  deploy/packages.sh install build test bench
+  build=${DISTTASK_BUILD_DIR:-build}/bench
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DDISTTASK_BUILD_TESTS=OFF >/dev/null
+  cmake --build "$build" --target disttaskd disttaskctl sql_batch >&2
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/disttask-batch.XXXXXX")
 node=

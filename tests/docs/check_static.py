@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks the blocks and commands of all documents without a store, then that the check itself notices mistakes. usage: check_static.py ROOT DISTTASKD DISTTASKCTL"""
 import pathlib
+import subprocess
 import sys
 
 import pages
@@ -21,6 +22,15 @@ The log says `the lease is renewed again`, STATUS `no confirmed lease renewal fo
 ## More
 
 Then `disttaskctl node drain NODE --wait` and `disttaskd --config FILE`.
+
+<!-- run: CI -->
+```sh
+tests/lint/run.sh
+```
+
+<!-- run: plain; prints disttaskctl grants print --schema mysql --role reader --user r -->
+```sql
+@GRANTS@```
 
 ```json
 {"a": 1}
@@ -62,6 +72,8 @@ MISTAKES = {
     "an option that a script does not know": ("-L unit", "--lable unit"),
     "a subcommand in a sentence": ("node drain NODE", "node drian NODE"),
     "an option in a sentence": ("--wait` and", "--wiat` and"),
+    "a step that CI does not have": ("<!-- run: CI -->\n```sh\ntests/lint/run.sh", "<!-- run: CI -->\n```sh\ntests/fuzz/run.sh"),
+    "text that is not what a command prints": ("--role reader", "--role operator"),
     "broken JSON": ('{"a": 1}', '{"a": 1'),
     "an unknown key of the settings": ("slots: 4", "slot: 4"),
     "a value that settings do not take": ("mode: verify", "mode: maybe"),
@@ -82,10 +94,12 @@ MISTAKES = {
 
 def check_itself(root, programs):
     """Returns what the check says of a good page, and which mistakes in it would go unnoticed."""
-    problems = [f"the check itself finds fault with a good page: {problem}" for problem in static.page_problems(root, programs, "good.md", GOOD)]
+    grants = subprocess.run([programs.paths["disttaskctl"], *"grants print --schema mysql --role reader --user r".split()], capture_output=True, text=True, check=True).stdout
+    page = GOOD.replace("@GRANTS@", "".join(line + "\n" for line in grants.splitlines() if not line.startswith("--")))
+    problems = [f"the check itself finds fault with a good page: {problem}" for problem in static.page_problems(root, programs, "good.md", page)]
     for mistake, (good, bad) in MISTAKES.items():
-        assert good in GOOD, mistake
-        if not static.page_problems(root, programs, "bad.md", GOOD.replace(good, bad, 1)):
+        assert good in page, mistake
+        if not static.page_problems(root, programs, "bad.md", page.replace(good, bad, 1)):
             problems.append(f"the check itself does not notice {mistake}")
     return problems
 

@@ -1,10 +1,14 @@
-"""Reads the fenced blocks of the documents, and what the comment before each says about it. As a program, pages.py ROOT names the pages with blocks to run.
+"""Reads the fenced blocks of the documents, and what the comment before each says about it. As a program, pages.py ROOT [PLACE] names the pages with blocks to run there.
 
 A comment on the line before a block says how the block is tested:
 
   <!-- run: orders -->               run in the scene of that name (scenes.py); a sh block without a comment is run in the plain scene
   <!-- run: orders; codes 0 6 -->    the same, and commands may end with these codes
-  <!-- checked: needs root -->       not run, for this reason: syntax, subcommands, options and named files are checked
+  <!-- run: orders; prints COMMAND -->   the same, and the block is what this command prints
+  <!-- run: container -->            run under a real systemd, with the packages: tests/service, scene `documents`
+  <!-- run: sources -->              scripts of the source tree, run with the least that shows they work (run_sources.py)
+  <!-- run: CI -->                   each command is a step of .ci/run
+  <!-- checked: opens a shell -->    not run, for this reason: syntax, subcommands, options and named files are checked
   <!-- the whole file: PATH -->      is that file
   <!-- part of the file: PATH -->    its lines stand in that file, one after the other
 """
@@ -14,6 +18,8 @@ import re
 import sys
 
 FENCE = re.compile(r"^( *)```(\w*)\s*$")
+# Of blocks that no cluster runs.
+PLACES = ("container", "sources", "CI")
 COMMENT = re.compile(r"^ *<!-- (run|checked|the whole file|part of the file): *(.*?) *-->$")
 
 
@@ -30,8 +36,8 @@ class Block:
         return f"{self.page}:{self.line + line}"
 
     def is_run(self):
-        """True if it runs in a scene; fragments of settings and units have tests of their own."""
-        return self.language == "sh" and self.kind in ("", "run") or self.language == "sql" and self.kind == "run"
+        """True if it runs in a scene of the cluster; fragments of settings and units have tests of their own."""
+        return (self.language == "sh" and self.kind in ("", "run") or self.language == "sql" and self.kind == "run") and self.scene() not in PLACES
 
     def scene(self):
         return self.value.split(";")[0].strip() or "plain" if self.kind == "run" else "plain"
@@ -40,6 +46,11 @@ class Block:
         """Exit codes that commands of the block may have."""
         found = re.search(r";\s*codes((?: \d+)+)\s*$", self.value) if self.kind == "run" else None
         return {int(code) for code in found.group(1).split()} if found else {0}
+
+    def printed_by(self):
+        """The command whose output it is; empty when none is named."""
+        found = re.search(r";\s*prints (.+)$", self.value) if self.kind == "run" else None
+        return found.group(1) if found else ""
 
 
 def pages_of(root):
@@ -83,7 +94,17 @@ def spans_of(text):
                 yield number, span
 
 
-if __name__ == "__main__":
-    for name in pages_of(sys.argv[1]):
-        if any(block.is_run() for block in blocks_of(name, pathlib.Path(sys.argv[1], name).read_text(encoding="utf-8"))[0]):
+def blocks_at(root, page, place):
+    """The blocks of a page that are run at one of PLACES."""
+    return [block for block in blocks_of(page, pathlib.Path(root, page).read_text(encoding="utf-8"))[0] if block.kind == "run" and block.scene() == place]
+
+
+def main(root, place="cluster"):
+    for name in pages_of(root):
+        blocks = blocks_of(name, pathlib.Path(root, name).read_text(encoding="utf-8"))[0]
+        if any(block.is_run() for block in blocks) if place == "cluster" else blocks_at(root, name, place):
             print(name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -22,9 +22,7 @@ SCHEMAS = ("sales", "shop", "archive")
 # Programs of an operator's machine that are not run here. Each says what it does instead; anything else that it is asked for is an error.
 SHIMS = {
     "sudo": 'while [[ "$1" == -* ]]; do case $1 in -u|-g) shift 2;; *) shift;; esac; done; exec "$@"',
-    "sudoedit": 'for file; do [ -w "$file" ] || { echo "sudoedit: there is no $file" >&2; exit 1; }; done',
-    "systemctl": 'case "$*" in daemon-reload|"enable --now disttaskd"|"enable --now disttaskd@b"|"start disttaskd"|"status disttaskd") ;; '
-                 '"restart disttaskd"|"reload disttaskd") echo "$1" >"$SCENE/asked"; read -r answer <"$SCENE/answered"; [ "$answer" = done ] ;; '
+    "systemctl": 'case "$*" in "restart disttaskd"|"reload disttaskd") echo "$1" >"$SCENE/asked"; read -r answer <"$SCENE/answered"; [ "$answer" = done ] ;; '
                  '*) echo "systemctl $*: not known here" >&2; exit 1 ;; esac',
     "ssh": 'case "$*" in "n3 "*) ;; *) echo "ssh $*: not known here" >&2; exit 1;; esac',
     # The port of the first node, whose pages are at another than the usual one.
@@ -137,6 +135,8 @@ class Scene:
         self.ids = {}  # id:42 of a document: the number that it has here
         self.fragments = fragments
         self.nodes = []
+        self.more_environment = {}
+        self.live = None  # a server of its own, for what names schema mysql
         self.prepared = set()
         self.asked, self.answered = self.folder / "asked", self.folder / "answered"
         self.keeper = threading.Thread(target=self._keep)
@@ -155,6 +155,8 @@ class Scene:
                 asked.write("end\n")
             self.keeper.join()
         self._stop_nodes()
+        if self.live:
+            self.private_server("remove")
         for schema in (self.schema, *self.words.values()):
             with contextlib.suppress(SceneError):
                 self.server.sql(f"drop database if exists `{schema}`")
@@ -248,7 +250,8 @@ class Scene:
         return text
 
     def environment(self):
-        return {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "HOME": str(self.folder), "SCENE": str(self.folder), "DISTTASK_STORE": self.server.dsn(self.schema), "LC_ALL": "C.UTF-8"}
+        return {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "HOME": str(self.folder), "SCENE": str(self.folder), "DISTTASK_STORE": self.server.dsn(self.schema), "LC_ALL": "C.UTF-8",
+                **self.more_environment}
 
     def ctl(self, *arguments):
         """Runs disttaskctl for the scene; returns its stdout."""
@@ -257,6 +260,10 @@ class Scene:
         if result.returncode != 0:
             raise SceneError(f"{' '.join(arguments)}: {result.stderr.strip()}")
         return result.stdout
+
+    def private_server(self, command):
+        """Starts or removes the server of `live`."""
+        subprocess.run([str(self.root / "deploy/private-mariadb.sh"), command, str(self.folder / "live")], check=True, stdout=subprocess.DEVNULL)
 
     def prepare(self, name):
         """Makes what the scene of that name promises, once for a page."""
@@ -272,6 +279,9 @@ class Scene:
         is_playground = block.scene() == "playground"
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
+        if block.language == "sql" and block.scene() == "live tables":
+            self.live.sql(block.text)
+            return ""
         if block.language == "sql":
             self.server.sql(self.mapped(block.text), self.words["sales"])
             return ""
@@ -348,13 +358,22 @@ def tasks(scene):
     scene.ctl("node", "uncordon", "n3")
 
 
+def live_tables(scene):
+    """A server with the tables of a TiDB's framework in its schema mysql, ours beside them in disttask, and the accounts that rights are granted to."""
+    scene.live = Server(f"mysql://root@localhost/?socket={scene.folder}/live/s.sock")
+    scene.private_server("start")
+    scene.live.sql("create database disttask; create user disttask_daemon, reader@'10.0.0.%'")
+    scene.ctl("--store", scene.live.dsn("disttask"), "schema", "install")
+    for table in ("tidb_global_task", "tidb_global_task_history", "tidb_background_subtask", "tidb_background_subtask_history", "dist_framework_meta"):
+        scene.live.sql(f"create table mysql.{table} like disttask.{table}")
+
+
 def hello(scene):
-    """The folder of the guide's first plugin, where cmake has been asked to build before: tests/install builds it for real."""
-    built = scene.folder / "work/build"
-    built.mkdir(parents=True)
-    shutil.copyfile(scene.build / "docs/examples/hello_plugin/hello.so", built / "hello.so")
-    (scene.folder / "bin/cmake").write_text("#!/bin/bash\ncase \"$*\" in '-S . -B build'|'--build build') ;; *) exit 1;; esac\n", encoding="utf-8")
-    (scene.folder / "bin/cmake").chmod(0o755)
+    """The folder of the guide's first plugin, on a machine where disttask is installed."""
+    shutil.copytree(scene.root / "docs/examples/hello_plugin", scene.folder / "work", dirs_exist_ok=True)
+    subprocess.run(["cmake", "--install", str(scene.build), "--prefix", str(scene.folder / "usr/local")], check=True, stdout=subprocess.DEVNULL,
+                   env=dict(os.environ, CMAKE_INSTALL_MODE="ABS_SYMLINK_OR_COPY"))
+    scene.more_environment["CMAKE_PREFIX_PATH"] = str(scene.folder / "usr/local")
 
 
-SCENES = {"plain": plain, "playground": playground, "orders": orders, "big table": big_table, "ready batch": ready_batch, "tasks": tasks, "hello": hello}
+SCENES = {"plain": plain, "playground": playground, "orders": orders, "big table": big_table, "ready batch": ready_batch, "tasks": tasks, "hello": hello, "live tables": live_tables}

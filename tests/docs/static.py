@@ -137,6 +137,18 @@ def shell_problems(root, programs, block):
         yield from (f"{block.where(line)}: {problem}" for problem in file_problems(root, words))
 
 
+def place_problems(root, programs, block):
+    """A block that CI runs consists of its steps; one that a command prints is that."""
+    if block.kind == "run" and block.scene() == "CI":
+        steps = [line.removeprefix("step ").split() for line in (root / ".ci/run").read_text(encoding="utf-8").splitlines() if line.startswith("step ")]
+        yield from (f"{block.where(line)}: '{' '.join(words)}' is no step of .ci/run" for line, words in shell.commands(block.text) if words not in steps)
+    if block.printed_by():
+        program, *words = block.printed_by().split()
+        printed = subprocess.run([programs.paths[program], *words], capture_output=True, text=True, check=False).stdout
+        if block.text != "".join(line + "\n" for line in printed.splitlines() if not line.startswith("--")):
+            yield f"{block.where()}: is not what '{block.printed_by()}' prints"
+
+
 def quote_problems(root, block):
     """A quoted file: the whole of it, or lines that stand in it one after the other, moved to the left by as much as they have in common."""
     file = root / block.value
@@ -216,6 +228,7 @@ def block_problems(root, programs, units, block):
         yield from quote_problems(root, block)
     elif block.language in ("cpp", "cmake"):
         yield f"{block.where()}: code that quotes no file; write <!-- part of the file: PATH --> before it"
+    yield from place_problems(root, programs, block)
     if block.language == "sh":
         yield from shell_problems(root, programs, block)
     elif block.language == "yaml" and block.kind != "checked":

@@ -1,6 +1,6 @@
 # Sourced by the fault scripts: installs what is missing, builds what they load, sets $build. The build folder is the one of tests/run.sh.
 # shellcheck shell=bash
-build=${DISTTASK_FAULT_BUILD:-}
+build=${DISTTASK_FAULT_BUILD:-${DISTTASK_SMOKE:-}}
 if [ -z "$build" ]; then
   deploy/packages.sh install build run test fault
   build=${DISTTASK_BUILD_DIR:-build}/test

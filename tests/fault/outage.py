@@ -32,7 +32,7 @@ def ends(folder, name):
         return sum('"outcome":"ok"' in line for line in file)
 
 
-def outage(folder, minutes, build, say):
+def outage(folder, minutes, build, say, judged=True):
     problems = []
     pair = store.Store(folder, say, replica=False)
     gates, nodes = None, []
@@ -68,7 +68,7 @@ def outage(folder, minutes, build, say):
         for each, start in zip(nodes, used):
             share = (each.cpu_seconds() - start) / away
             say(f"{each.name}: {share * 100:.2f} % of a core, now {each.counts()}, before {before[each.name]}")
-            if share > MAX_CPU:
+            if judged and share > MAX_CPU:
                 problems.append(f"{each.name} used {share * 100:.2f} % of a core")
 
         had = {each.name: ends(folder, each.name) for each in nodes}
@@ -84,7 +84,7 @@ def outage(folder, minutes, build, say):
                     pause = time.monotonic() - back
                     say(f"{name}: first result {pause:.1f} s after the return")
                     waiting.discard(name)
-                    if pause > MAX_PAUSE:
+                    if judged and pause > MAX_PAUSE:
                         problems.append(f"{name} went on {pause:.1f} s after the return")
             time.sleep(0.05)
         problems.extend(f"{name} did not go on within 60 s" for name in sorted(waiting))
@@ -111,11 +111,14 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--build", required=True)
     options = parser.parse_args()
+    is_smoke = bool(os.environ.get("DISTTASK_SMOKE"))
+    if is_smoke:
+        options.minutes = 0.1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = tempfile.mkdtemp(prefix="disttask-outage.")
     problems = ["the run itself failed"]
     try:
-        problems = outage(folder, options.minutes, os.path.abspath(options.build), lambda text: print(text, flush=True))
+        problems = outage(folder, options.minutes, os.path.abspath(options.build), lambda text: print(text, flush=True), judged=not is_smoke)
     except Exception:  # pylint: disable=broad-except  # the logs are kept
         traceback.print_exc()
     for problem in problems:

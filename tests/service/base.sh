@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes the root folder of the container: a Debian 12 with systemd, and with all that our packages depend on. Done once; again when they depend on other things.
+# Makes the root folder of the container: a Debian 12 with systemd, with all that our packages depend on, and with what the documents' commands and the authors of
+# plugins need. Done once; again when they depend on other things.
 #   base.sh PACKAGES ROOT
 set -euo pipefail
 packages=$1
 root=$2
 
 needs=$(dpkg-deb --field "$(find "$packages" -name 'disttask_*.deb' | head -n 1)" Depends)
+needs+=", $(dpkg-deb --field "$(find "$packages" -name 'libdisttask-dev_*.deb' | head -n 1)" Depends), sudo, cmake, g++, ninja-build"
 [ "$(cat "$root.needs" 2>/dev/null)" != "$needs" ] || exit 0
 
 # From where the host has its own packages.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the packages of the previous commit, for the upgrade; once for each commit. Where there is none, or it has no packages yet, those of this commit stand in for it,
-# with an older version number.
+# with an older version number; under DISTTASK_TESTS_NO_SKIP that is an error.
 #   previous.sh PACKAGES FOLDER
 set -euo pipefail
 now=$1
@@ -13,6 +13,10 @@ commit=$(git rev-parse --quiet --verify 'HEAD^{commit}^' 2>/dev/null || true)
 mkdir -p "$out"
 
 stand_in() {
+  if [ -n "${DISTTASK_TESTS_NO_SKIP:-}" ]; then
+    echo "tests/service: $1, so there is nothing to upgrade from; fetch at least two commits (git fetch --deepen=1)" >&2
+    exit 1
+  fi
   echo "tests/service: $1, so the upgrade is tried from the packages of this commit with version $version"
   rm -f "$out"/*
   local file stage

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Tries the packages under the real systemd: boots a Debian 12 with systemd as process 1 in a container, installs the packages there and looks at what the
-# service does. Needs root; ends with 77 where that is missing. Touches nothing outside of the build folder and the container.
+# service does. Needs root; ends with 77 where that is missing, with 1 under DISTTASK_TESTS_NO_SKIP. Touches nothing outside of the build folder and the container.
 #   run.sh [SCENE…]      all scenes, or those named (run.sh --list shows them)
-# DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout), DISTTASK_PACKAGES a folder with packages that are used as they are.
+# DISTTASK_BUILD_DIR names the build folder (default: build/ in the checkout), DISTTASK_PACKAGES a folder with packages that are used as they are,
+# DISTTASK_SERVICE_TREE a finished build of the sources, which the scene of an installation without packages wants.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$here/../..
 
 [ "${1:-}" != --list ] || exec python3 -B "$here/scenes.py" --list
 if [ "$(id -u)" -ne 0 ]; then
-  echo "tests/service: skipped, a container with systemd as process 1 needs root" >&2
+  echo "tests/service: a container with systemd as process 1 needs root, and this is $(id -un)" >&2
+  [ -z "${DISTTASK_TESTS_NO_SKIP:-}" ] || exit 1
   exit 77
 fi
 "$root/deploy/packages.sh" install systemd package
@@ -34,4 +36,4 @@ trap '"$root/deploy/private-mariadb.sh" remove "$work/store"; rm -rf "$work"' EX
 trap 'exit 130' INT TERM
 "$root/deploy/private-mariadb.sh" start "$work/store" 9>&-
 # Mounts of its own, and processes that end with it: nothing is left behind, whatever ends it.
-PRIVATE_MARIADB=$root/deploy/private-mariadb.sh setpriv --pdeathsig TERM unshare --mount --propagation private python3 -B "$here/scenes.py" --base "$build/base" --now "$now" --before "$build/before" --work "$work" "$@"
+PRIVATE_MARIADB=$root/deploy/private-mariadb.sh setpriv --pdeathsig TERM unshare --mount --propagation private python3 -B "$here/scenes.py" --base "$build/base" --now "$now" --before "$build/before" --work "$work" --tree "${DISTTASK_SERVICE_TREE:-}" "$@"

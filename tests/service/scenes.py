@@ -1,12 +1,16 @@
 """What the packages and the service must do under a real systemd; run.sh starts this."""
 
 import argparse
+import json
 import os
+import re
 import subprocess
 import sys
 import time
 import traceback
 
+import dev_scenes
+import document_scenes
 import upgrade_scenes
 import work_scenes
 from world import NODE, Failed, Skipped, World, eventually, expect
@@ -65,6 +69,15 @@ def ready(world):
         expect(f"no password in {file}", world.password not in container.must("cat", f"/proc/{pid}/{file}"))
     expect("no password in the journal", world.password not in container.must("journalctl", "-u", "disttaskd", "--no-pager"))
     expect("the state is kept where the unit says", container.must("ls", "/var/lib/disttask").strip())
+    journal = [json.loads(line) for line in container.must("journalctl", "-u", "disttaskd", f"_PID={pid}", "-o", "json", "--no-pager").splitlines()]
+    lines = {entry["MESSAGE"]: entry["PRIORITY"] for entry in journal}
+    expect("'ready' has the priority of a notice to nobody", [lines[text] for text in lines if text.startswith("ready")] == ["6"], str(lines))
+    expect("the journal has the time, the lines have none", not [text for text in lines if re.search(r"\d\d:\d\d:\d\d", text)], str(lines))
+    world.drop_in("WatchdogSec=12s\n")  # less than three times what a call of the store may take
+    container.must("systemctl", "restart", "disttaskd")
+    pid = container.show("disttaskd", "MainPID")
+    warnings = container.must("journalctl", "-u", "disttaskd", f"_PID={pid}", "-p", "warning", "-o", "cat", "--no-pager")
+    expect("a search for warnings finds the one, and nothing below", "WatchdogSec" in warnings and "ready" not in warnings, warnings)
     world.key = world.submit(20000)
     container.wait_for("disttaskd", StatusText=lambda text: text.startswith("1/2 slots, 1 tasks, 1 runs, store "))
     container.must("systemctl", "disable", "disttaskd")
@@ -113,14 +126,11 @@ def stuck(world):
 
 @scene
 def reload(world):
-    """systemctl reload applies a new log level to the running process; a bad file is named and changes nothing."""
+    """systemctl reload applies a new log level to the running process and names what needs a restart; a bad file is named and changes nothing."""
     container = world.plain()
     world.settings(more="log: {level: error}\n")
     world.started()
     pid = container.show("disttaskd", "MainPID")
-    signals = container.must("sh", "-c", f"grep -E '^Sig(Cgt|Blk):' /proc/{pid}/status").split()
-    if not any(int(mask, 16) & 1 for mask in signals[1::2]):
-        raise Skipped("this daemon does not heed SIGHUP")
 
     def journal():
         return container.must("journalctl", "-u", "disttaskd", "-o", "cat", "--no-pager", f"_PID={pid}")
@@ -128,9 +138,11 @@ def reload(world):
     first = world.submit(0)
     world.wait_task(first)
     expect("what is below the level is not logged", f"task_key={first} " not in journal())
-    world.settings(more="log: {level: info}\n")
+    world.settings(node="  instance: later\n", more="log: {level: info}\n")
     container.must("systemctl", "reload", "disttaskd")
     eventually("the reload is done", lambda: "the settings were reloaded applied=1" in journal())
+    expect("what needs a restart is named", 'a changed setting needs a restart setting="node.instance: ' in journal(), journal())
+    expect("and was not applied", world.node()["state"] == "live" and not world.node(NODE + ":later"))
     second = world.submit(0)
     world.wait_task(second)
     eventually("a task is logged now", lambda: f"task_key={second} " in journal())
@@ -152,14 +164,14 @@ def host_pid(world, pid):
     raise Failed(f"no process outside is {pid} inside")
 
 
-SCENES += [*work_scenes.SCENES, *upgrade_scenes.SCENES]
+SCENES += [*work_scenes.SCENES, *upgrade_scenes.SCENES, *dev_scenes.SCENES, *document_scenes.SCENES]
 
 
 def main():
     """Runs the scenes that are asked for; 1 when one failed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true")
-    for name in ("--base", "--now", "--before", "--work"):
+    for name in ("--base", "--now", "--before", "--work", "--tree"):
         parser.add_argument(name)
     parser.add_argument("scenes", nargs="*")
     arguments = parser.parse_args()
@@ -184,7 +196,9 @@ def main():
                 function(world)
                 print(f"ok      {name} ({time.monotonic() - began:.1f} s): {function.__doc__}", flush=True)
             except Skipped as reason:
-                print(f"skipped {name}: {reason}", flush=True)
+                is_error = bool(os.environ.get("DISTTASK_TESTS_NO_SKIP"))
+                failed += is_error
+                print(f"{'FAILED ' if is_error else 'skipped'} {name}: {reason}", flush=True)
             except Failed as failure:
                 failed += 1
                 print(f"FAILED  {name} ({time.monotonic() - began:.1f} s): {function.__doc__}\n{failure}", flush=True)

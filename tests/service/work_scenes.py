@@ -110,9 +110,11 @@ def store_away(world):
     world.server("stop")
     try:
         container.reboot()
-        container.wait_for("disttaskd", ActiveState="activating", StatusText=lambda text: text.startswith("waiting for the store: "))
+        container.wait_for("disttaskd", ActiveState="activating", StatusText=lambda text: text.startswith("waiting for the store, gone for "))
         began = int(container.show("disttaskd", "InactiveExitTimestampMonotonic"))
-        container.wait_for("disttaskd", ActiveState="activating", StatusText=lambda _: container.uptime_us() > began + 9_000_000)
+        container.wait_for("disttaskd", ActiveState="activating", StatusText=lambda text: container.uptime_us() > began + 9_000_000 and
+                           text.startswith(("waiting for the store, gone for 7 s: ", "waiting for the store, gone for 8 s: ", "waiting for the store, gone for 9 s: ",
+                                            "waiting for the store, gone for 1")))
         expect("no restart", container.show("disttaskd", "NRestarts") == "0")
     finally:
         world.server("start")

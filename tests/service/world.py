@@ -7,6 +7,7 @@ import subprocess
 
 from container import Container, Failed, Skipped, eventually
 
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 NODE = "disttask-test"
 SERVER = "/srv/store/s.sock"
 EXAMPLES = "/usr/share/doc/disttask/examples"
@@ -22,11 +23,16 @@ class World:
         self.num_tasks = 0
         self.before = self.package(arguments.before, "disttask")
         self.now = self.package(arguments.now, "disttask")
+        self.before_dev = self.package(arguments.before, "libdisttask-dev")
+        self.now_dev = self.package(arguments.now, "libdisttask-dev")
         self.version = subprocess.run(
             ["dpkg-deb", "--field", os.path.join(arguments.now, self.now), "Version"], capture_output=True, text=True, check=True).stdout.strip()
         self.plugins = self.examples = None
-        self.container = Container(arguments.base, arguments.work, {
-            self.store_dir: "/srv/store", arguments.now: "/srv/now", arguments.before: "/srv/before"})
+        self.ran = set()  # blocks of documents
+        shared = {self.store_dir: "/srv/store", arguments.now: "/srv/now", arguments.before: "/srv/before", ROOT: ROOT}
+        if arguments.tree:
+            shared[arguments.tree] = arguments.tree
+        self.container = Container(arguments.base, arguments.work, shared)
 
     @staticmethod
     def package(folder, name):
@@ -42,10 +48,10 @@ class World:
         """Starts or stops the store."""
         subprocess.run([os.environ["PRIVATE_MARIADB"], command, self.store_dir], check=True)
 
-    def sql(self, text):
+    def sql(self, text, schema="disttask"):
         """Runs SQL as root of the store; returns its lines."""
         done = subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={self.store_dir}/s.sock", "--user=root", "-N", "-B", "disttask"],
+            ["mariadb", "--no-defaults", f"--socket={self.store_dir}/s.sock", "--user=root", "-N", "-B", *([schema] if schema else [])],
             input=text, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failed(f"{text}: {done.stderr}")
@@ -57,26 +63,36 @@ class World:
 
     def empty_store(self):
         """Makes the schema anew."""
-        subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={self.store_dir}/s.sock", "--user=root"], check=True, text=True,
-            input=f"drop database if exists disttask; create database disttask; create or replace user disttask@localhost identified by '{self.password}'; "
-                  "grant all on disttask.* to disttask@localhost;")
+        self.sql(f"drop database if exists disttask; create database disttask; create or replace user disttask@localhost identified by '{self.password}'; "
+                 "grant all on disttask.* to disttask@localhost;", schema=None)
         self.must("disttaskctl", "schema", "install", user="root", password="")
 
     # --- the packages and their settings ---
 
-    def install(self, folder, name):
-        """Installs a package and returns what was said."""
-        return self.container.must(
-            "apt-get", "install", "-y", "--allow-downgrades", "-o", "Dpkg::Options::=--force-confold", f"/srv/{folder}/{name}", limit=300)
+    def tree(self):
+        """Returns the folder of a finished build of the sources."""
+        if not self.arguments.tree:
+            raise Skipped("there is no build of the sources; DISTTASK_SERVICE_TREE names one, as in the run of all tests")
+        return self.arguments.tree
+
+    def install(self, folder, *names):
+        """Installs packages and returns what was said."""
+        return self.container.must("apt-get", "install", "-y", "--no-install-recommends", "--allow-downgrades", "-o", "Dpkg::Options::=--force-confold",
+                                   *(f"/srv/{folder}/{name}" for name in names), limit=300)
 
     def settings(self, instance=None, node="", more=""):
         """Writes settings and password of a node; `node` are further lines of that section, `more` further sections."""
+        name = instance or "disttask"
+        self.container.write(f"/etc/disttask/{name}.yaml", self.settings_text(node, more))
+        self.container.write(f"/etc/disttask/{instance or 'store'}.password", self.password + "\n", mode="600")
+
+    def settings_text(self, node="", more=""):
+        """Returns the settings of a node."""
         if not self.plugins:
             files = self.container.must("dpkg", "-L", "disttask").split()
             self.plugins = next(file for file in files if file.endswith("/disttask/plugins"))
             self.examples = next(file for file in files if file.endswith("/disttask/examples/example.so"))
-        text = f"""node:
+        return f"""node:
   slots: 2
   lease: 6s
 {node}store:
@@ -92,9 +108,6 @@ connections:
   here: {{socket: {SERVER}, user: root, types: [csv_import], schemas: [disttask]}}
 http: {{listen: "127.0.0.1:0"}}
 {more}"""
-        name = instance or "disttask"
-        self.container.write(f"/etc/disttask/{name}.yaml", text)
-        self.container.write(f"/etc/disttask/{instance or 'store'}.password", self.password + "\n", mode="600")
 
     def drop_in(self, text, unit="disttaskd.service"):
         """Changes the unit, until the next call of `plain`."""
@@ -163,4 +176,4 @@ def expect(what, truth, detail=""):
         raise Failed(f"expected: {what}{': ' if detail else ''}{detail}")
 
 
-__all__ = ["EXAMPLES", "Failed", "NODE", "Skipped", "World", "eventually", "expect"]
+__all__ = ["EXAMPLES", "Failed", "NODE", "ROOT", "SERVER", "Skipped", "World", "eventually", "expect"]

@@ -270,3 +270,60 @@ TEST_CASE("A running task with rows that this version does not know works on wit
   CHECK(end->signal == 0);
   CHECK(end->exit_code == 0);
 }
+
+TEST_CASE("Rows to run with a negative step, or with a meta of 6 MiB that is no JSON, stop no other work") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  for (const auto* task : {"(100, 'steps', ", "(101, 'metas', "}) {
+    cluster.execute(
+        "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, target_scope, meta, "
+        "create_time) values " +
+        std::string(task) + "'example', 'running', 1, 1, 1, 'disttask', '{}', now())"
+    );
+  }
+  const std::string six_mib = fitting(cluster, "repeat('y', 6291456)");
+  for (const auto& row :
+       {std::string("(1001, -3, '100', 'alpha', 0, 'pending', '{}', 1, 1, 0, '{}')"),
+        std::string("(1002, -3, '100', 'alpha', 0, 'running', '{}', 1, 2, 1, '{}')"),
+        "(1003, 1, '101', 'alpha', 0, 'pending', '{}', 1, 1, 0, " + six_mib + ")",
+        "(1004, 1, '101', 'alpha', 0, 'running', '{}', 1, 2, 1, " + six_mib + ")"}) {
+    cluster.execute(
+        "insert into tidb_background_subtask (id, step, task_key, exec_id, type, state, checkpoint, concurrency, "
+        "ordinal, ddl_physical_tid, meta) values " +
+        row
+    );
+  }
+  auto node = cluster.startReady({.id = "alpha"});
+  const auto done = cluster.ctl(
+      {"task",
+       "submit",
+       "--type",
+       "example",
+       "--key",
+       "good",
+       "--meta",
+       R"({"subtasks": 3})",
+       "--wait",
+       "--timeout",
+       "90s"}
+  );
+  INFO(done.out << done.err << node.process->errors().substr(0, 8000));
+  CHECK(done.exit_code == 0);
+  // What no step has is left as it is; a meta that cannot be read fails its subtask, and with that its task.
+  CHECK(
+      cluster.scalar("select group_concat(concat_ws(' ', id, step, state) order by id) from tidb_background_subtask "
+                     "where id < 1003") == "1001 -3 pending,1002 -3 pending"
+  );
+  CHECK(eventually(std::chrono::seconds(60), [&] {
+    (void)node.notify->all();  // whose queue is short
+    return cluster.scalar("select state from tidb_global_task where id=101") == "reverted";
+  }));
+  CHECK_THAT(cluster.scalar("select error from tidb_global_task where id=101"), Catch::Contains("malformed JSON at"));
+  node.process->kill(SIGTERM);
+  const auto end = node.process->wait(std::chrono::seconds(60));
+  REQUIRE(end);
+  CHECK(end->signal == 0);
+  CHECK(end->exit_code == 0);
+  CHECK(node.process->errors().size() < 100'000);
+  CHECK(isPlain(node.process->errors()));
+}

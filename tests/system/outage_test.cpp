@@ -28,7 +28,8 @@ TEST_CASE(
   options.lease = "30s";
   auto b = cluster.start(options);
   REQUIRE(a.notify->waitFor("EXTEND_TIMEOUT_USEC="));
-  REQUIRE(a.notify->waitFor("STATUS=waiting for the store"));
+  REQUIRE(a.notify->waitFor("STATUS=waiting for the store, gone for 0 s: "));
+  REQUIRE(a.notify->waitFor("STATUS=waiting for the store, gone for 2 s: "));
   CHECK(a.process->isRunning());
   server.start();
   REQUIRE(a.waitReady());

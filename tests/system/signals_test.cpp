@@ -139,6 +139,31 @@ TEST_CASE("A signal while the registration hangs ends the daemon with 0, and it 
   }
 }
 
+TEST_CASE("A signal while another life holds the id ends the daemon that waits with 0, and the other goes on") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto first = cluster.startReady({.id = "twin"});
+  const auto life = cluster.scalar("select life from disttask_node where exec_id='twin'");
+  for (const int signal : {SIGTERM, SIGINT}) {
+    auto second =
+        cluster.start({.id = "twin", .state_dir = (cluster.folder() / ("elsewhere-" + std::to_string(signal))).string()}
+        );
+    REQUIRE(second.notify->waitFor("STATUS=registering, waiting: "));
+    second.process->kill(SIGHUP);
+    second.process->kill(SIGUSR1);
+    second.process->kill(signal);
+    const auto end = second.process->wait();
+    INFO("signal " << signal << ": " << second.process->errors());
+    REQUIRE(end);
+    CHECK(end->signal == 0);
+    CHECK(end->exit_code == 0);
+    CHECK_THAT(second.process->errors(), Catch::Contains("stopped before it had started"));
+    CHECK(cluster.scalar("select life from disttask_node where exec_id='twin'") == life);
+  }
+  CHECK(first.process->isRunning());
+  CHECK(first.stop() == 0);
+}
+
 TEST_CASE("A ready daemon outlives a hang-up and ends with 0 when it is told to stop") {
   SystemCluster cluster;
   cluster.installSchema();

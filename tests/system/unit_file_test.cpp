@@ -1,7 +1,11 @@
 // What can be said of the unit files without starting them; tests/service starts them.
+#include "exit_codes.hpp"
 #include "system_cluster.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <regex>
+#include <set>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -17,6 +21,33 @@ std::string unitFile(const TempDir& folder, const std::string& name) {
   const auto end = text.find(' ', start);
   text.replace(start, end - start, std::string("ExecStart=") + DISTTASKD);
   return folder.write(name, text).string();
+}
+
+/// The value of a setting of the unit, which has it once.
+std::string valueOf(const std::string& text, const std::string& key) {
+  const std::regex line("(?:^|\\n)" + key + "=([^\\n]*)");
+  const std::sregex_iterator first(text.begin(), text.end(), line);
+  REQUIRE(std::distance(first, std::sregex_iterator()) == 1);
+  return (*first)[1];
+}
+
+/// All first groups of a pattern.
+std::set<int> numbersOf(const std::string& text, const std::string& pattern) {
+  const std::regex number(pattern);
+  std::set<int> numbers;
+  for (std::sregex_iterator at(text.begin(), text.end(), number); at != std::sregex_iterator(); ++at) {
+    numbers.insert(std::stoi((*at)[1]));
+  }
+  return numbers;
+}
+
+/// The part of a text after one mark and before the next other one.
+std::string between(const std::string& text, const std::string& from, const std::string& to) {
+  const auto begin = text.find(from);
+  REQUIRE(begin != std::string::npos);
+  const auto end = text.find(to, begin + from.size());
+  REQUIRE(end != std::string::npos);
+  return text.substr(begin + from.size(), end - begin - from.size());
 }
 
 /// The longest that the loops of a daemon with default settings may stand still: connect and read timeout, three times.
@@ -74,4 +105,49 @@ TEST_CASE("The watchdog waits longer than loops may wait for the store") {
   const auto seconds = std::stoi(text.substr(at + key.size()), &digits);
   CHECK(text.substr(at + key.size() + digits, 2) == "s\n");
   CHECK(seconds >= kLongestStill);
+}
+
+TEST_CASE("The units restart what a restart can mend, and give up on what ends five times within ten minutes") {
+  const auto table = between(
+      readFile(std::string(DOCS_DIR) + "/operations.md"),
+      "## Exit codes of disttaskd\n",
+      "The unit does not restart after"
+  );
+  const auto hopeless = numbersOf(table, R"(\n\| (\d+) \|[^\n]*\| no \|)");
+  CHECK(hopeless == std::set<int>{app::kExitUsage, app::kExitSchema, app::kExitLogin, app::kExitConfig});
+  for (const std::string name : {"disttaskd.service", "disttaskd@.service"}) {
+    INFO(name);
+    const auto text = readFile(std::string(UNIT_DIR) + "/" + name);
+    CHECK(valueOf(text, "Restart") == "on-failure");
+    CHECK(numbersOf(valueOf(text, "RestartPreventExitStatus"), R"((\d+))") == hopeless);
+    // So five starts that fail at once are over long before the interval, and the sixth does not come.
+    CHECK(valueOf(text, "RestartSec") == "2s");
+    CHECK(valueOf(text, "StartLimitIntervalSec") == "10min");
+    CHECK(valueOf(text, "StartLimitBurst") == "5");
+  }
+  CHECK_THAT(
+      readFile(std::string(DOCS_DIR) + "/operations.md"),
+      Catch::Contains("again after two seconds, five times within ten minutes")
+  );
+}
+
+TEST_CASE("The manual page and the operators' page have the exit codes of the program") {
+  const std::set<int> codes{
+      app::kExitClean,
+      app::kExitInternal,
+      app::kExitUsage,
+      app::kExitStateDir,
+      app::kExitRunStuck,
+      app::kExitSchema,
+      app::kExitLogin,
+      app::kExitConfig,
+      app::kExitSecondSignal};
+  const auto page = between(
+      readFile(std::string(DOCS_DIR) + "/operations.md"),
+      "## Exit codes of disttaskd\n",
+      "The unit does not restart after"
+  );
+  CHECK(numbersOf(page, R"(\n\| (\d+) \|)") == codes);
+  const auto man = between(readFile(DAEMON_MAN_PAGE), ".SH EXIT STATUS\n", ".SH ENVIRONMENT");
+  CHECK(numbersOf(man, R"(\.B (\d+)\n)") == codes);
 }

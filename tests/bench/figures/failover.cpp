@@ -79,12 +79,12 @@ void measureFailover(const Places& places, const Wanted& wanted, FigureList& lis
   std::vector<double> killed;
   std::vector<double> frozen;
   int round = 0;
-  for (int i = 0; i < (wanted.quick ? 2 : 5); ++i) {
+  for (int i = 0; i < wanted.times(2, 5); ++i) {
     killed.push_back(timeFailover(places, store, ++round, SIGKILL));
     frozen.push_back(timeFailover(places, store, ++round, SIGSTOP));
   }
   std::vector<double> handed_over;
-  for (int i = 0; i < (wanted.quick ? 2 : 10); ++i) handed_over.push_back(timeHandOver(places, store, i));
+  for (int i = 0; i < wanted.times(2, 10); ++i) handed_over.push_back(timeHandOver(places, store, i));
   list.add({"handover_s", "s", "<=", 1, handed_over, {}});
   list.add({"failover_s", "s", "<=", kLease + 2, killed, {}});
   list.add({"failover_frozen_s", "s", "<=", kLease + 2, frozen, {}});

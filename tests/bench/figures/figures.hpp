@@ -2,6 +2,8 @@
 #include "figure_list.hpp"
 #include "node_daemon.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <set>
 #include <string>
 
@@ -11,8 +13,16 @@ namespace disttask::bench {
 struct Wanted {
   std::set<std::string> names;  ///< empty = all of the page; figures that are extra run when named only
   bool quick = false;           ///< fewer repetitions
+  bool smoke = false;           ///< the least of everything: shows that it works, the figures mean nothing
   [[nodiscard]] bool has(const std::string& name) const { return names.empty() || names.count(name) > 0; }
   [[nodiscard]] bool hasExtra(const std::string& name) const { return names.count(name) > 0; }
+  [[nodiscard]] int times(int if_quick, int full) const noexcept {
+    return smoke ? std::max(1, if_quick / 3) : quick ? if_quick : full;
+  }
+  [[nodiscard]] std::int64_t size(std::int64_t full) const noexcept { return smoke ? full / 50 : full; }
+  [[nodiscard]] std::chrono::milliseconds span(std::chrono::milliseconds full) const noexcept {
+    return smoke ? full / 10 : full;
+  }
 };
 
 /// throughput_vs_dxf, throughput_vs_floor, growth_1m, dxf_growth_1m: subtasks per second.

@@ -33,14 +33,14 @@ void measureIdle(const Places& places, const Wanted& wanted, FigureList& list) {
   const bool follower = wanted.has("idle_queries_follower");
   if (!follower && !wanted.has("idle_queries_owner") && !wanted.has("idle_cpu_percent")) return;
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_idle");
-  const std::chrono::seconds length(wanted.quick ? 6 : 10);
-  const int rounds = wanted.quick ? 3 : 5;
+  const std::chrono::seconds length(wanted.times(6, 10));
+  const int rounds = wanted.times(3, 5);
   std::vector<std::unique_ptr<NodeDaemon>> nodes;
   nodes.push_back(std::make_unique<NodeDaemon>(places, store, NodeSetup{"bench-owner", 4, true}));
   awaitUntil(std::chrono::seconds(60), "an owner", [&] {
     return store.store().schedulerTable().getOwner({}).exec_id == "bench-owner";
   });
-  pause(kUntilAtRest);
+  pause(wanted.span(kUntilAtRest));
   std::vector<double> queries;
   std::vector<double> cpu;
   for (int round = 0; round < rounds; ++round) {
@@ -55,7 +55,7 @@ void measureIdle(const Places& places, const Wanted& wanted, FigureList& list) {
   for (std::size_t i = 0; i < kFollowers; ++i) {
     nodes.push_back(std::make_unique<NodeDaemon>(places, store, NodeSetup{fmt::format("bench-{}", i), 4, true}));
   }
-  pause(kUntilAtRest);
+  pause(wanted.span(kUntilAtRest));
   std::vector<double> each;
   for (int round = 0; round < rounds; ++round) {
     const auto window = measureWindow(store, nodes.front()->pid(), length);

@@ -29,11 +29,11 @@ struct Cost {
   double cpu_s;
   std::int64_t calls;
 };
-Cost measureCost(pid_t server, std::chrono::seconds length, const std::function<void(std::int64_t)>& call) {
+Cost measureCost(pid_t server, std::chrono::milliseconds length, const std::function<void(std::int64_t)>& call) {
   auto& clock = runtime::systemClock();
   const auto cpu = cpuSecondsOf(server);
   const auto began = clock.now();
-  const auto num_calls = static_cast<std::int64_t>(kCallsPerSecond * static_cast<double>(length.count()));
+  const auto num_calls = static_cast<std::int64_t>(kCallsPerSecond * static_cast<double>(length.count()) / 1000);
   for (std::int64_t i = 0; i < num_calls; ++i) {
     if (call) call(i);
     const auto next =
@@ -43,10 +43,10 @@ Cost measureCost(pid_t server, std::chrono::seconds length, const std::function<
   return {cpuSecondsOf(server) - cpu, num_calls};
 }
 
-void fillWithFinished(BenchStore& store) {
+void fillWithFinished(BenchStore& store, std::int64_t num_rows) {
   for (std::int64_t node = 0; node < kNodes; ++node) {
     const auto task = store.addTask();
-    store.addSubtasks(task, fmt::format("bench-{}", node), 1, kRows / kNodes, kRows / kNodes);
+    store.addSubtasks(task, fmt::format("bench-{}", node), 1, num_rows / kNodes, num_rows / kNodes);
     // Some tasks still run: a poll has to look at them.
     if (node % 10 != 0) {
       store.connection().updateDynamic(
@@ -67,7 +67,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
     return;
   }
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_idle");
-  fillWithFinished(store);
+  fillWithFinished(store, wanted.size(kRows));
   std::vector<std::unique_ptr<SimulatedNode>> nodes;
   std::vector<std::unique_ptr<sqlclient::Connection>> connections;
   for (std::int64_t i = 0; i < kNodes; ++i) {
@@ -85,7 +85,9 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
     const auto at = i % kNodes * 2 + (is_renewal(i) ? 1 : 0);
     connections[static_cast<std::size_t>(at)]->queryDynamic("bench.select_1", "select 1", {});
   };
-  const std::chrono::seconds length(10);
+  const auto length = wanted.span(std::chrono::seconds(10));
+  const auto short_length = wanted.span(std::chrono::seconds(5));
+  const double short_s = static_cast<double>(short_length.count()) / 1000;
   // Both of each node, so that all statements are prepared.
   for (const auto& node : nodes) {
     static_cast<void>(node->poll());
@@ -93,15 +95,15 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
   }
   for (const auto& connection : connections) connection->queryDynamic("bench.select_1", "select 1", {});
   std::vector<double> ratios;
-  for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
-    const auto rest = measureCost(places.server_pid, std::chrono::seconds(5), {});
-    const auto rest_per_s = rest.cpu_s / 5;
+  for (int round = 0; round < wanted.times(2, 5); ++round) {
+    const auto rest = measureCost(places.server_pid, short_length, {});
+    const auto rest_per_s = rest.cpu_s / short_s;
     const auto polls = measureCost(places.server_pid, length, node_call);
-    const auto only_polls = measureCost(places.server_pid, std::chrono::seconds(5), [&](std::int64_t i) {
+    const auto only_polls = measureCost(places.server_pid, short_length, [&](std::int64_t i) {
       static_cast<void>(nodes[static_cast<std::size_t>(i % kNodes)]->poll());
     });
     const auto selects = measureCost(places.server_pid, length, select_call);
-    const auto window = static_cast<double>(length.count());
+    const auto window = static_cast<double>(length.count()) / 1000;
     ratios.push_back((polls.cpu_s - rest_per_s * window) / (selects.cpu_s - rest_per_s * window));
     const auto us_each = [&](const Cost& cost, double seconds) {
       return 1e6 * (cost.cpu_s - rest_per_s * seconds) / static_cast<double>(cost.calls);
@@ -113,7 +115,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
         100 * polls.cpu_s / window,
         100 * selects.cpu_s / window,
         polls.calls,
-        us_each(only_polls, 5),
+        us_each(only_polls, short_s),
         us_each(selects, window)
     ));
   }

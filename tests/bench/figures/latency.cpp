@@ -86,20 +86,20 @@ void measureLatencies(const Places& places, const Wanted& wanted, FigureList& li
   constexpr std::int32_t kSlots = 20;
   constexpr std::size_t kPolling = 20;
   Nodes nodes;
-  for (int i = 0; i < (wanted.quick ? 20 : 50); ++i) {
+  for (int i = 0; i < wanted.times(20, 50); ++i) {
     nodes.push_back(std::make_unique<NodeDaemon>(places, store, NodeSetup{fmt::format("bench-{}", i), kSlots, false}));
   }
-  const int rounds = wanted.quick ? 2 : 4;
+  const int rounds = wanted.times(2, 4);
   if (nudge || backoff) {
     std::vector<double> nudged;
     std::vector<double> backed_off;
     for (int round = 0; round < rounds; ++round) {
       if (nudge) {
-        pause(kUntilBackedOff);
+        pause(wanted.span(kUntilBackedOff));
         append(nudged, runRound(store, log, nodes, true));
       }
       if (backoff) {
-        pause(kUntilBackedOff);
+        pause(wanted.span(kUntilBackedOff));
         append(backed_off, runRound(store, log, nodes, false));
       }
     }
@@ -115,7 +115,7 @@ void measureLatencies(const Places& places, const Wanted& wanted, FigureList& li
   }
   pause(seconds(4));
   std::vector<double> polled;
-  for (int round = 0; round < (wanted.quick ? 2 : 10); ++round) {
+  for (int round = 0; round < wanted.times(2, 10); ++round) {
     append(polled, runRound(store, log, nodes, false));
   }
   list.add(makeFigure("start_latency_poll_p99_ms", 0.99, 320, polled));

@@ -14,7 +14,7 @@ using namespace disttask;
 
 constexpr const char* kUsage =
     "usage: disttask_bench --dsn DSN --daemon DISTTASKD --plugin bench_task.so --work DIR [--server-pid PID]\n"
-    "         [--quick] [--figure NAME]… [--compare DISTTASKD] [--json FILE]\n"
+    "         [--quick|--smoke] [--figure NAME]… [--compare DISTTASKD] [--json FILE]\n"
     "The DSN may be the variable DISTTASK_BENCH_DSN. Extra figures, measured when named: sweep, scale, scheduler, "
     "task_5000_parallel_s, task_5000_serial_s, "
     "subtasks_per_s_parallel_N,\n"
@@ -42,8 +42,8 @@ std::optional<Options> parseArguments(const std::vector<std::string>& arguments)
       {"--json", [&](const auto& text) { options.json = text; }},
   };
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--quick") {
-      options.wanted.quick = true;
+    if (arguments[i] == "--quick" || arguments[i] == "--smoke") {
+      (arguments[i] == "--quick" ? options.wanted.quick : options.wanted.smoke) = true;
       continue;
     }
     const auto taker = takers.find(arguments[i]);

@@ -12,29 +12,29 @@ namespace disttask::bench {
 void measureOneSlot(const Places& places, const Wanted& wanted, FigureList& list) {
   const bool gap = wanted.has("gap_vs_start_update");
   if (!gap && !wanted.has("roundtrips_per_subtask") && !wanted.has("commits_per_subtask")) return;
-  constexpr std::int64_t kRows = 40'000;
-  constexpr std::int64_t kStarts = 2'000;
+  const auto num_rows = wanted.size(40'000);
+  const auto num_starts = wanted.size(2'000);
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_a");
   RunLog log(places.runLog());
   const auto task = store.addTask(1);
-  store.addSubtasks(task, kLoadNode, 1, kRows, 0);
+  store.addSubtasks(task, kLoadNode, 1, num_rows, 0);
   std::vector<double> roundtrips;
   std::vector<double> commits;
   std::vector<double> gaps;
-  for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
+  for (int round = 0; round < wanted.times(2, 5); ++round) {
     store.resetRuns(task);
     store.settle();
-    const auto starts = timeStartUpdates(store, task, kLoadNode, kStarts);
+    const auto starts = timeStartUpdates(store, task, kLoadNode, num_starts);
     store.resetRuns(task);
     store.settle();
     // What no daemon can be faster than: an end and the next start in one write.
-    const auto bare = runFloorWriter(store, task, kLoadNode, 1, std::chrono::seconds(1));
+    const auto bare = runFloorWriter(store, task, kLoadNode, 1, wanted.span(std::chrono::seconds(1)));
     FigureList::note(fmt::format(
         "  one bare write of an end and a start: {:.0f} us", bare.seconds * 1e6 / static_cast<double>(bare.num_writes)
     ));
     store.resetRuns(task);
     store.settle();
-    const auto run = runDaemon(places, store, log, {task}, 1, kRows, std::chrono::seconds(4));
+    const auto run = runDaemon(places, store, log, {task}, 1, num_rows, std::chrono::seconds(4));
     roundtrips.push_back(run.perRun("Questions"));
     commits.push_back(std::max(run.perRun("Handler_commit"), run.perRun("Innodb_data_fsyncs")));
     gaps.push_back(medianOf(run.gaps_us) / medianOf(starts));

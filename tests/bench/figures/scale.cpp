@@ -28,14 +28,14 @@ std::string nodeId(std::int64_t number) {
   return fmt::format("bench-{}", number);
 }
 
-void registerNodes(BenchStore& store) {
+void registerNodes(BenchStore& store, std::int64_t num_nodes) {
   proto::Node node;
   node.life = proto::Life(1);
   node.role = "disttask";
   node.slots = 4;
   node.types = {{"bench", "1"}, {"csv_import", "1"}};
   node.address = "127.0.0.1:1";
-  for (std::int64_t i = 0; i < kNodes; ++i) {
+  for (std::int64_t i = 0; i < num_nodes; ++i) {
     node.exec_id = nodeId(i);
     if (!store.store().nodeTable().registerNode({}, node, std::nullopt)) {
       throw Exception(ErrorCode::kInternal, "a node could not be registered");
@@ -44,7 +44,7 @@ void registerNodes(BenchStore& store) {
 }
 
 /// Renewals one after the other: ms and, where the server's process is known, its CPU time of each.
-void measureRenewals(const Places& places, BenchStore& store, FigureList& list) {
+void measureRenewals(const Places& places, BenchStore& store, std::int64_t num_nodes, FigureList& list) {
   proto::Node node;
   node.life = proto::Life(1);
   std::int64_t next = 0;
@@ -58,7 +58,7 @@ void measureRenewals(const Places& places, BenchStore& store, FigureList& list) 
        timeCalls(
            kTimes,
            [&] {
-             node.exec_id = nodeId(next++ % kNodes);
+             node.exec_id = nodeId(next++ % num_nodes);
              if (!store.store().nodeTable().renew({}, node)) throw Exception(ErrorCode::kInternal, "not renewed");
            }
        ),
@@ -68,7 +68,7 @@ void measureRenewals(const Places& places, BenchStore& store, FigureList& list) 
   list.add({"scale_renewal_store_cpu_ms", "ms", "", {}, {1000 * (cpuSecondsOf(places.server_pid) - cpu) / kTimes}, {}});
 }
 
-double bytesPerRow(BenchStore& store, const std::string& column) {
+double bytesPerRow(BenchStore& store, std::int64_t num_rows, const std::string& column) {
   store.connection().execute("analyze table tidb_background_subtask");
   auto size = store.connection().queryDynamic(
       "bench.size",
@@ -77,7 +77,7 @@ double bytesPerRow(BenchStore& store, const std::string& column) {
       sqlclient::Values{store.schema()}
   );
   size.next();
-  return static_cast<double>(size.getInt(1)) / static_cast<double>(kRows);
+  return static_cast<double>(size.getInt(1)) / static_cast<double>(num_rows);
 }
 
 /// Moves what it may to history as the owner does, for a while; returns rows/s.
@@ -108,21 +108,23 @@ double measureHistory(BenchStore& store, std::int64_t task) {
 void measureScale(const Places& places, const Wanted& wanted, FigureList& list) {
   if (!wanted.hasExtra("scale")) return;
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_scale");
-  registerNodes(store);
+  const auto num_nodes = wanted.size(kNodes);
+  const auto num_rows = wanted.size(kRows);
+  registerNodes(store, num_nodes);
   auto& tables = store.store();
   list.add({"scale_read_1000_nodes_ms", "ms", "", {}, timeCalls(20, [&] { tables.nodeTable().getAllNodes({}); }), {}});
-  measureRenewals(places, store, list);
+  measureRenewals(places, store, num_nodes, list);
 
   const auto task = store.addTask();
   const auto began = monotonicNs();
-  for (std::int64_t node = 0; node < kNodes; ++node) {
-    const auto rows = kRows / kNodes;
+  for (std::int64_t node = 0; node < num_nodes; ++node) {
+    const auto rows = num_rows / num_nodes;
     store.addSubtasks(task, nodeId(node), 1 + node * rows, rows, rows * 9 / 10);
   }
   const auto seconds = static_cast<double>(monotonicNs() - began) / 1e9;
-  list.add({"scale_insert_rows_per_s", "rows/s", "", {}, {static_cast<double>(kRows) / seconds}, {}});
-  list.add({"scale_bytes_per_subtask_data", "bytes", "", {}, {bytesPerRow(store, "data_length")}, {}});
-  list.add({"scale_bytes_per_subtask_indexes", "bytes", "", {}, {bytesPerRow(store, "index_length")}, {}});
+  list.add({"scale_insert_rows_per_s", "rows/s", "", {}, {static_cast<double>(num_rows) / seconds}, {}});
+  list.add({"scale_bytes_per_subtask_data", "bytes", "", {}, {bytesPerRow(store, num_rows, "data_length")}, {}});
+  list.add({"scale_bytes_per_subtask_indexes", "bytes", "", {}, {bytesPerRow(store, num_rows, "index_length")}, {}});
   store.settle();
   const proto::TaskId id(task);
   const proto::Step step(1);

@@ -105,11 +105,11 @@ class Stage {
 
 /// From submit until all rows of a step are in; the nodes hold what they start meanwhile.
 void measurePlan(Stage& stage, const Wanted& wanted, FigureList& list) {
-  for (const std::int64_t rows : {kRows / 10, kRows}) {
+  for (const std::int64_t rows : {wanted.size(kRows) / 10, wanted.size(kRows)}) {
     std::vector<double> all_in;
     std::vector<double> first;
     std::vector<double> growth;
-    for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
+    for (int round = 0; round < wanted.times(2, 5); ++round) {
       stage.nodes().setWork(1, minutes(60));
       const auto pid = stage.owner().pid();
       std::ofstream(fmt::format("/proc/{}/clear_refs", pid)) << "5";  // the peak counts from here
@@ -129,7 +129,7 @@ void measurePlan(Stage& stage, const Wanted& wanted, FigureList& list) {
       if (in_table != rows) throw Exception(ErrorCode::kInternal, fmt::format("{} rows of {} planned", in_table, rows));
       stage.clear();
     }
-    const auto size = rows == kRows ? "100k" : "10k";
+    const auto size = rows == wanted.size(kRows) ? "100k" : "10k";
     list.add({fmt::format("plan_{}_s", size), "s", "", {}, all_in, {}});
     list.add({fmt::format("plan_{}_first_start_s", size), "s", "", {}, first, {}});
     list.add({fmt::format("plan_{}_rss_mib", size), "MiB", "", {}, growth, {}});
@@ -138,7 +138,7 @@ void measurePlan(Stage& stage, const Wanted& wanted, FigureList& list) {
 
 /// From the last end of a step until the first start of the next, both confirmed at the nodes.
 void measureStepSwitch(Stage& stage, const Wanted& wanted, FigureList& list) {
-  const int steps = wanted.quick ? 6 : 21;
+  const int steps = wanted.times(6, 21);
   std::string meta = "200";
   for (int i = 1; i < steps; ++i) meta += ", 200";
   std::vector<double> samples;
@@ -167,12 +167,12 @@ void measureWindows(Stage& stage, const Wanted& wanted, const std::string& name,
   std::vector<double> server;
   const auto started = stage.nodes().numStarted();
   const auto first = monotonicNs();
-  for (int round = 0; round < (wanted.quick ? 2 : 5); ++round) {
+  for (int round = 0; round < wanted.times(2, 5); ++round) {
     const auto asked = statements();
     const auto owner_cpu = cpuSecondsOf(stage.owner().pid());
     const auto server_cpu = stage.serverPid() == 0 ? 0 : cpuSecondsOf(stage.serverPid());
     const auto began = monotonicNs();
-    pause(seconds(5));
+    pause(wanted.span(seconds(5)));
     const auto length = secondsSince(began);
     owner.push_back(100 * (cpuSecondsOf(stage.owner().pid()) - owner_cpu) / length);
     if (stage.serverPid() != 0) server.push_back(100 * (cpuSecondsOf(stage.serverPid()) - server_cpu) / length);
@@ -187,10 +187,10 @@ void measureWindows(Stage& stage, const Wanted& wanted, const std::string& name,
 }
 
 /// 100 tasks of 1,000 subtasks of 2 s each, one at a time on each node.
-void beginTasks(Stage& stage) {
+void beginTasks(Stage& stage, std::int64_t num_rows) {
   stage.nodes().setWork(1, seconds(2));
   std::vector<std::int64_t> tasks;
-  for (int i = 0; i < kTasks; ++i) tasks.push_back(stage.submit(std::to_string(kRows / kTasks)));
+  for (int i = 0; i < kTasks; ++i) tasks.push_back(stage.submit(std::to_string(num_rows / kTasks)));
   stage.nodes().nudgeOwner();
   const auto began = monotonicNs();
   awaitUntil(minutes(3), "all tasks to be planned", [&] {
@@ -198,14 +198,14 @@ void beginTasks(Stage& stage) {
     return stage.number("select count(*) from disttask_plan where step=1 and complete=1") == kTasks;
   });
   FigureList::note(
-      fmt::format("  {} tasks of {} subtasks planned in {:.1f} s", kTasks, kRows / kTasks, secondsSince(began))
+      fmt::format("  {} tasks of {} subtasks planned in {:.1f} s", kTasks, num_rows / kTasks, secondsSince(began))
   );
 }
 
 /// A node registers while the others have plenty: until its first start.
 void measureJoin(Stage& stage, const Wanted& wanted, FigureList& list) {
   std::vector<double> samples;
-  for (int round = 0; round < (wanted.quick ? 3 : 10); ++round) {
+  for (int round = 0; round < wanted.times(3, 10); ++round) {
     const auto joined = stage.nodes().join();
     awaitUntil(seconds(60), "a start at the node that joined", [&] { return stage.nodes().firstStartOfLast() != 0; });
     samples.push_back(static_cast<double>(stage.nodes().firstStartOfLast() - joined) / 1e9);
@@ -232,14 +232,15 @@ void measureHistory(Stage& stage, const Wanted& wanted, FigureList& list) {
   stage.nodes().setWork(2, {});
   std::vector<double> alone;
   std::vector<double> beside;
-  const int rounds = wanted.quick ? 8 : 20;
+  const int rounds = wanted.times(8, 20);
   for (int i = 0; i < rounds + 1; ++i) {
     const auto ms = timeSmallTask(stage);
     if (i > 0) alone.push_back(ms);  // the first warms up
   }
   auto& store = stage.store();
   const auto huge = store.addTask();
-  store.addSubtasks(huge, "a-owner", 1, kRows, kRows);
+  const auto num_rows = wanted.size(kRows);
+  store.addSubtasks(huge, "a-owner", 1, num_rows, num_rows);
   store.connection().updateDynamic(
       "bench.end_task",
       "update tidb_global_task set state='succeed', end_time=now() - interval 11 minute where id=?",
@@ -253,9 +254,11 @@ void measureHistory(Stage& stage, const Wanted& wanted, FigureList& list) {
   };
   awaitUntil(seconds(90), "the move to history to begin", moved_some);
   const auto began = monotonicNs();
-  while (left()) beside.push_back(timeSmallTask(stage));
+  do {
+    beside.push_back(timeSmallTask(stage));
+  } while (left());
   if (beside.size() > 1) beside.pop_back();  // the move ended in it
-  FigureList::note(fmt::format("  history: {} rows moved in {:.1f} s", kRows, secondsSince(began)));
+  FigureList::note(fmt::format("  history: {} rows moved in {:.1f} s", num_rows, secondsSince(began)));
   list.add({"history_latency_alone_p50_ms", "ms", "", {}, alone, {}});
   list.add({"history_latency_beside_p50_ms", "ms", "", {}, beside, {}});
   list.add({"history_latency_beside_p99_ms", "ms", "", {}, beside, percentileOf(beside, 0.99)});
@@ -270,11 +273,11 @@ void measureScheduler(const Places& places, const Wanted& wanted, FigureList& li
   const bool thousand = wanted.hasExtra("scheduler_1000");
   const bool any = has("scheduler_plan") || has("scheduler_load") || has("scheduler_history") || thousand;
   if (!any) return;
-  Stage stage(places, thousand ? 1000 : 200);
+  Stage stage(places, static_cast<std::size_t>(wanted.size(thousand ? 1000 : 200)));
   if (has("scheduler_load") || thousand) {
-    pause(seconds(10));
+    pause(wanted.span(seconds(10)));
     measureWindows(stage, wanted, "idle", list);
-    beginTasks(stage);
+    beginTasks(stage, wanted.size(kRows));
     measureWindows(stage, wanted, "busy", list);
     measureJoin(stage, wanted, list);
     stage.clear();

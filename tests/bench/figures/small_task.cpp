@@ -18,7 +18,7 @@ void measureSmallTask(const Places& places, const Wanted& wanted, FigureList& li
     return tables.schedulerTable().getOwner({}).exec_id == node.id();
   });
   std::vector<double> samples;
-  for (int i = 0; i < (wanted.quick ? 6 : 21); ++i) {
+  for (int i = 0; i < wanted.times(6, 21); ++i) {
     pause(std::chrono::seconds(1));
     storage::TaskRequest request;
     request.key = fmt::format("small-{}", i);
