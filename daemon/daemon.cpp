@@ -34,21 +34,6 @@ constexpr std::int32_t kSideRowsAtOnce = 512;
   ::_exit(code);
 }
 
-/// Failures that time may heal; login, schema and settings do not heal by waiting.
-bool healsByWaiting(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::kStoreNoPrivilege:
-    case ErrorCode::kStoreSchema:
-    case ErrorCode::kStoreSessionUnfit:
-    case ErrorCode::kInvalidConfig:
-      return false;
-    default:
-      break;
-  }
-  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
-         error.reaction() == Reaction::kReconnect || error.code() == ErrorCode::kTimedOut;
-}
-
 }  // namespace
 
 Daemon::Daemon(settings::Settings settings, settings::HostFacts facts, std::string settings_file)

@@ -25,12 +25,6 @@ constexpr Duration kAcquireEvery = std::chrono::milliseconds(500);
 constexpr Duration kRetryEvery = std::chrono::seconds(1);
 constexpr Duration kSoon = std::chrono::milliseconds(100);
 
-/// True for failures that time may heal; login, schema and settings do not heal by waiting.
-bool healsByWaiting(const Error& error) noexcept {
-  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
-         error.reaction() == Reaction::kReconnect || error.code() == ErrorCode::kTimedOut;
-}
-
 /// Since when a counter stands still.
 class Motion {
  public:
