@@ -1,5 +1,6 @@
 #include "disttask/executor/node_lease.hpp"
 
+#include "disttask/base/failpoint.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/executor/holder_watch.hpp"
 #include "disttask/executor/instance_lock.hpp"
@@ -224,6 +225,7 @@ Duration NodeLease::Impl::renewRound() {
       return tryAcquire(rewatch) ? settings.renew_every : kAcquireEvery;
     }
     if (isWedged()) return kRetryEvery;
+    DISTTASK_FAILPOINT("executor.renew");
     const auto sent = clock.now();
     if (hooks.modifications) mine.modifications = hooks.modifications();
     if (hooks.reasons) mine.reasons = hooks.reasons();
