@@ -1,4 +1,5 @@
 #include "daemon_impl.hpp"
+#include "disttask/base/random.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/backoff.hpp"
@@ -32,21 +33,6 @@ constexpr std::int32_t kSideRowsAtOnce = 512;
 /// Ends the process at once: destructors would wait for what must not be waited for.
 [[noreturn]] void leave(int code) {
   ::_exit(code);
-}
-
-/// Failures that time may heal; login, schema and settings do not heal by waiting.
-bool healsByWaiting(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::kStoreNoPrivilege:
-    case ErrorCode::kStoreSchema:
-    case ErrorCode::kStoreSessionUnfit:
-    case ErrorCode::kInvalidConfig:
-      return false;
-    default:
-      break;
-  }
-  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
-         error.reaction() == Reaction::kReconnect || error.code() == ErrorCode::kTimedOut;
 }
 
 }  // namespace
@@ -175,7 +161,9 @@ void Daemon::Impl::openStore(Patience& patience) {
           Level::kWarn, "waiting for the store", {{"error", failure.what()}, {"code", toString(failure.error().code())}}
       );
     }
-    pause.waitFor(stop_source.token(), runtime::backoffDelay(policy, attempt, 0.5));
+    // Nodes that lost their store together do not come back in step.
+    const double random = static_cast<double>(randomBelow(1000)) / 1000.0;
+    pause.waitFor(stop_source.token(), runtime::backoffDelay(policy, attempt, random));
   }
 }
 
@@ -383,7 +371,9 @@ int Daemon::Impl::stop() {
   if (drains && settings.node.drain_timeout.count() > 0) drain();
   // Beyond this the service manager ends what does not end.
   const auto limit = settings.node.stop_timeout * 5 / 4 + kExtendBy;
-  const Patience patience(reactor, "stopping: waiting for runs to return", limit);
+  std::optional<WatchdogFood> food;
+  if (watchdog) food = WatchdogFood{[this] { return watchLoops(); }, *watchdog / 4};
+  const Patience patience(reactor, "stopping: waiting for runs to return", limit, std::move(food));
   {
     const std::lock_guard lock(words_mutex);
     waits_for = "waiting for runs to return";

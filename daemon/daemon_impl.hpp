@@ -90,7 +90,7 @@ struct Daemon::Impl {
   settings::Settings present = settings;  // what holds now; touched by the main thread only
   runtime::Clock& clock = runtime::systemClock();
   const runtime::TimePoint began = clock.now();
-  NodeMetrics metrics{DISTTASK_VERSION};
+  NodeMetrics metrics{DISTTASK_VERSION, NodeMetrics::schedulerOf(settings)};
   StoreContact contact;
   const std::optional<std::chrono::microseconds> watchdog = watchdogPeriod();
   // Without a service manager that watches, a minute. Two thirds: what stands still is found, and the time without food

@@ -11,6 +11,12 @@
 
 namespace {
 
+/// The store knows the account but not this right of it (1044, 1142, 1143: schema, table, column).
+bool lacksRight(const disttask::Error& error) {
+  const int number = error.storeNumber();
+  return number == 1044 || number == 1142 || number == 1143;
+}
+
 int runDaemon(
     const disttask::settings::Settings& settings, const disttask::settings::HostFacts& facts, const std::string& config
 ) {
@@ -51,7 +57,11 @@ int main(int argc, char** argv) {
     return code;
   } catch (const std::exception&) {
     const auto error = disttask::currentError();
-    std::cerr << "disttaskd: " << error.message() << '\n';
+    std::cerr << "disttaskd: " << error.message();
+    if (lacksRight(error)) {
+      std::cerr << "; disttaskctl grants print --role daemon shows the rights that the account needs";
+    }
+    std::cerr << '\n';
     return app::exitCodeOf(error.code());
   }
 }

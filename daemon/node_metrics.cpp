@@ -100,11 +100,22 @@ Counter NodeMetrics::counter(const std::string& name, const std::string& help) {
   return counters_.emplace(name, metrics_.counter(name, help)).first->second;
 }
 
-NodeMetrics::NodeMetrics(const std::string& version)
+std::string NodeMetrics::schedulerOf(const settings::Settings& settings) {
+  if (settings.store.schema == "mysql") return "tidb";
+  return settings.scheduler.enabled ? "on" : "off";
+}
+
+NodeMetrics::NodeMetrics(const std::string& version, const std::string& scheduler)
     : poll_seconds_(
           metrics_.histogram("disttask_poll_seconds", "How long the store took to answer a poll.", poll_bounds)
       ) {
-  metrics_.gauge("disttask_build_info", "1; the label says which version runs.", {{"version", version}}).set(1);
+  metrics_
+      .gauge(
+          "disttask_build_info",
+          "1; the labels say which version runs, and who schedules where it works.",
+          {{"version", version}, {"scheduler", scheduler}}
+      )
+      .set(1);
   for (const auto& [name, help] : std::initializer_list<std::pair<const char*, const char*>>{
            {"disttask_uptime_seconds", "Since the process began."},
            {"disttask_ready", "1 while this node can take work: the same as /readyz."},

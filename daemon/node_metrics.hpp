@@ -1,6 +1,7 @@
 #pragma once
 #include "disttask/executor/node_services.hpp"
 #include "disttask/observability/metrics.hpp"
+#include "disttask/settings/settings.hpp"
 #include "node_report.hpp"
 
 #include <atomic>
@@ -22,7 +23,10 @@ struct NodeCounts {
 /// has more series than task types times buckets; no task ids. Any thread.
 class NodeMetrics {
  public:
-  explicit NodeMetrics(const std::string& version);
+  NodeMetrics(const std::string& version, const std::string& scheduler);
+  /// Returns who schedules where this node works, as the label of disttask_build_info says it: `on` (this node may hold
+  /// the role), `off` (others do), `tidb` (a live TiDB does, there is no role).
+  [[nodiscard]] static std::string schedulerOf(const settings::Settings& settings);
 
   // Told when it happens.
   void polled(runtime::Duration took, bool answered) noexcept;

@@ -2,6 +2,7 @@
 
 #include "sd_notify.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -11,33 +12,48 @@ constexpr auto kEvery = std::chrono::seconds(5);
 }  // namespace
 
 struct Patience::State : std::enable_shared_from_this<Patience::State> {
-  State(runtime::Timers& timers_in, std::string status_in, runtime::Deadline deadline_in)
-      : timers(timers_in), deadline(deadline_in), status(std::move(status_in)) {}
+  State(
+      runtime::Timers& timers_in,
+      std::string status_in,
+      runtime::Deadline deadline_in,
+      std::optional<WatchdogFood> food_in
+  )
+      : timers(timers_in), deadline(deadline_in), food(std::move(food_in)), status(std::move(status_in)) {}
 
   void tell() {
     const std::lock_guard lock(mutex);
     if (over || deadline.isReached()) return;
     extend();
-    timer = timers.after(kEvery, [self = shared_from_this()] { self->tell(); });
+    const auto every = food ? std::min<runtime::Duration>(kEvery, food->every) : runtime::Duration(kEvery);
+    timer = timers.after(every, [self = shared_from_this()] { self->tell(); });
   }
 
   /// With the mutex held.
   void extend() const {
-    notifyAlive();
+    if (food && food->may_feed()) notifyAlive();
     notifyExtendTimeout(kExtendBy, status);
   }
 
   runtime::Timers& timers;
   const runtime::Deadline deadline;
+  const std::optional<WatchdogFood> food;
   std::mutex mutex;
   std::string status;                             // guarded by mutex
   bool over = false;                              // guarded by mutex
   std::optional<runtime::Timers::TimerId> timer;  // guarded by mutex
 };
 
-Patience::Patience(runtime::Timers& timers, std::string status, std::optional<runtime::Duration> limit)
+Patience::Patience(
+    runtime::Timers& timers,
+    std::string status,
+    std::optional<runtime::Duration> limit,
+    std::optional<WatchdogFood> food
+)
     : state_(std::make_shared<State>(
-          timers, std::move(status), limit ? runtime::Deadline(runtime::systemClock(), *limit) : runtime::Deadline()
+          timers,
+          std::move(status),
+          limit ? runtime::Deadline(runtime::systemClock(), *limit) : runtime::Deadline(),
+          std::move(food)
       )) {
   state_->tell();
 }

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 using namespace disttask;
@@ -47,12 +48,18 @@ class GrantedCluster {
   [[nodiscard]] SystemCluster& cluster() noexcept { return *cluster_; }
   /// A node whose daemon works as the daemon's account.
   NodeProcess startNode(const std::string& id, const std::string& more = "") {
+    auto node = launch(id, nameOf("daemon"), more);
+    if (!node.waitReady()) FAIL(node.notify->all() << node.process->errors());
+    return node;
+  }
+  /// A node whose daemon works as `user`; does not wait for it.
+  NodeProcess launch(const std::string& id, const std::string& user, const std::string& more = "") {
     const auto config = cluster_->writeConfig({.id = id, .more = more});
     auto text = readFile(config);
     const std::string store = "  user: " + settings().user + "\n";
     const auto at = text.find(store);
     REQUIRE(at != std::string::npos);
-    text.replace(at, store.size(), "  user: " + nameOf("daemon") + "\n");
+    text.replace(at, store.size(), "  user: " + user + "\n");
     const auto file = cluster_->folder().write(id + "-granted.yaml", text);
     NodeProcess node;
     node.notify = std::make_unique<NotifySocket>(cluster_->folder() / ("granted-" + id));
@@ -60,7 +67,6 @@ class GrantedCluster {
         std::vector<std::string>{DISTTASKD, "--config", file.string()},
         std::map<std::string, std::string>{{"NOTIFY_SOCKET", node.notify->path()}, {"JOURNAL_STREAM", ""}}
     );
-    if (!node.waitReady()) FAIL(node.notify->all() << node.process->errors());
     return node;
   }
   CtlResult as(const std::string& role, std::vector<std::string> words) {
@@ -245,6 +251,25 @@ TEST_CASE("The daemon's account may call hooks, move to history and forget there
   granted.expect("operator", {"node", "forget", "a", "--yes"}, 0);
   CHECK(cluster.scalar("select count(*) from disttask_node") == "0");
   CHECK_THAT(a.process->errors(), !Catch::Contains("store_no_privilege"));
+}
+
+TEST_CASE("disttaskd ends with 77 and one sentence when its account may read the store but not register a node") {
+  GrantedCluster granted;
+  const auto looker = granted.nameOf("reader");
+  const auto node = granted.launch("a", looker);
+  const auto end = node.process->wait();
+  INFO(node.notify->all() << node.process->errors());
+  REQUIRE(end);
+  CHECK(end->exit_code == 77);
+  CHECK_FALSE(node.notify->has("READY=1"));
+  const auto said = node.process->errors();
+  const auto last = said.substr(said.rfind("disttaskd: "));
+  CHECK_THAT(
+      last,
+      Catch::Contains("INSERT") && Catch::Contains("'" + looker + "'@") && Catch::Contains("disttask_node") &&
+          Catch::EndsWith("; disttaskctl grants print --role daemon shows the rights that the account needs\n")
+  );
+  CHECK(std::count(last.begin(), last.end(), '\n') == 1);
 }
 
 TEST_CASE("The accounts of grants print may do nothing that their role does not need") {

@@ -27,14 +27,15 @@ std::string textOf(const Json& line, const char* key) {
 
 }  // namespace
 
-TEST_CASE("Each line of a daemon says its node, each line about a subtask its task, key, type and step") {
+TEST_CASE("Each line of a daemon says its node, each line about a task or subtask its task, key, type and step") {
   SystemCluster cluster;
   cluster.installSchema();
   auto text = readFile(cluster.writeConfig({.id = "alpha"}));
   const auto level = text.find("level: debug");
   REQUIRE(level != std::string::npos);
   text.replace(level, 12, "level: debug\n  format: json");
-  const auto config = cluster.folder().write("json.yaml", text);
+  // Ended tasks move to history while the others go on.
+  const auto config = cluster.folder().write("json.yaml", text + "scheduler: {history_after: 0ms}\n");
   ChildProcess node({DISTTASKD, "--config", config.string()}, {{"JOURNAL_STREAM", ""}});
   REQUIRE(node.waitForText("\"message\":\"ready\""));
   const auto submit = [&](const std::string& key, const std::string& meta) {
@@ -44,6 +45,34 @@ TEST_CASE("Each line of a daemon says its node, each line about a subtask its ta
   };
   CHECK(submit("good", R"({"subtasks": 3, "steps": 2})") == 0);
   CHECK(submit("bad", R"({"subtasks": 2, "fail_at": 2})") == 1);
+  REQUIRE(node.waitForText("\"message\":\"task moved to history\""));
+  // One of low rank gives its slots to one of high rank.
+  const auto start = [&](const std::string& key, const std::string& priority, const std::string& meta) {
+    return cluster
+        .ctl(
+            {"task",
+             "submit",
+             "--type",
+             "example",
+             "--key",
+             key,
+             "--slots",
+             "2",
+             "--priority",
+             priority,
+             "--meta",
+             meta}
+        )
+        .exit_code;
+  };
+  REQUIRE(start("low", "900", R"({"subtasks": 1, "sleep_ms": 60000})") == 0);
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
+  }));
+  REQUIRE(start("high", "100", R"({"subtasks": 1})") == 0);
+  REQUIRE(cluster.ctl({"task", "wait", "high", "--timeout", "90s"}).exit_code == 0);
+  CHECK(node.waitForText("\"message\":\"need to preempt tasks of low ranking\""));
+  REQUIRE(cluster.ctl({"task", "cancel", "low", "--yes", "--wait", "--timeout", "90s"}).exit_code == 6);
   REQUIRE(
       cluster
           .ctl(
@@ -76,24 +105,30 @@ TEST_CASE("Each line of a daemon says its node, each line about a subtask its ta
     if (registered) CHECK(textOf(line, "epoch") == "1");
     const auto message = textOf(line, "message");
     const auto subtask = textOf(line, "subtask_id");
-    if (message == "subtask runs") CHECK(begun.insert(subtask).second);
-    if (message == "end of a subtask is written") CHECK(ended.insert(subtask).second);
+    // The preempted one begins again.
+    const bool is_again = textOf(line, "task_key") == "low";
+    if (message == "subtask runs") CHECK((begun.insert(subtask).second || is_again));
+    if (message == "end of a subtask is written") CHECK((ended.insert(subtask).second || is_again));
     if (message == "subtask run canceled") {
-      ++num_cancels;
       CHECK(textOf(line, "level") == "info");
-      CHECK(textOf(line, "cause") == "shutdown");
-      CHECK(textOf(line, "task_key") == "long");
+      if (textOf(line, "task_key") == "long") {
+        ++num_cancels;
+        CHECK(textOf(line, "cause") == "shutdown");
+      } else {
+        CHECK(textOf(line, "task_key") == "low");
+      }
     }
     if (message == "subtask ended with an error") CHECK(textOf(line, "task_key") == "bad");
-    if (subtask.empty() || subtask == "0") continue;
-    CHECK_FALSE(textOf(line, "task_id").empty());
+    const auto task = textOf(line, "task_id");
+    if (!subtask.empty() && subtask != "0") CHECK_FALSE(task.empty());
+    if (task.empty() || task == "0") continue;
     CHECK_FALSE(textOf(line, "task_key").empty());
     CHECK(textOf(line, "type") == "example");
     CHECK_FALSE(textOf(line, "step").empty());
   }
   CHECK(registered);
-  // Two steps of three, two of the second task, of which the other may have been cancelled before it began, and the
-  // long one.
+  // The two of the preempted and the high one, two steps of three, two of the second task, of which the other may have
+  // been cancelled before it began, and the long one.
   CHECK(begun.size() >= 8);
   CHECK(ended.size() >= 8);
   CHECK(num_cancels == 1);

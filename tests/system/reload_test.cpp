@@ -38,6 +38,14 @@ std::string page(const NodeProcess& node, const std::string& path) {
   return answer.substr(answer.find("\r\n\r\n") + 4);
 }
 
+/// Returns what the metrics say of a series.
+int figure(const NodeProcess& node, const std::string& series) {
+  const auto metrics = page(node, "/metrics");
+  const auto at = metrics.find("\n" + series + " ");
+  if (at == std::string::npos) FAIL("no " << series);
+  return std::stoi(metrics.substr(at + series.size() + 2));
+}
+
 bool logs(const NodeProcess& node, const std::string& text) {
   return countOf(node, text) > 0;
 }
@@ -188,6 +196,125 @@ TEST_CASE("SIGHUP lets running work keep its slots when there are fewer, and not
   CHECK(cluster.scalar("select state from tidb_global_task where task_key = 'third'") != "succeed");
   REQUIRE(cluster.ctl({"task", "cancel", "second", "--yes", "--wait", "--timeout", "60s"}).exit_code == 6);
   CHECK(cluster.ctl({"task", "wait", "third", "--timeout", "60s"}).exit_code == 0);
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("SIGHUP lets more tasks run at the same time") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha", .slots = 4, .more = "scheduler: {max_tasks: 1}\n"});
+  const auto stateOf = [&](const std::string& key) {
+    return cluster.scalar("select state from tidb_global_task where task_key = '" + key + "'");
+  };
+  for (const auto* key : {"first", "second"}) {
+    REQUIRE(
+        cluster
+            .ctl(
+                {"task",
+                 "submit",
+                 "--type",
+                 "example",
+                 "--key",
+                 key,
+                 "--meta",
+                 R"({"subtasks": 1, "sleep_ms": 600000})"}
+            )
+            .exit_code == 0
+    );
+    if (std::string(key) == "first") REQUIRE(eventually([&] { return stateOf("first") == "running"; }));
+  }
+  // The scheduler has seen it and left it where it is.
+  const auto rounds = figure(node, "disttask_scheduler_rounds_total");
+  REQUIRE(eventually([&] { return figure(node, "disttask_scheduler_rounds_total") >= rounds + 2; }));
+  CHECK(stateOf("second") == "pending");
+  cluster.writeConfig({.id = "alpha", .slots = 4, .more = "scheduler: {max_tasks: 2}\n"});
+  reload(node);
+  CHECK(eventually([&] { return stateOf("second") == "running"; }));
+  for (const auto* key : {"first", "second"})
+    REQUIRE(cluster.ctl({"task", "cancel", key, "--yes", "--wait", "--timeout", "60s"}).exit_code == 6);
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("SIGHUP lets ended tasks move to history sooner") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({.id = "alpha", .more = "scheduler: {history_after: 1h}\n"});
+  REQUIRE(
+      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 1})", "--wait"})
+          .exit_code == 0
+  );
+  cluster.writeConfig({.id = "alpha", .more = "scheduler: {history_after: 0ms}\n"});
+  CHECK(cluster.scalar("select count(*) from tidb_global_task") == "1");
+  reload(node);
+  CHECK(eventually([&] { return cluster.scalar("select count(*) from tidb_global_task") == "0"; }));
+  CHECK(cluster.scalar("select task_key from tidb_global_task_history") == "k");
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("SIGHUP lets a node ask the store more often") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady(
+      {.id = "alpha", .more = "polling: {task_interval: 1m, subtask_interval: 1m, max_interval: 10m}\n"}
+  );
+  const auto numPolls = [&] { return figure(node, R"(disttask_polls_total{result="answered"})"); };
+  REQUIRE(eventually([&] { return numPolls() > 0; }));
+  cluster.writeConfig(
+      {.id = "alpha", .more = "polling: {task_interval: 20ms, subtask_interval: 20ms, max_interval: 40ms}\n"}
+  );
+  reload(node);
+  // More than hints and the reload itself ask for.
+  const auto before = numPolls();
+  CHECK(eventually([&] { return numPolls() >= before + 100; }));
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("SIGHUP lets more runs use a connection at the same time") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  cluster.execute("create table numbers (id int primary key, n int not null)");
+  cluster.execute("insert into numbers values (1, 0), (2, 0)");
+  const auto options = [&](int places) {
+    return NodeOptions{
+        .id = "alpha",
+        .slots = 2,
+        .more = std::string("plugins:\n  list: [") + SQL_BATCH_PLUGIN + "]\nconnections:\n  target:\n" +
+                cluster.serverYaml("    ", "endpoint") + "    types: [sql_batch]\n    schemas: [" + cluster.schema() +
+                "]\n    max_connections: " + std::to_string(places) + "\n"};
+  };
+  const auto config = cluster.writeConfig(options(1)).string();
+  const auto installed = cluster.ctl({"schema", "install", "--connection", "target", "--config", config});
+  if (installed.exit_code != 0) FAIL(installed.err);
+  auto node = cluster.startReady(options(1));
+  // Whoever changes a row waits for the test's own transaction.
+  const auto holder = cluster.connect();
+  holder->execute("begin");
+  holder->execute("update numbers set n = n");
+  const auto meta = R"({"connection": "target", "chunk_time": "0s", "chunk_rows": 1, "subtask_rows": 1, "table": ")" +
+                    cluster.schema() + R"(.numbers", "statement": "update numbers set n = n + 1 where {range}"})";
+  REQUIRE(
+      cluster
+          .ctl(
+              {"task", "submit", "--type", "sql_batch", "--key", "k", "--slots", "2", "--parallel", "2", "--meta", meta}
+          )
+          .exit_code == 0
+  );
+  const auto numAtWork = [&] {
+    return cluster.scalar(
+        "select count(*) from information_schema.processlist where info like 'update%n + 1%' and db = '" +
+        cluster.schema() + "'"
+    );
+  };
+  REQUIRE(eventually([&] {
+    return cluster.scalar("select count(*) from tidb_background_subtask where state = 'running'") == "2" &&
+           numAtWork() == "1";
+  }));
+  static_cast<void>(cluster.writeConfig(options(2)));
+  reload(node);
+  CHECK(eventually([&] { return numAtWork() == "2"; }));
+  holder->execute("rollback");
+  CHECK(cluster.ctl({"task", "wait", "k", "--timeout", "90s"}).exit_code == 0);
+  CHECK(cluster.scalar("select concat(min(n), ' ', max(n)) from numbers") == "1 1");
   CHECK(node.stop() == 0);
 }
 

@@ -2,12 +2,9 @@
 #include "private_server.hpp"
 #include "system_cluster.hpp"
 
-#include <arpa/inet.h>
+#include "support/certificates.hpp"
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -92,20 +89,6 @@ class BatchScene {
   const int rows_;
   std::string replica_;
 };
-
-/// Returns a port of the loopback that was free just now.
-int freePort() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
-  REQUIRE(::bind(descriptor, generic, length) == 0);
-  REQUIRE(::getsockname(descriptor, generic, &length) == 0);
-  ::close(descriptor);
-  return ntohs(address.sin_port);
-}
 
 std::unique_ptr<sqlclient::Connection> connectTo(const PrivateServer& server) {
   sqlclient::ConnectSettings settings;

@@ -192,6 +192,68 @@ TEST_CASE("A second signal ends a drain at once") {
   CHECK(end->exit_code == 130);
 }
 
+namespace {
+
+/// Waits until so many messages that hold `text` have come after the place `from`; returns what came since.
+std::string waitForMore(NotifySocket& notify, const std::string& text, int count, std::size_t from) {
+  std::string since;
+  const bool came = eventually([&] {
+    since = notify.all().substr(from);
+    int found = 0;
+    for (auto at = since.find(text); at != std::string::npos; at = since.find(text, at + 1)) ++found;
+    return found >= count;
+  });
+  if (!came) FAIL(count << " times " << text << " did not come: " << notify.all());
+  return since;
+}
+
+}  // namespace
+
+TEST_CASE("The watchdog is fed while the loops move, and not while the polls or the renewals stand still") {
+  const auto [loop, failpoint] = GENERATE(table<std::string, std::string>({
+      {"poll", "executor.poll=5*touch:"},
+      {"lease", "executor.renew=2*touch:"},
+  }));
+  INFO(loop);
+  SystemCluster cluster;
+  cluster.installSchema();
+  const auto held = cluster.folder() / "held";
+  auto node = cluster.startReady(
+      {.id = "alpha",
+       .failpoints = failpoint + held.string(),
+       .watchdog_usec = "6000000",
+       .more = "polling: {max_interval: 300ms}\n"}
+  );
+  waitForMore(*node.notify, "WATCHDOG=1", 1, 0);
+  REQUIRE(eventually([&] { return std::filesystem::exists(held); }));
+  const auto stands = "the " + loop + " loop stands still";
+  REQUIRE(node.notify->waitFor(stands));
+  auto from = node.notify->all().find(stands);
+  const auto since = waitForMore(*node.notify, "STATUS=", 4, from);
+  CHECK_THAT(since, !Catch::Contains("WATCHDOG=1"));
+  std::filesystem::remove(held);
+  waitForMore(*node.notify, "WATCHDOG=1", 2, from);
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("The watchdog is fed while a stop waits for runs and the loops move") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  const auto reached = cluster.folder() / "reached";
+  auto node = cluster.startReady(
+      {.id = "alpha", .failpoints = "executor.after_start=touch:" + reached.string(), .watchdog_usec = "4000000"}
+  );
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k"}).exit_code == 0);
+  REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
+  node.process->kill(SIGINT);
+  REQUIRE(node.notify->waitFor("STATUS=stopping: waiting for runs to return"));
+  waitForMore(*node.notify, "WATCHDOG=1", 2, node.notify->all().find("STATUS=stopping: waiting for runs to return"));
+  std::filesystem::remove(reached);
+  const auto end = node.process->wait(std::chrono::seconds(40));
+  REQUIRE(end);
+  CHECK(end->exit_code == 0);
+}
+
 TEST_CASE("A watchdog that is shorter than the loops may wait for the store is warned of") {
   SystemCluster cluster;
   cluster.installSchema();

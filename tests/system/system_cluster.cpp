@@ -5,15 +5,8 @@
 #include "support/test_store.hpp"
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstring>
-#include <stdexcept>
 
 namespace disttask::test {
 namespace {
@@ -25,37 +18,6 @@ std::string hexName() {
 }
 
 }  // namespace
-
-NotifySocket::NotifySocket(std::filesystem::path path) : path_(path.string()) {
-  socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_ < 0 || path_.size() >= sizeof address.sun_path) throw std::runtime_error("no notify socket at " + path_);
-  std::memcpy(address.sun_path, path_.c_str(), path_.size());
-  ::unlink(path_.c_str());
-  const auto* raw = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  if (::bind(socket_, raw, sizeof address) != 0) throw std::runtime_error("cannot bind " + path_);
-}
-
-NotifySocket::~NotifySocket() {
-  if (socket_ >= 0) ::close(socket_);
-}
-
-const std::string& NotifySocket::all() {
-  std::array<char, 4096> buffer{};
-  ssize_t size = 0;
-  while ((size = ::recv(socket_, buffer.data(), buffer.size(), 0)) > 0)
-    received_.append(buffer.data(), static_cast<std::size_t>(size)).push_back('\n');
-  return received_;
-}
-
-bool NotifySocket::has(const std::string& text) {
-  return all().find(text) != std::string::npos;
-}
-
-bool NotifySocket::waitFor(const std::string& text, std::chrono::nanoseconds limit) {
-  return eventually(limit, [&] { return has(text); });
-}
 
 int NodeProcess::stop() const {
   process->kill(SIGTERM);
@@ -139,7 +101,10 @@ NodeProcess SystemCluster::start(const NodeOptions& options) {
   node.process = std::make_unique<ChildProcess>(
       words,
       std::map<std::string, std::string>{
-          {"NOTIFY_SOCKET", node.notify->path()}, {"DISTTASK_FAILPOINTS", options.failpoints}, {"JOURNAL_STREAM", ""}}
+          {"NOTIFY_SOCKET", node.notify->path()},
+          {"DISTTASK_FAILPOINTS", options.failpoints},
+          {"WATCHDOG_USEC", options.watchdog_usec},
+          {"JOURNAL_STREAM", ""}}
   );
   return node;
 }

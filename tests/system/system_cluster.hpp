@@ -3,6 +3,7 @@
 #include "disttask/sqlclient/connection.hpp"
 
 #include "support/child_process.hpp"
+#include "support/notify_socket.hpp"
 #include "support/temp_dir.hpp"
 #include "support/terminal_process.hpp"
 #include "support/wait.hpp"
@@ -16,26 +17,6 @@
 
 namespace disttask::test {
 
-/// A unix datagram socket that plays the service manager: keeps what daemons tell it.
-class NotifySocket {
- public:
-  explicit NotifySocket(std::filesystem::path path);
-  NotifySocket(const NotifySocket&) = delete;
-  NotifySocket& operator=(const NotifySocket&) = delete;
-  ~NotifySocket();
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// Waits until some message held `text`.
-  [[nodiscard]] bool waitFor(const std::string& text, std::chrono::nanoseconds limit = kSoon);
-  [[nodiscard]] bool has(const std::string& text);
-  /// Returns all messages so far.
-  [[nodiscard]] const std::string& all();
-
- private:
-  std::string path_;
-  int socket_ = -1;
-  std::string received_;
-};
-
 /// What a node is told beside the defaults of the test.
 struct NodeOptions {
   std::string id = "node-1";
@@ -46,7 +27,8 @@ struct NodeOptions {
   std::string failpoints = {};   ///< DISTTASK_FAILPOINTS
   std::string working_dir = {};  ///< empty: the test's
   std::string beside_tidb = {};  ///< a scope: the node serves the tables of a live TiDB, the cluster's schema is beside
-  std::string more = {};         ///< further YAML at top level
+  std::string watchdog_usec = {};  ///< WATCHDOG_USEC, as a service manager that watches sets it
+  std::string more = {};           ///< further YAML at top level
 };
 
 /// A daemon under test.

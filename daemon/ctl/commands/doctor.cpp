@@ -86,11 +86,13 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
 Finding unreachable(const Error& error) {
   constexpr int kTlsFailed = 2026;
   const bool login = error.code() == ErrorCode::kStoreNoPrivilege;
+  const bool unfit = error.code() == ErrorCode::kStoreSessionUnfit;
   const char* const remedy =
       error.storeNumber() == kTlsFailed
           ? "see the certificates: the server's must be in its time, signed by the CA of tls.ca, "
             "and made for the name or address of the endpoint"
-          : "see whether the server runs and is reached from here";
+      : unfit ? "set right what it names: no daemon works with such a session"
+              : "see whether the server runs and is reached from here";
   return {
       Severity::kError,
       login ? "store_no_privilege" : "store_unreachable",

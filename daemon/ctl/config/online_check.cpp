@@ -5,35 +5,18 @@
 #include "disttask/settings/endpoint_text.hpp"
 #include "disttask/sqlclient/connection.hpp"
 #include "disttask/storage/mysql/grants.hpp"
+#include "online_lines.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../../store_settings.hpp"
-#include "../doctor/findings.hpp"
-#include "../doctor/parts.hpp"
-#include <fmt/format.h>
 
+#include <iterator>
 #include <map>
 
 namespace disttask::ctl {
 namespace {
 
 using Lines = std::vector<CheckLine>;
-
-CheckLine unreachable(std::string check, std::string subject, const Error& error) {
-  const bool login = error.code() == ErrorCode::kStoreNoPrivilege;
-  const bool unfit = error.code() == ErrorCode::kInvalidConfig;
-  return {
-      std::move(check),
-      std::move(subject),
-      CheckState::kFailed,
-      error.message(),
-      login   ? "see user and password; a DBA makes the account by what disttaskctl grants print shows"
-      : unfit ? "set right what it names"
-              : "see whether the server runs there, is reached from here, and what store.tls says",
-      login   ? app::kExitLogin
-      : unfit ? app::kExitConfig
-              : app::kCtlUnavailable};
-}
 
 void checkPlugins(const settings::PluginSettings& settings, Lines& lines) {
   const auto files = plugin::findPlugins(settings.dir, settings.list);
@@ -89,37 +72,10 @@ bool checkEndpoints(const sqlclient::ConnectSettings& connect, Lines& lines) {
       lines.push_back({"connect", subject, CheckState::kOk, "answers, and takes the login of " + one.user, "", 0});
       any = true;
     } catch (const Exception& failure) {
-      lines.push_back(unreachable("connect", subject, failure.error()));
+      lines.push_back(lineOf("connect", subject, failure.error()));
     }
   }
   return any;
-}
-
-/// Of which check a finding of the doctor speaks.
-std::string checkOf(const std::string& code) {
-  static const std::map<std::string, std::string> kChecks{
-      {"store_read_only", "connect"},
-      {"not_encrypted", "tls"},
-      {"clock_skew", "clock"},
-      {"schema_version", "schema"},
-      {"schema_unfit", "schema"},
-      {"missing_right", "grants"}};
-  const auto at = kChecks.find(code);
-  return at == kChecks.end() ? code : at->second;
-}
-
-CheckLine fromFinding(const Finding& finding) {
-  auto check = checkOf(finding.code);
-  // A daemon needs each right that it lacks here.
-  const bool failed = finding.severity == Severity::kError || check == "grants";
-  const int code = check == "schema" ? app::kExitSchema : check == "grants" ? app::kExitLogin : app::kCtlUnavailable;
-  return {
-      std::move(check),
-      finding.subject,
-      failed ? CheckState::kFailed : CheckState::kWarning,
-      finding.text,
-      finding.remedy,
-      failed ? code : 0};
 }
 
 void checkStore(const settings::Settings& settings, const settings::HostFacts& facts, Lines& lines) {
@@ -143,33 +99,10 @@ void checkStore(const settings::Settings& settings, const settings::HostFacts& f
       );
     }
   } catch (const Exception& failure) {
-    if (seen.missing_rights.empty()) lines.push_back(unreachable("grants", settings.store.schema, failure.error()));
+    if (seen.missing_rights.empty()) lines.push_back(lineOf("grants", settings.store.schema, failure.error()));
   }
-  std::vector<Finding> findings;
-  diagnoseStore(seen, findings);
-  std::map<std::string, int> told;
-  Lines wrong;
-  for (const auto& finding : findings) {
-    wrong.push_back(fromFinding(finding));
-    ++told[wrong.back().check];
-  }
-  const auto ok = [&](const std::string& check, const std::string& text) {
-    if (told[check] == 0) lines.push_back({check, "", CheckState::kOk, text, "", 0});
-  };
-  if (seen.server) {
-    const auto& server = *seen.server;
-    ok("tls", server.cipher.empty() ? "not encrypted; the server is on this host" : "encrypted by " + server.cipher);
-  }
-  if (seen.schema) ok("schema", fmt::format("version {} of {}", seen.schema->version_found, settings.store.schema));
-  if (seen.server) {
-    ok("grants", settings.store.user + " has the rights of a daemon");
-    ok("clock",
-       fmt::format(
-           "the store's clock is within {} ms of this host's",
-           std::abs(seen.server->skew_ms) + seen.server->skew_error_ms
-       ));
-  }
-  lines.insert(lines.end(), wrong.begin(), wrong.end());
+  auto found = linesOf(seen, settings.store);
+  lines.insert(lines.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
 }
 
 void checkConnections(const settings::Settings& settings, const settings::HostFacts& facts, Lines& lines) {
@@ -179,7 +112,7 @@ void checkConnections(const settings::Settings& settings, const settings::HostFa
       lines.push_back({"connection", name, CheckState::kOk, "answers, and takes the login of " + connection.user, "", 0}
       );
     } catch (const Exception& failure) {
-      auto line = unreachable("connection", name, failure.error());
+      auto line = lineOf("connection", name, failure.error());
       // A daemon starts without it; its tasks would fail.
       line.state = CheckState::kWarning;
       line.exit_code = 0;
@@ -189,27 +122,6 @@ void checkConnections(const settings::Settings& settings, const settings::HostFa
 }
 
 }  // namespace
-
-std::string_view toString(CheckState state) noexcept {
-  switch (state) {
-    case CheckState::kOk:
-      return "ok";
-    case CheckState::kWarning:
-      return "warning";
-    case CheckState::kFailed:
-      break;
-  }
-  return "failed";
-}
-
-Json toJson(const CheckLine& line) {
-  return Json::Object{
-      {"check", line.check},
-      {"subject", line.subject},
-      {"state", toString(line.state)},
-      {"text", line.text},
-      {"remedy", line.remedy}};
-}
 
 std::vector<CheckLine> checkOnline(Context& context, const settings::Settings& settings) {
   Lines lines;

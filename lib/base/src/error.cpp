@@ -107,6 +107,22 @@ Error& Error::setStoreNumber(int number) noexcept {
   return *this;
 }
 
+bool healsByWaiting(const Error& error) noexcept {
+  switch (error.code()) {
+    case ErrorCode::kStoreNoPrivilege:
+    case ErrorCode::kStoreSessionUnfit:
+    case ErrorCode::kStoreSchema:
+    case ErrorCode::kInvalidConfig:
+      return false;
+    case ErrorCode::kTimedOut:
+      return true;
+    default:
+      break;
+  }
+  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
+         error.reaction() == Reaction::kReconnect;
+}
+
 Error currentError() noexcept {
   try {
     throw;

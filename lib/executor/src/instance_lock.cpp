@@ -2,6 +2,7 @@
 
 #include "disttask/base/error.hpp"
 #include "disttask/base/random.hpp"
+#include "disttask/base/sandbox.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -77,12 +78,13 @@ std::string readOrMakeUuid(const std::filesystem::path& path) {
 InstanceLock InstanceLock::acquire(const std::filesystem::path& state_dir, const std::filesystem::path& boot_id_file) {
   std::error_code error;
   std::filesystem::create_directories(state_dir, error);
-  if (error) refuse(state_dir, "cannot be made: " + error.message());
+  if (error) refuse(state_dir, "cannot be made: " + error.message() + sandboxWriteHint(state_dir.string()));
 
   const auto lock_path = state_dir / "lock";
   // Not close-on-exec: a child that outlives this process keeps the lock.
   InstanceLock lock(::open(lock_path.c_str(), O_RDWR | O_CREAT, 0640));  // NOLINT: see above
-  if (lock.descriptor_ < 0) refuse(lock_path, "cannot be opened: " + reasonOf(errno));
+  if (lock.descriptor_ < 0)
+    refuse(lock_path, "cannot be opened: " + reasonOf(errno) + sandboxWriteHint(lock_path.string()));
   if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) refuse(lock_path, "cannot be locked: " + reasonOf(errno));
     const auto holder = firstLineOf(lock_path);

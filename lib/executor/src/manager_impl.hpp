@@ -41,7 +41,8 @@ struct Manager::Impl {
   void failTask(const proto::Task& task, const Error& error);
   void runTask(std::shared_ptr<TaskExecutor> executor, const proto::TaskBase& task);
   void endTask(proto::TaskId id);
-  void noteStoreError(std::string_view what, const Error& error, proto::TaskId task_id);
+  /// `task`: the one that it concerns, if it is one.
+  void noteStoreError(std::string_view what, const Error& error, const proto::TaskBase* task);
 
   /// With `stopping` set: waits for the poll that runs; none begins after it.
   void endPolls();

@@ -28,7 +28,7 @@ bool Manager::Impl::poll(const storage::NodePoll* seen) {
     work = look(seen);
   } catch (...) {
     // One bad round must not end the loop.
-    noteStoreError("poll of the tasks of this node failed", currentError(), proto::TaskId());
+    noteStoreError("poll of the tasks of this node failed", currentError(), nullptr);
     work = true;
   }
   ++num_polls;
@@ -65,7 +65,7 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
     try {
       handleTask(info, candidates);
     } catch (...) {
-      noteStoreError("task of this node could not be handled", currentError(), info.task.id);
+      noteStoreError("task of this node could not be handled", currentError(), &info.task);
     }
   }
   const bool is_drained_by_wish = seen != nullptr && seen->wanted == proto::WantedState::kDraining;
@@ -154,6 +154,8 @@ void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candida
   for (const auto& candidate : candidates) {
     const auto [can, victims] = node.slots.canAlloc(candidate);
     if (!victims.empty()) {
+      const auto fields = observability::taskFields(candidate);
+      const observability::LogContext context(fields);
       observability::log(
           Level::kInfo, "need to preempt tasks of low ranking", {{"task_id", candidate.id}, {"victims", victims.size()}}
       );
@@ -179,7 +181,7 @@ void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candida
         break;
       }
     } catch (...) {
-      noteStoreError("task executor could not be started", currentError(), candidate.id);
+      noteStoreError("task executor could not be started", currentError(), &candidate);
       break;
     }
   }
@@ -322,15 +324,17 @@ void Manager::Impl::endTask(proto::TaskId id) {
   changed.notify_all();
 }
 
-void Manager::Impl::noteStoreError(std::string_view what, const Error& error, proto::TaskId task_id) {
+void Manager::Impl::noteStoreError(std::string_view what, const Error& error, const proto::TaskBase* task) {
   if (node.vanish.token().cancelled()) return;
   ++node.counters.store_errors;
-  if (task_id.value() == 0) {
+  if (task == nullptr) {
     node.sampled.log(Level::kWarn, what, {{"error", error.message()}, {"code", toString(error.code())}});
     return;
   }
+  const auto fields = observability::taskFields(*task);
+  const observability::LogContext context(fields);
   node.sampled.log(
-      Level::kWarn, what, {{"task_id", task_id}, {"error", error.message()}, {"code", toString(error.code())}}
+      Level::kWarn, what, {{"task_id", task->id}, {"error", error.message()}, {"code", toString(error.code())}}
   );
 }
 

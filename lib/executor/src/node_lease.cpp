@@ -1,5 +1,6 @@
 #include "disttask/executor/node_lease.hpp"
 
+#include "disttask/base/failpoint.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/executor/holder_watch.hpp"
 #include "disttask/executor/instance_lock.hpp"
@@ -24,12 +25,6 @@ using runtime::TimePoint;
 constexpr Duration kAcquireEvery = std::chrono::milliseconds(500);
 constexpr Duration kRetryEvery = std::chrono::seconds(1);
 constexpr Duration kSoon = std::chrono::milliseconds(100);
-
-/// True for failures that time may heal; login, schema and settings do not heal by waiting.
-bool healsByWaiting(const Error& error) noexcept {
-  return error.reaction() == Reaction::kRetry || error.reaction() == Reaction::kBackOff ||
-         error.reaction() == Reaction::kReconnect || error.code() == ErrorCode::kTimedOut;
-}
 
 /// Since when a counter stands still.
 class Motion {
@@ -230,6 +225,7 @@ Duration NodeLease::Impl::renewRound() {
       return tryAcquire(rewatch) ? settings.renew_every : kAcquireEvery;
     }
     if (isWedged()) return kRetryEvery;
+    DISTTASK_FAILPOINT("executor.renew");
     const auto sent = clock.now();
     if (hooks.modifications) mine.modifications = hooks.modifications();
     if (hooks.reasons) mine.reasons = hooks.reasons();

@@ -1,5 +1,6 @@
 #include "disttask/executor/node_poller.hpp"
 
+#include "disttask/base/failpoint.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/periodic.hpp"
 
@@ -61,6 +62,7 @@ Duration NodePoller::Impl::round() {
   bool soon = nudged.exchange(false);
   const auto began = clock.now();
   try {
+    DISTTASK_FAILPOINT("executor.poll");
     auto seen = table.poll({stopping.token(), runtime::Deadline(clock, settings.call_timeout)}, settings.exec_id);
     seen.began = began;
     seen.ended = clock.now();

@@ -121,11 +121,11 @@ bool PlanJob::run() {
 bool PlanJob::runOrThrow() {
   const auto base = parts_.tasks.getTaskBaseById(call(), plan_.task_id);
   const bool steps = plan_.kind == storage::PlanKind::kStep;
+  if (base) log_fields_ = observability::taskFields(*base);
+  const observability::LogContext context(log_fields_);
   if (!base || !mayGoOn(plan_.kind, base->state)) return noteFenced();
   const auto task = parts_.tasks.getTaskById(call(), plan_.task_id);
   if (!task) return noteFenced();
-  log_fields_ = observability::taskFields(*task);
-  const observability::LogContext context(log_fields_);
   type_ = parts_.types.find(task->type);
   if (!type_) {
     // The owner chose this node for the types that it offered; another may be chosen now.

@@ -1,6 +1,6 @@
 #include "clean_ups.hpp"
 
-#include "disttask/observability/log.hpp"
+#include "disttask/observability/log_context.hpp"
 
 #include <utility>
 
@@ -23,14 +23,14 @@ void CleanUps::run(Round& round) {
   std::map<proto::TaskId, std::string> waiting;
   for (const auto& [task, plan] : table_.findOpenCleanUps(round.call(), kMaxPerLook)) {
     if (round.placement.canPlan(plan.planner, task)) continue;
+    const auto fields = observability::taskFields(task);
+    const observability::LogContext context(fields);
     const auto planner = round.placement.choosePlanner(task, round.open_plans, true);
     if (!planner) {
       auto why = round.placement.whyNone(task);
       const auto before = waiting_.find(task.id);
       if (before == waiting_.end() || before->second != why) {
-        log(Level::kWarn,
-            "clean-up of an ended task waits",
-            {{"task_id", task.id}, {"task_key", task.key}, {"reason", why}});
+        log(Level::kWarn, "clean-up of an ended task waits", {{"task_id", task.id}, {"reason", why}});
       }
       waiting.emplace(task.id, std::move(why));
       continue;

@@ -1,5 +1,6 @@
 #include "disttask/scheduler/history_mover.hpp"
 
+#include "disttask/observability/log_context.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/periodic.hpp"
 
@@ -38,7 +39,7 @@ class HistoryMover::Impl {
 
  private:
   void moveTasks(proto::Life owner);
-  void moveEach(proto::Life owner, const std::vector<proto::TaskId>& ids);
+  void moveEach(proto::Life owner, const std::vector<storage::EndedTask>& tasks);
   void moveTask(proto::Life owner, proto::TaskId id);
   void forgetOld(proto::Life owner);
   /// Pauses for as long as the work since `began` took; throws when the mover stops or the role is gone.
@@ -83,29 +84,31 @@ runtime::Duration HistoryMover::Impl::runRound() {
 
 void HistoryMover::Impl::moveTasks(proto::Life owner) {
   const auto before = num_moved_.load();
-  std::vector<proto::TaskId> ids;
+  std::vector<storage::EndedTask> tasks;
   do {
     // Tasks that cannot be moved, however many, do not hide those behind them.
-    const auto after = ids.empty() ? proto::TaskId() : ids.back();
-    ids = deps_.history.findEndedTasks(call(), after_, after, settings_.round_tasks);
-    moveEach(owner, ids);
-  } while (static_cast<std::int32_t>(ids.size()) == settings_.round_tasks && num_moved_ == before);
-  more_ = static_cast<std::int32_t>(ids.size()) == settings_.round_tasks;
+    const auto after = tasks.empty() ? proto::TaskId() : tasks.back().id;
+    tasks = deps_.history.findEndedTasks(call(), after_, after, settings_.round_tasks);
+    moveEach(owner, tasks);
+  } while (static_cast<std::int32_t>(tasks.size()) == settings_.round_tasks && num_moved_ == before);
+  more_ = static_cast<std::int32_t>(tasks.size()) == settings_.round_tasks;
 }
 
-void HistoryMover::Impl::moveEach(proto::Life owner, const std::vector<proto::TaskId>& ids) {
-  for (const auto id : ids) {
+void HistoryMover::Impl::moveEach(proto::Life owner, const std::vector<storage::EndedTask>& tasks) {
+  for (const auto& task : tasks) {
+    const auto fields = observability::taskFields(task);
+    const observability::LogContext context(fields);
     try {
-      moveTask(owner, id);
+      moveTask(owner, task.id);
     } catch (const Exception& e) {
       // What concerns the store or the role ends the round; what concerns this task alone does not.
       const auto reaction = e.error().reaction();
       if (reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect) throw;
       failures_.logFor(
-          std::to_string(id.value()),
+          std::to_string(task.id.value()),
           Level::kWarn,
           "task could not be moved to history, tried again later",
-          {{"task_id", id}, {"error", e.error().message()}, {"code", toString(e.error().code())}}
+          {{"task_id", task.id}, {"error", e.error().message()}, {"code", toString(e.error().code())}}
       );
     }
   }

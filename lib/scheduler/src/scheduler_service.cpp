@@ -2,6 +2,7 @@
 
 #include "clean_ups.hpp"
 #include "disttask/base/failpoint.hpp"
+#include "disttask/observability/log_context.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/periodic.hpp"
 #include "disttask/scheduler/slot_reservation.hpp"
@@ -277,14 +278,13 @@ class SchedulerService::Impl {
       } catch (const Exception& e) {
         const auto reaction = e.error().reaction();
         if (reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect) throw;
+        const auto fields = observability::taskFields(task);
+        const observability::LogContext context(fields);
         task_failures_.logFor(
             std::to_string(task.id.value()),
             Level::kWarn,
             "scheduling of a task failed; tried again",
-            {{"task_id", task.id},
-             {"task_key", task.key},
-             {"error", e.error().message()},
-             {"code", toString(e.error().code())}}
+            {{"task_id", task.id}, {"error", e.error().message()}, {"code", toString(e.error().code())}}
         );
         lead.is_at_work = true;
       }

@@ -1,9 +1,7 @@
 #include "store_section.hpp"
 
 #include "disttask/settings/endpoint_text.hpp"
-#include "disttask/settings/password.hpp"
-
-#include <unistd.h>
+#include "secret_file.hpp"
 
 #include <algorithm>
 
@@ -17,8 +15,16 @@ bool isLocal(const Endpoint& endpoint) {
 
 void readTlsFile(Section& section, std::string_view key, std::string& path) {
   section.read(key, path);
-  if (!path.empty() && ::access(path.c_str(), R_OK) != 0)
-    section.problem(key, "value '" + path + "', expected a file that can be read");
+  if (path.empty()) return;
+  if (const auto why = whyUnreadable(path); !why.empty())
+    section.problem(key, "value '" + path + "', expected a file that can be read: " + why);
+}
+
+/// Reads a file that only this process may read, of passwords and keys.
+void readSecretFile(Section& section, std::string_view key, std::string& path) {
+  section.read(key, path);
+  if (path.empty()) return;
+  if (const auto wrong = checkSecretFile(path); !wrong.empty()) section.problem(key, "value '" + path + "': " + wrong);
 }
 
 /// Reads `socket`, or the endpoints under `key`.
@@ -78,7 +84,7 @@ void readTls(Section& parent, bool remote, Tls& tls) {
   section.readWord("mode", tls.mode);
   readTlsFile(section, "ca", tls.ca);
   readTlsFile(section, "cert", tls.cert);
-  readTlsFile(section, "key", tls.key);
+  readSecretFile(section, "key", tls.key);
   if (!section.has("mode")) section.problem("mode", "is missing, expected off or verify");
   if (tls.mode == TlsMode::kVerify && !section.has("ca"))
     section.problem("ca", "is missing, expected a PEM file to verify the server with");
@@ -88,16 +94,11 @@ void readTls(Section& parent, bool remote, Tls& tls) {
 
 /// Reads `password_file` or `password_credential`, and checks the file.
 void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource& source) {
-  section.read("password_file", source.file);
+  readSecretFile(section, "password_file", source.file);
   section.read("password_credential", source.credential);
   if (!source.file.empty() && !source.credential.empty()) {
     section.problem("password_credential", "stands beside password_file, expected only one of them");
     return;
-  }
-  if (!source.file.empty()) {
-    if (const auto wrong = checkPasswordFile(source.file); !wrong.empty()) {
-      section.problem("password_file", "value '" + source.file + "': " + wrong);
-    }
   }
   if (source.credential.find('/') != std::string::npos) {
     section.problem(
@@ -106,7 +107,7 @@ void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource
     );
   } else if (!source.credential.empty() && !facts.credentials_directory.empty()) {
     const auto path = facts.credentials_directory + "/" + source.credential;
-    if (const auto wrong = checkPasswordFile(path); !wrong.empty()) {
+    if (const auto wrong = checkSecretFile(path); !wrong.empty()) {
       section.problem("password_credential", "value '" + source.credential + "': " + path + ": " + wrong);
     }
   }

@@ -90,8 +90,17 @@ TEST_CASE("Only tasks that ended long enough ago are found, whatever way they en
   const auto c = endedTask(fixture, "c", 0, "reverted");
   for (const auto* state : {"pending", "running", "reverting", "paused", "awaiting-resolution"})
     endedTask(fixture, state, 0, state);
-  CHECK(history.findEndedTasks(call, std::chrono::minutes(59), TaskId(), 10) == std::vector{a.id, b.id, c.id});
-  CHECK(history.findEndedTasks(call, std::chrono::minutes(59), a.id, 1) == std::vector{b.id});
+  const auto idsOf = [](const std::vector<storage::EndedTask>& tasks) {
+    std::vector<TaskId> ids;
+    for (const auto& task : tasks) ids.push_back(task.id);
+    return ids;
+  };
+  const auto found = history.findEndedTasks(call, std::chrono::minutes(59), TaskId(), 10);
+  CHECK(idsOf(found) == std::vector{a.id, b.id, c.id});
+  CHECK(found[0].key == "a");
+  CHECK(found[0].type == a.type);
+  CHECK(found[0].step == a.step);
+  CHECK(idsOf(history.findEndedTasks(call, std::chrono::minutes(59), a.id, 1)) == std::vector{b.id});
   CHECK(history.findEndedTasks(call, std::chrono::minutes(61), TaskId(), 10).empty());
 }
 

@@ -1,6 +1,7 @@
 #include "disttask/runtime/thread_group.hpp"
 #include "disttask/sqlclient/connection.hpp"
 
+#include "support/certificates.hpp"
 #include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
@@ -115,66 +116,6 @@ void run(const std::vector<std::string>& command, const std::filesystem::path& f
   REQUIRE(end->exit_code == 0);
 }
 
-/// A certificate authority and a server certificate for 127.0.0.1 alone.
-class Certificates {
- public:
-  Certificates() {
-    makeAuthority("ca");
-    makeAuthority("other-ca");
-    run({"openssl",
-         "req",
-         "-newkey",
-         "rsa:2048",
-         "-nodes",
-         "-keyout",
-         "server.key",
-         "-out",
-         "server.csr",
-         "-subj",
-         "/CN=server"},
-        folder_.path());
-    folder_.write("san.cnf", "subjectAltName=IP:127.0.0.1\n");
-    run({"openssl",
-         "x509",
-         "-req",
-         "-in",
-         "server.csr",
-         "-CA",
-         "ca.pem",
-         "-CAkey",
-         "ca.key",
-         "-CAcreateserial",
-         "-days",
-         "30",
-         "-extfile",
-         "san.cnf",
-         "-out",
-         "server.pem"},
-        folder_.path());
-  }
-  [[nodiscard]] std::string path(std::string_view name) const { return (folder_ / name).string(); }
-
- private:
-  void makeAuthority(const std::string& name) const {
-    run({"openssl",
-         "req",
-         "-x509",
-         "-newkey",
-         "rsa:2048",
-         "-nodes",
-         "-keyout",
-         name + ".key",
-         "-out",
-         name + ".pem",
-         "-days",
-         "30",
-         "-subj",
-         "/CN=" + name},
-        folder_.path());
-  }
-  test::TempDir folder_;
-};
-
 /// A server of its own, with these options.
 class PrivateServer {
  public:
@@ -215,15 +156,11 @@ sqlclient::ConnectSettings verified(std::string ca, std::string host, std::uint1
   return settings;
 }
 
-std::uint16_t freePort() {
-  return Listener().port();
-}
-
 }  // namespace
 
 TEST_CASE("Connection sends no password to a server that does not offer the TLS that is asked for") {
   sqlclient::initializeDriver();
-  const Certificates certificates;
+  const test::Certificates certificates;
   sqlclient::ConnectSettings settings;
   SECTION("asked for") {
     settings.tls.mode = TlsMode::kVerify;
@@ -245,16 +182,9 @@ TEST_CASE("Connection sends no password to a server that does not offer the TLS 
 
 TEST_CASE("Connection by TLS verifies the authority and the host, and its session is encrypted") {
   sqlclient::initializeDriver();
-  const Certificates certificates;
-  const auto port = freePort();
-  const PrivateServer server(
-      {"--skip-networking=0",
-       "--bind-address=127.0.0.1",
-       "--port=" + std::to_string(port),
-       "--ssl-ca=" + certificates.path("ca.pem"),
-       "--ssl-cert=" + certificates.path("server.pem"),
-       "--ssl-key=" + certificates.path("server.key")}
-  );
+  const test::Certificates certificates;
+  const auto port = test::freePort();
+  const PrivateServer server(certificates.serverOptions(port));
   const auto root = Connection::open(server.bySocket());
   root->execute("create user 'tls'@'127.0.0.1' identified by 'hunter2'");
   root->execute("grant all on *.* to 'tls'@'127.0.0.1'");

@@ -36,6 +36,31 @@ TEST_CASE("An error reacts as its code says unless told otherwise", "[base][erro
   CHECK(Error(ErrorCode::kInternal, Reaction::kRetry, "x").reaction() == Reaction::kRetry);
 }
 
+TEST_CASE("Waiting heals what the store may do again, and nothing that a person must mend", "[base][error]") {
+  for (const auto code :
+       {ErrorCode::kStoreUnavailable,
+        ErrorCode::kStoreConflict,
+        ErrorCode::kStoreReadOnly,
+        ErrorCode::kStoreTooMany,
+        ErrorCode::kStoreDiskFull,
+        ErrorCode::kStoreKilled,
+        ErrorCode::kTimedOut}) {
+    INFO(toString(code));
+    CHECK(healsByWaiting(Error(code, "x")));
+  }
+  for (const auto code :
+       {ErrorCode::kStoreNoPrivilege,
+        ErrorCode::kStoreSessionUnfit,
+        ErrorCode::kStoreSchema,
+        ErrorCode::kInvalidConfig,
+        ErrorCode::kStoreContent,
+        ErrorCode::kCancelled,
+        ErrorCode::kInternal}) {
+    INFO(toString(code));
+    CHECK_FALSE(healsByWaiting(Error(code, "x")));
+  }
+}
+
 TEST_CASE("Context stands before the message, the latest first", "[base][error]") {
   Error error(ErrorCode::kNotFound, "no row");
   error.addContext("task 7").addContext("finish").setStoreNumber(1213);

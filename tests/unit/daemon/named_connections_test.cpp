@@ -47,6 +47,19 @@ TEST_CASE("A connection reaches its task type as JSON, with the password read at
   CHECK(Json::parse(connections.get("target", "csv_import").value()).find("password")->asString() == "two");
 }
 
+TEST_CASE("A connection whose server is to be verified reaches its task type as such, with its files") {
+  auto settings = connection();
+  settings.tls.mode = settings::TlsMode::kVerify;
+  settings.tls.ca = "/etc/ca.pem";
+  settings.tls.cert = "/etc/client.pem";
+  settings.tls.key = "/etc/client.key";
+  NamedConnections connections({{"target", settings}}, "");
+  CHECK(
+      *Json::parse(connections.get("target", "csv_import").value()).find("tls") ==
+      Json::parse(R"({"mode":"verify","ca":"/etc/ca.pem","cert":"/etc/client.pem","key":"/etc/client.key"})")
+  );
+}
+
 TEST_CASE("A connection by socket gives no host") {
   auto settings = connection();
   settings.endpoint.socket = "/run/s.sock";

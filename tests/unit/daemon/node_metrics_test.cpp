@@ -23,7 +23,7 @@ std::set<std::string> typesOf(const std::string& page) {
 }  // namespace
 
 TEST_CASE("docs/metrics.md lists what /metrics serves, name by name with its type") {
-  NodeMetrics metrics("1.2.3");
+  NodeMetrics metrics("1.2.3", "on");
   metrics.addType("example");
   const auto served = typesOf(metrics.page({}, {}));
   CHECK(served.size() <= 40);
@@ -36,7 +36,7 @@ TEST_CASE("docs/metrics.md lists what /metrics serves, name by name with its typ
 }
 
 TEST_CASE("All series are there before anything happens, and their number does not grow") {
-  NodeMetrics metrics("1.2.3");
+  NodeMetrics metrics("1.2.3", "on");
   metrics.addType("example");
   const auto lines = [&](const std::string& page) { return std::count(page.begin(), page.end(), '\n'); };
   executor::ExecutorCounters executor;
@@ -71,4 +71,15 @@ TEST_CASE("All series are there before anything happens, and their number does n
         "disttask_wanted{state=\"normal\"} 0\n"}) {
     CHECK_THAT(page, Catch::Contains(line));
   }
+}
+
+TEST_CASE("disttask_build_info says who schedules: this node may, others do, or a live TiDB does") {
+  settings::Settings settings;
+  CHECK(NodeMetrics::schedulerOf(settings) == "on");
+  settings.scheduler.enabled = false;
+  CHECK(NodeMetrics::schedulerOf(settings) == "off");
+  settings.store.schema = "mysql";
+  CHECK(NodeMetrics::schedulerOf(settings) == "tidb");
+  NodeMetrics metrics("1.2.3", "tidb");
+  CHECK_THAT(metrics.page({}, {}), Catch::Contains("disttask_build_info{scheduler=\"tidb\",version=\"1.2.3\"} 1\n"));
 }

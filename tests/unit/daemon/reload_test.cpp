@@ -1,8 +1,11 @@
 #include "reload.hpp"
 
+#include "support/temp_dir.hpp"
 #include <catch2/catch.hpp>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <regex>
 #include <set>
 
 using namespace disttask;
@@ -31,17 +34,17 @@ bool nothingLoaded(const std::string& /*type*/) {
   return false;
 }
 
-/// Settings that differ from the defaults in each key that may stand beside the others.
+/// Settings that differ from the defaults in each key that may stand beside the others. KEY: a file of secrets.
 const std::string kAllChanged = R"(
 node: {id: other, scope: s, slots: 5, memory: 512MiB, listen: "127.0.0.1:7000", advertise: 10.0.0.7, state_dir: /x,
   lease: 10s, drain_timeout: 2s, stop_timeout: 1s, max_abnormal_ends: 5}
 store: {socket: /t, user: u, password_credential: c, schema: z, connect_timeout: 2s, read_timeout: 3s,
-  tls: {mode: verify, ca: /dev/null, cert: /dev/null, key: /dev/null}, pool: {max_connections: 9, max_idle: 2s}}
+  tls: {mode: verify, ca: /dev/null, cert: /dev/null, key: KEY}, pool: {max_connections: 9, max_idle: 2s}}
 polling: {task_interval: 100ms, subtask_interval: 200ms, max_interval: 5s}
 scheduler: {enabled: false, max_tasks: 4, history_after: 1m, history_keep: 2d}
 plugins: {dir: /other, list: [a], config: {t: {x: 1}}}
 connections: {demo: {endpoint: 127.0.0.1, user: v, password_credential: d, types: [t, u], schemas: [s, z],
-  max_connections: 7, ledger: s.l, tls: {mode: verify, ca: /dev/null, cert: /dev/null, key: /dev/null}}}
+  max_connections: 7, ledger: s.l, tls: {mode: verify, ca: /dev/null, cert: /dev/null, key: KEY}}}
 log: {level: warn, format: json}
 http: {listen: 127.0.0.1:7000}
 )";
@@ -52,7 +55,10 @@ TEST_CASE("A reload applies the keys that the table calls live, and names the ot
   const auto before = parse(
       kStore + "connections: {demo: {socket: /d, user: u, types: [t], schemas: [s]}}\nplugins: {config: {t: {}}}\n"
   );
-  const auto after = parse(kAllChanged);
+  const test::TempDir folder;
+  const auto key_file = folder.write("key", "");
+  ::chmod(key_file.c_str(), 0600);
+  const auto after = parse(std::regex_replace(kAllChanged, std::regex("KEY"), key_file.string()));
   const auto plan = planReload(before, after, [](const std::string&) { return true; });
   std::set<std::string_view> seen;
   for (const auto& change : plan.applied) {

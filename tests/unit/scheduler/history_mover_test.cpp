@@ -1,6 +1,7 @@
 #include "disttask/scheduler/history_mover.hpp"
 
 #include "disttask/base/error.hpp"
+#include "disttask/observability/log_capture.hpp"
 #include "disttask/runtime/thread_group.hpp"
 
 #include "support/fake_clock.hpp"
@@ -33,15 +34,16 @@ class FakeHistory final : public storage::HistoryTable {
   runtime::Duration asked_after{};
   runtime::Duration asked_keep{};
 
-  std::vector<TaskId> findEndedTasks(
+  std::vector<storage::EndedTask> findEndedTasks(
       const runtime::Call&, runtime::Duration ended_before, TaskId after, std::int32_t limit
   ) override {
     asked_after = ended_before;
-    std::vector<TaskId> ids;
+    std::vector<storage::EndedTask> found;
     for (const auto& [id, left] : tasks) {
-      if (id > after.value() && ids.size() < static_cast<std::size_t>(limit)) ids.emplace_back(id);
+      if (id > after.value() && found.size() < static_cast<std::size_t>(limit))
+        found.push_back({TaskId(id), "key-" + std::to_string(id), "example", proto::kStepDone});
     }
-    return ids;
+    return found;
   }
   bool isAtRest(const runtime::Call&, TaskId id) override { return busy.count(id.value()) == 0; }
   std::int64_t moveSubtasks(const runtime::Call& call, Life, TaskId id, std::int32_t limit) override {
@@ -173,9 +175,20 @@ TEST_CASE("A task that cannot be moved does not stop the others") {
   scene.history.tasks = {{1, 1}, {2, 1}, {3, 1}};
   scene.history.broken = {1};
   scene.history.busy = {2};
+  const observability::LogCapture log;
   auto& mover = scene.make();
   CHECK(mover.runRoundForTest() == scene.settings.interval);
   CHECK(scene.history.moved == std::vector<std::int64_t>{3});
+  // Each line names its task.
+  const auto moved = log.records("task moved to history");
+  const auto failed = log.records("task could not be moved to history, tried again later");
+  REQUIRE(moved.size() == 1);
+  REQUIRE(failed.size() == 2);
+  for (const auto& line : {moved[0], failed[0], failed[1]}) {
+    CHECK(line.value("task_key") == "key-" + line.value("task_id"));
+    CHECK(line.value("type") == "example");
+    CHECK(line.value("step") == "-2");
+  }
 }
 
 TEST_CASE("A store that is away ends the round") {

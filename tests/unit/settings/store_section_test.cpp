@@ -1,6 +1,7 @@
 #include "support.hpp"
 
 #include <catch2/catch.hpp>
+#include <pwd.h>
 
 using namespace disttask;
 using namespace disttask::settings;
@@ -34,7 +35,8 @@ TEST_CASE("TLS with verification needs a CA file, and certificate and key togeth
   );
   CHECK(
       problemsOf("store:\n  socket: /s\n  tls: {mode: verify, ca: /nowhere/ca}\n") ==
-      Lines{"d.yaml:3:23: store.tls.ca: value '/nowhere/ca', expected a file that can be read"}
+      Lines{"d.yaml:3:23: store.tls.ca: value '/nowhere/ca', expected a file that can be read: No such file or "
+            "directory"}
   );
   CHECK(
       problemsOf("store:\n  socket: /s\n  tls: {mode: maybe}\n") ==
@@ -52,6 +54,72 @@ TEST_CASE("A password file that everybody may read is refused at its line") {
   );
   CHECK_THAT(problemsOf("store: {socket: /s, password_file: /nowhere/pw}\n").at(0), Catch::Contains("No such file"));
   CHECK_THAT(problemsOf("store: {socket: /s, password_credential: a/b}\n").at(0), Catch::Contains("without '/'"));
+}
+
+TEST_CASE("A key that everybody may read is refused as a password file is, of the store and of connections") {
+  const ScratchFile pem("x", 0644);
+  const ScratchFile key("x", 0640);
+  const std::string wrong =
+      "value '" + pem.path() + "': may be read by everybody; take that right away with: chmod o-rwx";
+  const auto store =
+      "store:\n  socket: /s\n  tls: {mode: verify, ca: " + pem.path() + ", cert: " + pem.path() + ", key: ";
+  CHECK_THAT(problemsOf(store + pem.path() + "}\n").at(0), Catch::EndsWith(": store.tls.key: " + wrong));
+  CHECK(problemsOf(store + key.path() + "}\n").empty());
+  const auto connection =
+      kStore +
+      "connections:\n  d: {socket: /d, user: u, types: [t], schemas: [s], tls: {mode: off, cert: " + pem.path() +
+      ", key: ";
+  CHECK_THAT(problemsOf(connection + pem.path() + "}}\n").at(0), Catch::EndsWith(": connections.d.tls.key: " + wrong));
+  CHECK(problemsOf(connection + key.path() + "}}\n").empty());
+  for (const mode_t mode : {0602, 0606, 0604, 0644}) {
+    const ScratchFile other("x", mode);
+    CHECK(problemsOf(store + other.path() + "}\n").size() == 1);
+  }
+  CHECK_THAT(problemsOf(store + "/}\n").at(0), Catch::EndsWith("value '/': is no regular file"));
+}
+
+namespace {
+
+/// Works as an account that may read little, where root would read all.
+class AsNobody {
+ public:
+  AsNobody() {
+    if (::geteuid() == 0 && ::seteuid(kNobody) != 0) throw std::runtime_error("seteuid");
+  }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+  ~AsNobody() { static_cast<void>(::seteuid(::getuid())); }
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+};
+
+}  // namespace
+
+TEST_CASE("A secret or a certificate that this account may not read is refused with the account and the remedy") {
+  const ScratchFile locked("hush\n", 0000);
+  ::chmod(locked.folder().c_str(), 0755);
+  const auto yaml = "store:\n  socket: /s\n  password_file: " + locked.path() +
+                    "\n  tls:\n    mode: verify\n    ca: " + locked.path() + "\n    cert: " + locked.path() +
+                    "\n    key: " + locked.path() + "\n";
+  Lines problems;
+  std::string account;
+  {
+    const AsNobody nobody;
+    account = ::getpwuid(::geteuid())->pw_name;  // NOLINT(concurrency-mt-unsafe): one thread
+    problems = problemsOf(yaml);
+  }
+  const auto why = "Permission denied for the account '" + account +
+                   "'; give it that right, such as by a group of its own: chgrp GROUP and chmod g+r";
+  const auto value = "value '" + locked.path() + "'";
+  CHECK(
+      problems ==
+      Lines{
+          "d.yaml:3:3: store.password_file: " + value + ": " + why,
+          "d.yaml:6:5: store.tls.ca: " + value + ", expected a file that can be read: " + why,
+          "d.yaml:7:5: store.tls.cert: " + value + ", expected a file that can be read: " + why,
+          "d.yaml:8:5: store.tls.key: " + value + ": " + why}
+  );
 }
 
 TEST_CASE("Two ways to say the same are refused") {

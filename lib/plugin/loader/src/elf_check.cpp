@@ -1,5 +1,7 @@
 #include "elf_check.hpp"
 
+#include "disttask/base/sandbox.hpp"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -83,7 +85,7 @@ std::optional<std::string> checkElf(std::uint64_t size, const ReadAt& read) {
 
 std::optional<std::string> checkElfFile(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return std::generic_category().message(errno);
+  if (file < 0) return std::generic_category().message(errno) + sandboxHint(path);
   struct stat status {};
   std::optional<std::string> bad;
   if (::fstat(file, &status) != 0) {

@@ -4,6 +4,7 @@
 #include "abi_status.hpp"
 #include "abi_task_type.hpp"
 #include "disttask/base/printable.hpp"
+#include "disttask/base/sandbox.hpp"
 #include "host_call.hpp"
 #include "host_services.hpp"
 #include "plugin_path.hpp"
@@ -83,7 +84,9 @@ Expected<std::vector<std::string>> findPlugins(const std::string& dir, const std
     if (at->path().extension() == ".so") files.push_back(at->path().string());
   }
   if (failure)
-    return Error(ErrorCode::kInvalidConfig, "plugin folder " + dir + " cannot be read: " + failure.message());
+    return Error(
+        ErrorCode::kInvalidConfig, "plugin folder " + dir + " cannot be read: " + failure.message() + sandboxHint(dir)
+    );
   std::sort(files.begin(), files.end());
   return files;
 }

@@ -1,5 +1,7 @@
 #include "plugin_path.hpp"
 
+#include "disttask/base/sandbox.hpp"
+
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -12,8 +14,8 @@ namespace {
 
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
-std::string reasonOf(int error_number) {
-  return std::generic_category().message(error_number);
+std::string reasonOf(const std::string& path, int error_number) {
+  return std::generic_category().message(error_number) + sandboxHint(path);
 }
 
 std::string octal(mode_t mode) {
@@ -51,11 +53,12 @@ std::optional<std::string> checkTrust(
 Expected<PluginFile> checkPluginPath(const std::string& path, const std::set<uid_t>& owners) {
   const auto refuse = [](std::string sentence) { return Error(ErrorCode::kInvalidConfig, std::move(sentence)); };
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
-  if (!real) return refuse("plugin " + path + " cannot be found: " + reasonOf(errno));
+  if (!real) return refuse("plugin " + path + " cannot be found: " + reasonOf(path, errno));
   PluginFile file;
   file.path = real.get();
   struct stat status {};
-  if (::stat(file.path.c_str(), &status) != 0) return refuse("plugin " + path + " cannot be read: " + reasonOf(errno));
+  if (::stat(file.path.c_str(), &status) != 0)
+    return refuse("plugin " + path + " cannot be read: " + reasonOf(path, errno));
   if (!S_ISREG(status.st_mode)) return refuse("plugin " + path + " is no regular file; a shared object is needed");
   if (auto bad = checkTrust(file.path, status, owners)) return refuse("plugin " + path + " is refused: " + *bad);
   file.device = status.st_dev;
@@ -63,7 +66,8 @@ Expected<PluginFile> checkPluginPath(const std::string& path, const std::set<uid
   for (std::string folder = file.path; folder != "/";) {
     folder = folder.substr(0, folder.rfind('/'));
     if (folder.empty()) folder = "/";
-    if (::stat(folder.c_str(), &status) != 0) return refuse("folder " + folder + " cannot be read: " + reasonOf(errno));
+    if (::stat(folder.c_str(), &status) != 0)
+      return refuse("folder " + folder + " cannot be read: " + reasonOf(folder, errno));
     if (auto bad = checkTrust(folder, status, owners)) return refuse("plugin " + path + " is refused: " + *bad);
   }
   return file;

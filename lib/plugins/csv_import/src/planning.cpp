@@ -1,5 +1,6 @@
 #include "planning.hpp"
 
+#include "disttask/base/sandbox.hpp"
 #include "file_planner.hpp"
 #include "json_fields.hpp"
 #include "statements.hpp"
@@ -25,7 +26,10 @@ void checkRejectsDir(const ImportOptions& options, const PluginConfig& config) {
     fail("max_bad_records: needs a directory for rejects, plugins.config.csv_import.rejects_dir");
   if (::access(config.rejects_dir.c_str(), W_OK | X_OK) != 0) {
     const std::string why = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-    fail("plugins.config.csv_import.rejects_dir '" + config.rejects_dir + "' cannot be written to: " + why);
+    fail(
+        "plugins.config.csv_import.rejects_dir '" + config.rejects_dir + "' cannot be written to: " + why +
+        sandboxWriteHint(config.rejects_dir)
+    );
   }
 }
 

@@ -1,5 +1,7 @@
 #include "rejects_file.hpp"
 
+#include "disttask/base/sandbox.hpp"
+
 #include <csv.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -21,7 +23,8 @@ std::string quotedField(const std::string& text) {
   const std::string why = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
   throw Exception(
       ErrorCode::kInternal,
-      "rejects file '" + path + "' (plugins.config.csv_import.rejects_dir) cannot be written: " + why
+      "rejects file '" + path + "' (plugins.config.csv_import.rejects_dir) cannot be written: " + why +
+          sandboxWriteHint(path)
   );
 }
 

@@ -1,6 +1,6 @@
 #include "source_file.hpp"
 
-#include "sandbox.hpp"
+#include "disttask/base/sandbox.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
 #include "archive_file.hpp"
 
 #include "disttask/base/failpoint.hpp"
+#include "disttask/base/sandbox.hpp"
 #include "disttask/plugin_common/json_fields.hpp"
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@ using plugin_common::fail;
 
 [[noreturn]] void failWith(const std::string& path, const std::string& what) {
   const std::string why = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-  fail("archive.file: '" + path + "' " + what + ": " + why);
+  fail("archive.file: '" + path + "' " + what + ": " + why + sandboxWriteHint(path));
 }
 
 void appendField(std::string& line, const std::string& text) {
@@ -126,7 +127,7 @@ std::string archivePath(const std::string& path, std::int64_t task, std::int32_t
 void requireAllowed(const std::string& path, const std::vector<std::string>& directories) {
   std::error_code error;
   const auto folder = std::filesystem::canonical(std::filesystem::path(path).parent_path(), error);
-  if (error) fail("archive.file: the folder of '" + path + "' is not there: " + error.message());
+  if (error) fail("archive.file: the folder of '" + path + "' is not there: " + error.message() + sandboxHint(path));
   for (const std::string& directory : directories) {
     const auto allowed = std::filesystem::canonical(directory, error);
     if (error) continue;

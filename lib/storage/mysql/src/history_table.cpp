@@ -51,13 +51,20 @@ class MysqlHistoryTable final : public HistoryTable {
  public:
   explicit MysqlHistoryTable(StoreContext& context) : context_(context) {}
 
-  std::vector<TaskId> findEndedTasks(const Call& call, runtime::Duration age, TaskId after, std::int32_t limit)
+  std::vector<EndedTask> findEndedTasks(const Call& call, runtime::Duration age, TaskId after, std::int32_t limit)
       override {
     return context_.read(call, "history.find_ended_tasks", [&](Connection& connection) {
-      std::vector<TaskId> ids;
+      std::vector<EndedTask> tasks;
       auto rows = connection.query(sql::kEndedTasks, {after.value(), secondsOf(age), std::int64_t{limit}});
-      while (rows.next()) ids.emplace_back(rows.getInt(1));
-      return ids;
+      while (rows.next()) {
+        tasks.push_back(
+            {TaskId(rows.getInt(1)),
+             rows.getString(2),
+             rows.getString(3),
+             proto::Step(static_cast<std::int32_t>(rows.getInt(4)))}
+        );
+      }
+      return tasks;
     });
   }
 

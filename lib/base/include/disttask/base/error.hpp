@@ -73,6 +73,10 @@ class Error {
   std::string message_;
 };
 
+/// Returns whether waiting may heal it while a program starts: what a person must mend (login, rights, session, schema,
+/// settings) does not heal, whatever its reaction is at work.
+[[nodiscard]] bool healsByWaiting(const Error& error) noexcept;
+
 /// The one exception type of the library; carries an Error. Thrown by value, caught by reference.
 class Exception : public std::exception {
  public:

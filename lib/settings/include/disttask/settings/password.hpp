@@ -9,7 +9,4 @@ namespace disttask::settings {
 /// of it. Throws kInvalidConfig with the path when the file cannot be read or when everybody may read it. Any thread.
 [[nodiscard]] std::string readPassword(const PasswordSource& source, const std::string& credentials_directory);
 
-/// Returns what is wrong with a password file, or nothing: missing, no regular file, readable or writable by everybody.
-[[nodiscard]] std::string checkPasswordFile(const std::string& path);
-
 }  // namespace disttask::settings

@@ -19,7 +19,7 @@ namespace disttask::storage::mysql::sql {
 
 /// Ended tasks by id. Binds: id after which, age in seconds, limit.
 inline constexpr Sql kEndedTasks{"ended_tasks",
-  "select t.id from tidb_global_task t where t.state in " DISTTASK_ENDED_STATES " and t.id>?"
+  "select t.id, t.task_key, t.type, t.step from tidb_global_task t where t.state in " DISTTASK_ENDED_STATES " and t.id>?"
   " and coalesce(t.end_time,t.state_update_time,t.create_time)<=date_sub(current_timestamp(), interval ? second) order by t.id limit ?"};
 /// Binds: task_key.
 inline constexpr Sql kActiveOfTask{"active_of_task",

@@ -1,12 +1,22 @@
 #pragma once
 #include "disttask/proto/ids.hpp"
+#include "disttask/proto/step.hpp"
 #include "disttask/runtime/clock.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace disttask::storage {
+
+/// A task that has ended, as lines of the log name it.
+struct EndedTask {
+  proto::TaskId id;
+  std::string key;
+  std::string type;
+  proto::Step step = proto::kStepInit;
+};
 
 /// What the owner of the scheduler role moves to history and clears away (design rules 22 and 25). Same threading and
 /// failure contract as TaskTable.
@@ -20,7 +30,7 @@ class HistoryTable {
 
   /// Returns tasks that ended (succeed, failed, reverted) at least `age` ago by the store's clock, those with the
   /// lowest ids above `after` first, at most `limit`.
-  virtual std::vector<proto::TaskId> findEndedTasks(
+  virtual std::vector<EndedTask> findEndedTasks(
       const runtime::Call& call, runtime::Duration age, proto::TaskId after, std::int32_t limit
   ) = 0;
   /// True if no subtask of the task is pending or running. Looks at all of the task's index entries: ask once.
