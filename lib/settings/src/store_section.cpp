@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <utility>
 
 namespace disttask::settings {
 namespace {
@@ -54,7 +53,7 @@ void readEndpoints(Section& section, std::string_view key, bool many, std::vecto
 
 void readSideSchema(Section& section, StoreSettings& store) {
   section.read("side_schema", store.side_schema);
-  store.side_schema = toSchemaName(std::move(store.side_schema));
+  store.side_schema = toSchemaName(store.side_schema);
   if (!isTidbSchema(store.schema)) {
     if (section.has("side_schema"))
       section.problem("side_schema", "stands beside schema '" + store.schema + "', expected only with schema mysql");
@@ -131,7 +130,7 @@ void readStore(Section& root, const HostFacts& facts, StoreSettings& store) {
   section.read("user", store.user);
   readPasswordSource(section, facts, store.password);
   section.read("schema", store.schema);
-  store.schema = toSchemaName(std::move(store.schema));
+  store.schema = toSchemaName(store.schema);
   if (!isPlainName(store.schema))
     section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
   readSideSchema(section, store);

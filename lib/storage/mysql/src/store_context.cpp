@@ -59,8 +59,8 @@ sqlclient::ConnectSettings leaseConnect(const StoreSettings& settings, DxfDialec
 }
 
 StoreSettings completed(StoreSettings settings) {
-  settings.schema = toSchemaName(std::move(settings.schema));
-  settings.side_schema = toSchemaName(std::move(settings.side_schema));
+  settings.schema = toSchemaName(settings.schema);
+  settings.side_schema = toSchemaName(settings.side_schema);
   if (isTidbSchema(settings.schema) && settings.side_schema.empty()) settings.side_schema = "disttask";
   if (!settings.side_schema.empty()) settings.shared_with_dxf = true;
   return settings;

@@ -16,8 +16,8 @@ inline constexpr std::string_view kTidbSchema = "mysql";
 }
 
 /// Returns the name of a schema as it is compared from then on: that of TiDB in small letters, any other unchanged.
-[[nodiscard]] inline std::string toSchemaName(std::string name) {
-  return isTidbSchema(name) ? std::string(kTidbSchema) : name;
+[[nodiscard]] inline std::string toSchemaName(std::string_view name) {
+  return std::string(isTidbSchema(name) ? kTidbSchema : name);
 }
 
 }  // namespace disttask
