@@ -1,5 +1,6 @@
 #include "daemon_impl.hpp"
 #include "disttask/base/random.hpp"
+#include "disttask/base/tidb_schema.hpp"
 #include "disttask/observability/log.hpp"
 #include "disttask/observability/sampled_log.hpp"
 #include "disttask/runtime/backoff.hpp"
@@ -248,7 +249,7 @@ void Daemon::Impl::build(const std::string& address) {
           &store->runLogTable()},
       toHistorySettings(settings)
   );
-  if (settings.store.schema == "mysql") {
+  if (isTidbSchema(settings.store.schema)) {
     side_rows = std::make_unique<runtime::Periodic>("side-rows", reactor, history_pool, [this]() -> runtime::Duration {
       const runtime::Call call{stop_source.token(), runtime::Deadline(clock, settings.store.read_timeout)};
       const auto deleted = store->historyTable().forgetAttempts(call, kSideRowsAtOnce);

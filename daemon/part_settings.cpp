@@ -1,5 +1,7 @@
 #include "part_settings.hpp"
 
+#include "disttask/base/tidb_schema.hpp"
+
 #include <algorithm>
 
 namespace disttask::app {
@@ -59,7 +61,7 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   const auto longest_call = std::max<runtime::Duration>(std::chrono::milliseconds(500), settings.node.lease / 8);
   to.call_timeout = std::min<runtime::Duration>(to.call_timeout, longest_call);
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
-  to.beside_dxf = settings.store.schema == "mysql";
+  to.beside_dxf = isTidbSchema(settings.store.schema);
   // There no node has the scheduler role, whose holder forgets what is old.
   if (to.beside_dxf) to.forget_run_logs_after = settings.scheduler.history_keep;
   return to;

@@ -1,5 +1,6 @@
 #include "store_settings.hpp"
 
+#include "disttask/base/tidb_schema.hpp"
 #include "disttask/settings/password.hpp"
 #include "disttask/sqlclient/dsn.hpp"
 #include "environment.hpp"
@@ -94,7 +95,7 @@ settings::StoreSettings storeFromDsn(const std::string& text) {
   store.endpoints = {endpoint};
   store.user = dsn.user;
   store.password.value = dsn.password.value_or("");
-  if (!dsn.schema.empty()) store.schema = dsn.schema;
+  if (!dsn.schema.empty()) store.schema = toSchemaName(dsn.schema);
   store.tls.mode = dsn.tls.mode == sqlclient::TlsMode::kVerify ? settings::TlsMode::kVerify : settings::TlsMode::kOff;
   store.tls.ca = dsn.tls.ca;
   store.tls.cert = dsn.tls.cert;

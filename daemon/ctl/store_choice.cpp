@@ -1,4 +1,5 @@
 #include "context.hpp"
+#include "disttask/base/tidb_schema.hpp"
 
 #include "../store_settings.hpp"
 
@@ -46,7 +47,7 @@ std::optional<settings::StoreSettings> chooseStoreFrom(
 ) {
   auto store = chooseAddress(options, dsn_variable, config_home, facts);
   if (!store) return std::nullopt;
-  if (!options.schema.empty()) store->schema = options.schema;
+  if (!options.schema.empty()) store->schema = toSchemaName(options.schema);
   if (password_variable) {
     store->password = {};
     store->password.value = *password_variable;

@@ -126,3 +126,82 @@ TEST_CASE("Beside a live DXF a node cancels and pauses its pending rows too") {
   }
   CHECK(rows.state(elsewhere) == SubtaskState::kPending);
 }
+
+TEST_CASE("Beside a live DXF running rows without a token are left to their type, others are not") {
+  Rows rows;
+  const auto unmarked = rows.addRunning(1, std::nullopt);
+  const auto zero = rows.addRunning(2, 0);
+  const auto again = rows.addRunning(3, kForeignIdempotent);
+  const auto once = rows.addRunning(4, kForeignOnce);
+  const std::vector<std::pair<SubtaskId, OrphanOutcome>> taken =
+      rows->shared().takeOrphans({}, kNode, rows.taskId(), 3);
+  CHECK(
+      taken ==
+      std::vector<std::pair<SubtaskId, OrphanOutcome>>{
+          {unmarked, OrphanOutcome::kUnmarked},
+          {zero, OrphanOutcome::kUnmarked},
+          {again, OrphanOutcome::kGivenBack},
+          {once, OrphanOutcome::kFailed}}
+  );
+  for (const auto id : {unmarked, zero}) {
+    CHECK(rows.state(id) == SubtaskState::kRunning);
+    CHECK(rows->row(id)->state_update_time == 0);
+    CHECK(rows->attempt(id).abnormal_ends == 0);
+  }
+}
+
+TEST_CASE("Beside a live DXF a running row without a token leaves it as its type says, uncounted") {
+  Rows rows;
+  const auto id = rows.addRunning(1, std::nullopt);
+  const auto row = rows.read(id);
+  SECTION("it may run again") {
+    CHECK(rows->shared().takeUnmarked({}, row, true) == OrphanOutcome::kGivenBack);
+    CHECK(rows.state(id) == SubtaskState::kPending);
+    CHECK(rows->row(id)->state_update_time > 0);
+  }
+  SECTION("it may not") {
+    CHECK(rows->shared().takeUnmarked({}, row, false) == OrphanOutcome::kFailed);
+    CHECK(rows.state(id) == SubtaskState::kFailed);
+    CHECK(rows->row(id)->error == "subtask in running state and is not idempotent");
+    CHECK(rows->row(id)->end_time == 0);
+  }
+  CHECK(rows->row(id)->token == proto::RunToken());
+  CHECK(rows->attempt(id).abnormal_ends == 0);
+}
+
+TEST_CASE("Beside a live DXF a running row without a token that was changed meanwhile is left alone") {
+  const bool idempotent = GENERATE(true, false);
+  Rows rows;
+  const auto id = rows.addRunning(1, std::nullopt);
+  const auto row = rows.read(id);
+  SECTION("moved away") {
+    rows->setExecId(id, kOtherNode);
+  }
+  SECTION("ended") {
+    rows->setState(id, SubtaskState::kSucceed);
+  }
+  SECTION("begun by a node that writes tokens") {
+    rows->setToken(id, kForeignIdempotent);
+  }
+  SECTION("gone") {
+    rows->remove(id);
+    CHECK(rows->shared().takeUnmarked({}, row, idempotent) == OrphanOutcome::kLost);
+    return;
+  }
+  const auto before = rows.read(id);
+  CHECK(rows->shared().takeUnmarked({}, row, idempotent) == OrphanOutcome::kLost);
+  CHECK(rows.state(id) == before.state);
+  CHECK(rows->row(id)->state_update_time == 0);
+}
+
+TEST_CASE("Beside a live DXF a running row without a token is paused without one, whether it may run twice or not") {
+  Rows rows;
+  const auto unmarked = rows.addRunning(1, std::nullopt);
+  const auto once = rows.addRunning(2, kForeignOnce);
+  CHECK(rows->shared().pauseSubtasks({}, kNode, rows.taskId()) == 2);
+  CHECK(rows.state(unmarked) == SubtaskState::kPaused);
+  CHECK(rows->row(unmarked)->error.empty());
+  // Else whoever finds it running again, begun by TiDB, would take the token's word for the type's.
+  CHECK(rows->row(unmarked)->token == proto::RunToken());
+  CHECK(rows.state(once) == SubtaskState::kFailed);
+}

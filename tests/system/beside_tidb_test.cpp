@@ -35,9 +35,10 @@ class PlayedTiDb {
   [[nodiscard]] std::string settings(const std::string& from = {}, const std::string& to = {}) const {
     auto text = readFile(cluster_.writeConfig({.id = kNode, .slots = 8, .beside_tidb = "ext"}));
     if (from.empty()) return text;
-    const auto at = text.find(from);
-    REQUIRE(at != std::string::npos);
-    return text.replace(at, from.size(), to);
+    REQUIRE(text.find(from) != std::string::npos);
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
+    return text;
   }
   [[nodiscard]] std::string file(const std::string& text) const {
     return cluster_.folder().write("node.yaml", text).string();
@@ -52,9 +53,10 @@ class PlayedTiDb {
   }
   NodeProcess start(const std::string& text) const {
     NodeProcess node;
-    node.notify = std::make_unique<NotifySocket>(cluster_.folder() / "notify");
+    const auto name = fmt::format("node-{}", ++num_started_);
+    node.notify = std::make_unique<NotifySocket>(cluster_.folder() / (name + ".notify"));
     node.process = std::make_unique<ChildProcess>(
-        std::vector<std::string>{DISTTASKD, "--config", file(text)},
+        std::vector<std::string>{DISTTASKD, "--config", cluster_.folder().write(name + ".yaml", text).string()},
         std::map<std::string, std::string>{{"NOTIFY_SOCKET", node.notify->path()}, {"JOURNAL_STREAM", ""}}
     );
     return node;
@@ -73,17 +75,43 @@ class PlayedTiDb {
         state
     ));
   }
-  void addSubtask(int task, int ordinal, const std::string& meta, const std::string& node = kNode) const {
+  /// A row that has begun has no run token: as TiDB's own executor leaves it.
+  void addSubtask(
+      int task,
+      int ordinal,
+      const std::string& meta,
+      const std::string& node = kNode,
+      const std::string& state = "pending"
+  ) const {
     cluster_.execute(fmt::format(
         "insert into mysql.tidb_background_subtask (id, step, task_key, type, exec_id, state, checkpoint, concurrency, "
-        "create_time, meta, ordinal, summary) values ({}, 1, '{}', 1, '{}', 'pending', '{{}}', 2, "
-        "current_timestamp(), '{}', {}, '{{}}')",
+        "create_time, start_time, state_update_time, meta, ordinal, summary) values ({}, 1, '{}', 1, '{}', '{}', "
+        "'{{}}', 2, current_timestamp(), {}, {}, '{}', {}, '{{}}')",
         task * 100 + ordinal,
         task,
         node,
+        state,
+        state == "pending" ? "null" : "1700000000",
+        state == "pending" ? "null" : "1700000000",
         meta,
         ordinal
     ));
+  }
+  /// Returns rows of one of TiDB's tables whole, ordered.
+  [[nodiscard]] std::string rowsOf(const std::string& table, const std::string& where = "true") const {
+    std::string line;
+    for (const auto& column : cluster_.column(
+             "select column_name from information_schema.columns where table_schema='mysql' and table_name='" + table +
+             "' order by ordinal_position"
+         )) {
+      line += (line.empty() ? "" : ", ") + ("coalesce(hex(`" + column + "`),'null')");
+    }
+    REQUIRE_FALSE(line.empty());
+    std::string rows;
+    const auto query =
+        "select concat_ws(' ', " + line + ") as r from mysql." + table + " where " + where + " order by r";
+    for (const auto& row : cluster_.column(query)) rows += row + "\n";
+    return rows;
   }
   [[nodiscard]] std::string state(int task, int ordinal) const {
     return cluster_.scalar(
@@ -98,6 +126,7 @@ class PlayedTiDb {
  private:
   PrivateServer server_{std::vector<std::string>{}};
   SystemCluster cluster_;
+  mutable int num_started_ = 0;
 };
 
 /// The sentence with which a daemon ends.
@@ -153,6 +182,38 @@ TEST_CASE("A daemon beside a live TiDB refuses each broken rule at its start") {
         "store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"
     );
   }
+  SECTION("by the name of its schema, in whatever case") {
+    expectRefusal(
+        tidb,
+        tidb.settings("schema: mysql", "schema: MySQL") + "scheduler: {enabled: true}\n",
+        78,
+        "since store.schema is mysql"
+    );
+    expectRefusal(
+        tidb,
+        tidb.settings("side_schema: " + tidb.side(), "side_schema: MYSQL"),
+        78,
+        "store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"
+    );
+  }
+  SECTION("by an id that TiDB has") {
+    execute(
+        std::string("insert into mysql.dist_framework_meta (host, role, cpu_count) values ('") + kNode + "','',16)"
+    );
+    const auto node = tidb.start(tidb.settings());
+    const auto end = node.process->wait();
+    REQUIRE(end);
+    CHECK(end->exit_code == 78);
+    CHECK_THAT(
+        node.process->errors(),
+        Contains(
+            std::string("node.id: value '") + kNode +
+            "', expected another one: dist_framework_meta of schema 'mysql' has that host with role '', and no node of "
+            "ours had this id before"
+        )
+    );
+    CHECK(tidb.cluster().scalar("select concat(role, cpu_count) from mysql.dist_framework_meta") == "16");
+  }
   SECTION("by the schema of the side tables") {
     execute("create table `" + tidb.side() + "`.tidb_global_task (id int)");
     expectRefusal(
@@ -168,6 +229,19 @@ TEST_CASE("A daemon beside a live TiDB refuses each broken rule at its start") {
   SECTION("by a column that is missing") {
     execute("alter table mysql.tidb_global_task drop column target_scope");
     expectRefusal(tidb, tidb.settings(), 76, "schema 'mysql' has a table tidb_global_task without column target_scope");
+  }
+  SECTION("by an index of other columns") {
+    execute(
+        "alter table mysql.tidb_background_subtask drop index uk_task_key_step_ordinal, add unique key "
+        "uk_task_key_step_ordinal (task_key, ordinal)"
+    );
+    expectRefusal(
+        tidb,
+        tidb.settings(),
+        76,
+        "schema 'mysql' has a table tidb_background_subtask whose index uk_task_key_step_ordinal is not unique on "
+        "(task_key, step, ordinal)"
+    );
   }
   SECTION("by an index that is missing") {
     execute("alter table mysql.tidb_background_subtask drop index uk_task_key_step_ordinal");
@@ -236,11 +310,17 @@ TEST_CASE("A daemon serves the tables of each version of TiDB, as an account wit
     return node.process->errors().find("task type is not offered here, task skipped") != std::string::npos;
   }));
   CHECK(tidb.state(2, 1) == "pending");
+  CHECK_THAT(node.page("/metrics"), !Contains("disttask_tasks_unknown_type_total 0\n"));
+  CHECK_THAT(node.page("/metrics"), Contains("disttask_register_restored_total 0\n"));
   tidb.cluster().execute("update mysql.tidb_global_task set state='reverting' where id=2");
   tidb.awaitState(2, 1, "canceled");
   // TiDB deletes register rows of hosts that it does not know.
   tidb.cluster().execute("delete from mysql.dist_framework_meta");
   REQUIRE(eventually([&] { return tidb.cluster().scalar("select count(*) from mysql.dist_framework_meta") == "1"; }));
+  CHECK(eventually([&] {
+    return node.page("/metrics").find("disttask_register_restored_total 1\n") != std::string::npos;
+  }));
+  CHECK_THAT(node.process->errors(), Contains("this node's row of dist_framework_meta was gone and is back"));
 
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"task", "ls", "--all"},
@@ -266,4 +346,111 @@ TEST_CASE("A daemon serves the tables of each version of TiDB, as an account wit
   CHECK(tidb.cluster().scalar("select count(*) from mysql.dist_framework_meta") == "0");
   CHECK(ctl("operator", {"node", "forget", kNode, "--yes"}).exit_code == 0);
   CHECK_THAT(node.process->errors(), !Contains("store_no_privilege"));
+}
+
+TEST_CASE("What TiDB's own executor has begun goes on, fails or pauses here as it would there, in each version") {
+  const auto version = GENERATE(DxfVersion::k81, DxfVersion::k85, DxfVersion::kNewer);
+  const PlayedTiDb tidb(version);
+  tidb.install();
+  // As TiDB's balancer moves the rows of a node that is gone: as they are.
+  tidb.addTask(1, "running");
+  tidb.addSubtask(1, 1, R"({"i":0})", kNode, "running");
+  tidb.addSubtask(1, 2, R"({"i":1,"once":true})", kNode, "running");
+  tidb.addTask(2, "pausing");
+  tidb.addSubtask(2, 1, R"({"i":0})", kNode, "running");
+  tidb.addSubtask(2, 2, R"({"i":1,"once":true})", kNode, "running");
+  tidb.addTask(3, "running", "backfill");
+  tidb.addSubtask(3, 1, "{}", kNode, "running");
+  tidb.addSubtask(3, 2, R"({"i":1,"once":true})", kNode, "running");
+  tidb.addTask(4, "pausing", "backfill");
+  tidb.addSubtask(4, 1, "{}", kNode, "running");
+  const auto foreign = tidb.rowsOf("tidb_background_subtask", "task_key='3'");
+  const auto node = tidb.startReady(tidb.settings());
+  tidb.awaitState(1, 1, "succeed");
+  tidb.awaitState(1, 2, "failed");
+  for (const auto* row : {"201", "202", "401"}) {
+    INFO(row);
+    const std::string columns = "concat(state, start_time, state_update_time, ddl_physical_tid is null, error is null)";
+    CHECK(eventually([&] {
+      return tidb.cluster().scalar("select " + columns + " from mysql.tidb_background_subtask where id=" + row) ==
+             "paused1700000000170000000011";
+    }));
+  }
+  CHECK(
+      tidb.cluster().scalar("select concat(start_time, end_time is null, ddl_physical_tid is null, error like "
+                            "'%\"subtask in running state "
+                            "and is not idempotent\"%') from mysql.tidb_background_subtask where id=102"
+      ) == "1700000000111"
+  );
+  // Another subtask has come and gone meanwhile, so the foreign rows were passed by.
+  tidb.addSubtask(1, 3, R"({"i":2})");
+  tidb.awaitState(1, 3, "succeed");
+  CHECK(tidb.rowsOf("tidb_background_subtask", "task_key='3'") == foreign);
+  CHECK(tidb.cluster().scalar("select count(*) from `" + tidb.side() + "`.disttask_attempt") == "0");
+  // Moved here while its task runs here already.
+  tidb.addSubtask(1, 4, R"({"i":3})", kNode, "running");
+  tidb.awaitState(1, 4, "succeed");
+  CHECK(node.stop() == 0);
+}
+
+TEST_CASE("Daemons beside a live TiDB leave every row that is not theirs as it is") {
+  const PlayedTiDb tidb(GENERATE(DxfVersion::k81, DxfVersion::k85, DxfVersion::kNewer));
+  tidb.install();
+  const std::string second_node = "db-8:7001";
+  const auto addAll = [&](int task, const std::string& node, int first) {
+    int ordinal = first;
+    for (const auto* state : {"pending", "running", "paused", "succeed", "failed", "canceled"})
+      tidb.addSubtask(task, ++ordinal, "{}", node, state);
+  };
+  tidb.addTask(1, "running");
+  tidb.addTask(2, "pausing");
+  tidb.addTask(3, "reverting");
+  tidb.addTask(4, "running", "backfill");
+  tidb.addTask(5, "modifying");
+  for (int task = 1; task <= 5; ++task) addAll(task, "10.0.0.1:4000", 20);
+  tidb.addSubtask(1, 1, R"({"i":0})");
+  tidb.addSubtask(1, 2, R"({"i":1,"sleep_ms":60000})");
+  tidb.addSubtask(1, 3, R"({"i":2,"trouble":"retry"})", second_node);
+  tidb.addSubtask(1, 4, R"({"i":3,"trouble":"fail"})", second_node);
+  tidb.addSubtask(1, 5, R"({"i":4})", second_node, "running");
+  tidb.addSubtask(2, 1, R"({"i":0})");
+  tidb.addSubtask(3, 1, R"({"i":0})", second_node);
+  const auto execute = [&](const std::string& sql) { tidb.cluster().execute(sql); };
+  execute(
+      "insert into mysql.dist_framework_meta (host, role, cpu_count) values ('10.0.0.1:4000','',8),"
+      "('10.0.0.2:4000','background',16)"
+  );
+  execute(
+      "insert into mysql.tidb_global_task_history (id, task_key, type, state) values (9, 'old', 'Example', 'succeed')"
+  );
+  execute(
+      "insert into mysql.tidb_background_subtask_history (id, step, task_key, state, checkpoint, ordinal) values "
+      "(901, 1, '9', 'succeed', '{}', 1)"
+  );
+  const std::string ours = "in ('" + std::string(kNode) + "','" + second_node + "')";
+  const auto others = [&] {
+    return tidb.rowsOf("tidb_global_task") + tidb.rowsOf("tidb_global_task_history") +
+           tidb.rowsOf("tidb_background_subtask", "exec_id not " + ours) +
+           tidb.rowsOf("tidb_background_subtask_history") + tidb.rowsOf("dist_framework_meta", "host not " + ours);
+  };
+  const auto before = others();
+
+  auto first = tidb.startReady(tidb.settings());
+  const auto second = tidb.startReady(tidb.settings(kNode, second_node));
+  tidb.awaitState(1, 1, "succeed");
+  tidb.awaitState(1, 3, "succeed");
+  tidb.awaitState(1, 4, "failed");
+  tidb.awaitState(1, 5, "succeed");
+  tidb.awaitState(2, 1, "paused");
+  tidb.awaitState(3, 1, "canceled");
+  tidb.awaitState(1, 2, "running");
+  first.process->kill(SIGKILL);
+  REQUIRE(first.process->wait());
+  first = tidb.startReady(tidb.settings());
+  tidb.awaitState(1, 2, "running");
+  CHECK(first.stop() == 0);
+  CHECK(tidb.state(1, 2) == "pending");
+  CHECK(second.stop() == 0);
+  CHECK(others() == before);
+  CHECK(tidb.cluster().scalar("select count(*) from mysql.dist_framework_meta where host " + ours) == "0");
 }

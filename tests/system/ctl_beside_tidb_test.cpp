@@ -122,6 +122,9 @@ TEST_CASE("What needs side tables says so where there are none, and nothing of a
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"task", "cancel", "id:1", "--yes"},
            {"task", "pause", "id:1"},
+           {"task", "resume", "id:1"},
+           {"task", "resolve", "id:1", "--retry"},
+           {"task", "submit", "--type", "Example", "--meta", "{}", "--key", "mine"},
            {"task", "modify", "id:1", "--slots", "2"},
            {"task", "why", "id:1"},
            {"subtask", "cancel", "3", "--yes"},

@@ -240,6 +240,10 @@ TEST_CASE("doctor --observe names live nodes that renew no lease") {
   SystemCluster cluster;
   cluster.installSchema();
   makeWell(cluster);
+  const auto too_short = look(cluster, {"--observe", "100ms"});
+  CHECK(too_short.codes.contains("note:node_not_watched:a"));
+  CHECK(too_short.exit_code == 0);
+  cluster.execute("update disttask_node set lease_ms=200");
   const auto seen = look(cluster, {"--observe", "100ms"});
   CHECK(seen.codes.contains("warning:node_silent:a"));
   CHECK(seen.exit_code == 1);

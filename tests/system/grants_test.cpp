@@ -102,10 +102,11 @@ class GrantedCluster {
   bool waitForState(const std::string& key, const std::string& state) {
     return waitFor("select state from tidb_global_task where task_key='" + key + "'", state);
   }
+  /// The account of a role.
+  [[nodiscard]] std::string nameOf(const std::string& role) const { return cluster_->schema() + "_" + role[0]; }
 
  private:
   [[nodiscard]] sqlclient::ConnectSettings settings() const { return cluster_->connectSettings(); }
-  [[nodiscard]] std::string nameOf(const std::string& role) const { return cluster_->schema() + "_" + role[0]; }
   [[nodiscard]] std::string host() const {
     // A MariaDB has accounts without a name for the local host, which would come before one of any host.
     return settings().endpoints.front().socket.empty() ? "%" : "localhost";

@@ -19,6 +19,17 @@ std::string hexName() {
 
 }  // namespace
 
+std::string NodeProcess::page(const std::string& path) const {
+  const std::string mark = "http://127.0.0.1:";
+  const auto text = process->errors();
+  const auto at = text.find(mark);
+  if (at == std::string::npos) FAIL("the daemon tells no address of its pages: " << text);
+  const auto port = std::stoi(text.substr(at + mark.size()));
+  const auto answer = runProgram({"curl", "-sS", "--fail-with-body", fmt::format("{}{}{}", mark, port, path)});
+  if (answer.exit_code != 0) FAIL("page " << path << ": " << answer.err << answer.out);
+  return answer.out;
+}
+
 int NodeProcess::stop() const {
   process->kill(SIGTERM);
   const auto end = process->wait(std::chrono::seconds(40));
@@ -50,14 +61,16 @@ sqlclient::ConnectSettings SystemCluster::connectSettings() const {
   return settings;
 }
 
-std::string SystemCluster::serverYaml(const std::string& indent, const std::string& key) const {
+std::string SystemCluster::serverYaml(const std::string& indent, const std::string& key, const std::string& user)
+    const {
   const auto settings = connectSettings();
   const auto& endpoint = settings.endpoints.front();
   std::string yaml =
       endpoint.socket.empty()
           ? fmt::format("{}{}: \"{}:{}\"\n{}tls: {{mode: off}}\n", indent, key, endpoint.host, endpoint.port, indent)
           : fmt::format("{}socket: {}\n", indent, endpoint.socket);
-  yaml += fmt::format("{}user: {}\n", indent, settings.user);
+  yaml += fmt::format("{}user: {}\n", indent, user.empty() ? settings.user : user);
+  if (!user.empty()) return yaml;
   const auto password = settings.password ? settings.password() : std::string();
   if (!password.empty()) {
     const auto file = folder_.write("password", password + "\n");
@@ -81,7 +94,7 @@ std::filesystem::path SystemCluster::writeConfig(const NodeOptions& options) con
       options.lease,
       state,
       options.drain_timeout,
-      serverYaml(kIndentStore, "endpoints"),
+      serverYaml(kIndentStore, "endpoints", options.user),
       scope.empty() ? schema_ : "mysql\n  side_schema: " + schema_,
       options.more.find("http:") == std::string::npos ? "http: {listen: 127.0.0.1:0}\n" : "",
       options.more

@@ -26,6 +26,7 @@ struct NodeOptions {
   int slots = 2;
   std::string failpoints = {};   ///< DISTTASK_FAILPOINTS
   std::string working_dir = {};  ///< empty: the test's
+  std::string user = {};         ///< empty: the test's own; another one has no password
   std::string beside_tidb = {};  ///< a scope: the node serves the tables of a live TiDB, the cluster's schema is beside
   std::string watchdog_usec = {};  ///< WATCHDOG_USEC, as a service manager that watches sets it
   std::string more = {};           ///< further YAML at top level
@@ -38,6 +39,8 @@ struct NodeProcess {
   [[nodiscard]] bool waitReady(std::chrono::nanoseconds limit = kSoon) const {
     return notify->waitFor("READY=1", limit);
   }
+  /// Returns what its HTTP answers, such as /metrics.
+  [[nodiscard]] std::string page(const std::string& path) const;
   /// Stops it gracefully; returns the exit code, -1 when it did not end.
   [[nodiscard]] int stop() const;
 };
@@ -96,8 +99,10 @@ class SystemCluster {
 
   [[nodiscard]] const std::string& schema() const noexcept { return schema_; }
   [[nodiscard]] const TempDir& folder() const noexcept { return folder_; }
-  /// Returns the lines of YAML that say where the server is, for a store or a connection, each after `indent`.
-  [[nodiscard]] std::string serverYaml(const std::string& indent, const std::string& key) const;
+  /// Returns the lines of YAML that say where the server is, for a store or a connection, each after `indent`. `user`:
+  /// another one than the test's own, without a password.
+  [[nodiscard]] std::string serverYaml(const std::string& indent, const std::string& key, const std::string& user = {})
+      const;
 
  private:
   [[nodiscard]] std::map<std::string, std::string> ctlEnvironment() const;

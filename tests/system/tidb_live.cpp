@@ -103,6 +103,22 @@ NodeProcess LiveTiDb::startNode(int number, const std::string& more) {
   return cluster_.startReady(optionsOf(number, more));
 }
 
+NodeProcess LiveTiDb::startNodeAs(int number, const std::string& user) {
+  auto options = optionsOf(number, {});
+  options.user = user;
+  return cluster_.startReady(options);
+}
+
+CtlResult LiveTiDb::ctlAs(const std::string& user, std::vector<std::string> words) const {
+  auto address = cluster_.storeAddress();
+  const std::string begin = "mysql://";
+  address.replace(begin.size(), address.find('@') - begin.size(), user);
+  const auto schema = address.find(cluster_.schema());
+  address.erase(schema, cluster_.schema().size());
+  words.insert(words.begin(), {DISTTASKCTL, "--store", address, "--schema", "mysql"});
+  return runProgram(words, {{"DISTTASK_STORE", ""}, {"DISTTASK_PASSWORD", ""}}, std::chrono::seconds(100));
+}
+
 CtlResult LiveTiDb::ctl(const std::vector<std::string>& words) const {
   std::vector<std::string> all{DISTTASKCTL, "--config", (cluster_.folder() / (idOf(1) + ".yaml")).string()};
   all.insert(all.end(), words.begin(), words.end());

@@ -56,10 +56,14 @@ class LiveTiDb {
 
   /// Starts a daemon of ours in the case's scope and waits until it is ready. `number` tells them apart.
   NodeProcess startNode(int number, const std::string& more = {});
+  /// The same as another account of the server, which has no password.
+  NodeProcess startNodeAs(int number, const std::string& user);
   /// Starts it again, and goes on when it is ready or has ended.
   [[nodiscard]] std::string idOf(int number) const;
   /// Runs disttaskctl with the settings of a node; exit code and output.
   [[nodiscard]] CtlResult ctl(const std::vector<std::string>& words) const;
+  /// Runs it with an address alone, as another account and with --schema mysql.
+  [[nodiscard]] CtlResult ctlAs(const std::string& user, std::vector<std::string> words) const;
   /// Submits through TiDB and returns the task's id.
   [[nodiscard]] std::string submit(const std::string& key, const LiveTask& task) const;
   /// pause, resume or cancel, by TiDB.

@@ -22,9 +22,8 @@ void addDoctorCommands(ArgumentTree& tree) {
       doctor,
       "--observe",
       doctor_options.observe,
-      "Watch the leases for so long, such as 15s, and name live nodes that renew none; beside a live TiDB the default "
-      "is a "
-      "third of the longest lease, 0s to leave it out"
+      "Watch the leases for so long, such as 15s, and name live nodes that renew none, each a quarter of its lease; "
+      "beside a live TiDB the default is as long as the longest lease wants, at most 30s, and 0s leaves it out"
   );
   auto* grants = tree.noun("grants", "Accounts of the store");
   auto [print, print_options] =

@@ -4,11 +4,9 @@
 #include "disttask/runtime/clock.hpp"
 
 #include "../doctor/findings.hpp"
+#include "../doctor/watch.hpp"
 #include "../output/listing.hpp"
 #include "../output/table.hpp"
-
-#include <algorithm>
-#include <map>
 
 namespace disttask::ctl {
 namespace {
@@ -16,30 +14,9 @@ namespace {
 /// At most so many of each kind are looked at.
 constexpr std::int32_t kMaxLooked = 1000;
 
-/// Live nodes that have the same life and the same count of renewals as before.
-std::vector<proto::ExecId> findSilent(const std::vector<proto::Node>& before, const std::vector<proto::Node>& now) {
-  std::map<proto::ExecId, std::pair<proto::Life, std::int64_t>> seen;
-  for (const auto& node : before) seen.emplace(node.exec_id, std::pair(node.life, node.renewals));
-  std::vector<proto::ExecId> silent;
-  for (const auto& node : now) {
-    const auto at = seen.find(node.exec_id);
-    if (node.life != proto::Life() && at != seen.end() && at->second == std::pair(node.life, node.renewals))
-      silent.push_back(node.exec_id);
-  }
-  return silent;
-}
-
-/// Beside a live TiDB nobody but this program notices a node that is gone: it watches until each live one must have
-/// renewed once.
-std::optional<std::chrono::milliseconds> observationBesideTiDb(const DoctorFacts& facts) {
-  constexpr std::int64_t kMostMs = 30'000;
-  if (!facts.is_beside_tidb) return std::nullopt;
-  std::int64_t longest = 0;
-  for (const auto& node : facts.nodes) {
-    if (node.life != proto::Life()) longest = std::max(longest, node.lease_ms);
-  }
-  if (longest == 0) return std::nullopt;
-  return std::chrono::milliseconds(std::min(longest / 3 + 2000, kMostMs));
+std::optional<std::chrono::milliseconds> watchOf(const Doctor& options, const DoctorFacts& facts) {
+  if (options.observe || !facts.is_beside_tidb) return options.observe;
+  return watchBesideTiDb(facts.nodes);
 }
 
 /// Finds how the lives of nodes that are not live ended.
@@ -62,7 +39,7 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
   facts.owner = store.reasonTable().getRoleHolder(context.call());
   facts.nodes = store.nodeTable().getAllNodes(context.call());
   if (facts.is_beside_tidb) facts.registered = store.health().listRegistered(context.call(), kMaxLooked);
-  const auto observe = options.observe ? options.observe : observationBesideTiDb(facts);
+  const auto observe = watchOf(options, facts);
   if (observe && observe->count() > 0) {
     const auto before = facts.nodes;
     runtime::Wakeup pause(runtime::systemClock());
@@ -71,7 +48,7 @@ void lookAtTables(Context& context, const Doctor& options, DoctorFacts& facts) {
                     << std::flush;
     pause.waitFor({}, *observe);
     facts.nodes = store.nodeTable().getAllNodes(context.call());
-    facts.silent = findSilent(before, facts.nodes);
+    noteSilence(before, facts.nodes, *observe, facts);
     facts.owner = store.reasonTable().getRoleHolder(context.call());
     for (const auto& exec_id : facts.silent) {
       const auto work = store.health().lookAtNode(context.call(), exec_id, kMaxLooked);

@@ -1,6 +1,7 @@
 #include "disttask/storage/mysql/grants.hpp"
 
 #include "commands.hpp"
+#include "disttask/base/tidb_schema.hpp"
 
 #include "../../exit_codes.hpp"
 #include "../args/doctor.hpp"
@@ -31,9 +32,10 @@ const char* purposeOf(Role role) {
 
 int execute(Context& context, const GrantsPrint& options) {
   auto schemas = context.schemas();
-  if (!options.schema.empty() && options.schema != schemas.schema) schemas = {options.schema, ""};
+  const auto named = toSchemaName(options.schema);
+  if (!named.empty() && named != schemas.schema) schemas = {named, ""};
   if (!options.side_schema.empty()) {
-    if (schemas.schema != "mysql") {
+    if (!isTidbSchema(schemas.schema)) {
       throw Exception(
           ErrorCode::kInvalidArgument,
           "--side-schema stands beside schema '" + schemas.schema + "', expected only with schema mysql"

@@ -74,7 +74,8 @@ int execute(Context& context, const HistoryGc& options) {
   if (context.isBesideTidb()) {
     throw Exception(
         ErrorCode::kUnsupported,
-        "the history of schema '" + context.schemaName() + "' is a live TiDB's, which clears it itself"
+        "the history of schema '" + context.schemaName() +
+            "' is a live TiDB's, which clears it itself; what is ours is cleared by the daemons"
     );
   }
   const auto span = formatSpan(std::chrono::duration_cast<std::chrono::seconds>(age));
@@ -85,11 +86,8 @@ int execute(Context& context, const HistoryGc& options) {
   std::int64_t subtasks = 0;
   std::int64_t events = 0;
   std::int64_t attempts = 0;
-  // Beside a live TiDB only the side rows are ours.
-  if (!context.store().settings().shared_with_dxf) {
-    for (std::int64_t deleted = 1; deleted > 0; subtasks += deleted)
-      deleted = history.forgetSubtasks(context.call(), std::nullopt, age, kBatch);
-  }
+  for (std::int64_t deleted = 1; deleted > 0; subtasks += deleted)
+    deleted = history.forgetSubtasks(context.call(), std::nullopt, age, kBatch);
   for (std::int64_t deleted = 1; deleted > 0; attempts += deleted)
     deleted = history.forgetAttempts(context.call(), kBatch);
   for (std::int64_t deleted = 1; deleted > 0; events += deleted)

@@ -5,6 +5,7 @@
 #include "disttask/storage/mysql/schema.hpp"
 #include "disttask/storage/reason_table.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,6 +31,13 @@ struct Finding {
   std::string remedy;   ///< what to do about it
 };
 
+/// A live node that did not renew its lease, and was not watched for as long as it may take.
+struct UnwatchedNode {
+  proto::ExecId exec_id;
+  std::chrono::milliseconds watched{};
+  std::chrono::milliseconds needed{};
+};
+
 /// What a look at a cluster found. What could not be looked at is left as it is here.
 struct DoctorFacts {
   std::optional<storage::mysql::ServerHealth> server;
@@ -41,6 +49,7 @@ struct DoctorFacts {
   std::vector<proto::Node> nodes;
   std::map<proto::ExecId, std::string> ends;  ///< how lives ended, by their events: `stopped` or `evicted`
   std::vector<proto::ExecId> silent;          ///< live nodes that did not renew their lease while they were watched
+  std::vector<UnwatchedNode> unwatched;       ///< live ones of which the watch was too short to say so
   std::vector<storage::mysql::RegisteredHost> registered;  ///< all of dist_framework_meta, by host
   std::vector<storage::mysql::RowsOfNode> silent_holders;  ///< what waits or runs on the silent ones
   std::optional<storage::mysql::StuckStates> stuck;

@@ -166,6 +166,25 @@ void diagnoseSilent(const DoctorFacts& facts, const proto::ExecId& exec_id, std:
   );
 }
 
+void diagnoseUnwatched(const UnwatchedNode& node, std::vector<Finding>& findings) {
+  const auto seconds = [](std::chrono::milliseconds span) {
+    return std::chrono::ceil<std::chrono::seconds>(span).count();
+  };
+  findings.push_back(
+      {Severity::kNote,
+       "node_not_watched",
+       node.exec_id,
+       fmt::format(
+           "whether node '{}' lives is not known: by its lease it may take {} s to renew it, and it was watched for {} "
+           "s",
+           node.exec_id,
+           seconds(node.needed),
+           seconds(node.watched)
+       ),
+       fmt::format("disttaskctl doctor --observe {}s", seconds(node.needed))}
+  );
+}
+
 /// TiDB takes the slots of the first or the last registered host by name, as its version goes, for those of all.
 void diagnoseRegister(const DoctorFacts& facts, std::vector<Finding>& findings) {
   if (!facts.is_beside_tidb) return;
@@ -223,6 +242,7 @@ void diagnoseNodes(const DoctorFacts& facts, std::vector<Finding>& findings) {
   }
   for (const auto& node : facts.nodes) diagnoseNode(node, facts, findings);
   for (const auto& exec_id : facts.silent) diagnoseSilent(facts, exec_id, findings);
+  for (const auto& node : facts.unwatched) diagnoseUnwatched(node, findings);
   diagnoseRegister(facts, findings);
 }
 

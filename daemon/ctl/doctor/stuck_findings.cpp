@@ -256,7 +256,8 @@ void diagnoseStuckStates(const DoctorFacts& facts, std::vector<Finding>& finding
          "left_attempts",
          "",
          fmt::format("{} rows of disttask_attempt belong to tasks that are not live", stuck.left_attempts),
-         "harmless; disttaskctl history gc deletes them"}
+         facts.is_beside_tidb ? "harmless; a daemon deletes them within an hour"
+                              : "harmless; disttaskctl history gc deletes them"}
     );
   }
 }

@@ -25,7 +25,8 @@ constexpr const char* kWrites[] = {
     "giveBackSubtask",
     "retrySubtaskLater",
     "handBackSubtask",
-    "takeOrphans"};
+    "takeOrphans",
+    "takeUnmarked"};
 
 /// Text of a plugin may be any bytes, JSON takes UTF-8 only.
 std::string toHex(const std::string& bytes) {

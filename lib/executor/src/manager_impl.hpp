@@ -25,6 +25,7 @@ struct Manager::Impl {
   /// A store call of the poll.
   [[nodiscard]] storage::Call call();
   void handleTask(const proto::TaskExecInfo& info, std::vector<proto::TaskBase>& candidates);
+  [[nodiscard]] bool isForeign(const proto::TaskBase& task);
   void handlePausing(const proto::TaskBase& task);
   void handleReverting(const proto::TaskBase& task);
   void takeOrphans(const proto::TaskBase& task);

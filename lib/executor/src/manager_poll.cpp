@@ -104,6 +104,7 @@ void Manager::Impl::handleTask(const proto::TaskExecInfo& info, std::vector<prot
   const observability::LogContext context(fields);
   switch (info.task.state) {
     case TaskState::kRunning:
+      if (isForeign(info.task)) break;
       takeOrphans(info.task);
       if (!find(info.task.id)) candidates.push_back(info.task);
       break;
@@ -116,6 +117,15 @@ void Manager::Impl::handleTask(const proto::TaskExecInfo& info, std::vector<prot
     default:
       break;
   }
+}
+
+/// True for a task that others run: TiDB's own executor, or a node of ours with that plugin. Nothing of it is looked
+/// at before this: it must take no slot, call nothing back and fail no row.
+bool Manager::Impl::isForeign(const proto::TaskBase& task) {
+  if (!node.settings.beside_dxf || parts.registry.find(task.type)) return false;
+  ++node.counters.unknown_types;
+  node.sampled.logFor(task.type, Level::kInfo, "task type is not offered here, task skipped", {{"type", task.type}});
+  return true;
 }
 
 void Manager::Impl::handlePausing(const proto::TaskBase& task) {
@@ -136,8 +146,10 @@ void Manager::Impl::handleReverting(const proto::TaskBase& task) {
 
 void Manager::Impl::takeOrphans(const proto::TaskBase& task) {
   const auto taken = parts.table.takeOrphans(call(), node.settings.exec_id, task.id, node.settings.max_abnormal_ends);
+  bool is_type_to_say = false;
   for (const auto& [id, outcome] : taken) {
-    if (outcome == storage::OrphanOutcome::kLost) continue;
+    is_type_to_say = is_type_to_say || outcome == storage::OrphanOutcome::kUnmarked;
+    if (outcome == storage::OrphanOutcome::kLost || outcome == storage::OrphanOutcome::kUnmarked) continue;
     ++node.counters.orphans;
     const bool failed = outcome == storage::OrphanOutcome::kFailed;
     observability::log(
@@ -147,6 +159,9 @@ void Manager::Impl::takeOrphans(const proto::TaskBase& task) {
         {{"task_id", task.id}, {"subtask_id", id}}
     );
   }
+  // A run that begins looks for them by itself.
+  if (!is_type_to_say) return;
+  if (const auto executor = find(task.id)) executor->nudge();
 }
 
 void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candidates) {
@@ -202,14 +217,6 @@ Manager::Impl::Start Manager::Impl::startTask(const proto::TaskBase& candidate) 
   const observability::LogContext context(fields);
   const auto task = parts.table.getTaskById(call(), candidate.id);
   if (!task || task->state != TaskState::kRunning) return Start::kSkipped;
-  const auto entry = parts.registry.find(task->type);
-  if (!entry && node.settings.beside_dxf) {
-    ++node.counters.unknown_types;
-    node.sampled.logFor(
-        task->type, Level::kInfo, "task type is not offered here, task skipped", {{"type", task->type}}
-    );
-    return Start::kSkipped;
-  }
   if (!node.slots.alloc(*task)) {
     observability::log(
         Level::kInfo,

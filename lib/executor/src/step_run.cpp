@@ -54,7 +54,7 @@ std::size_t StepRun::offer(std::vector<proto::Subtask> rows, bool more) {
   items.reserve(rows.size());
   for (auto& row : rows) {
     row.type = task_.type;
-    const bool idempotent = isIdempotent(row);
+    const bool idempotent = isIdempotent(parts_.type, row);
     auto& item = items.emplace_back();
     item.row = std::move(row);
     item.idempotent = idempotent;
@@ -312,15 +312,15 @@ std::vector<std::shared_ptr<SubtaskRun>> StepRun::runs() const {
   return live;
 }
 
-bool StepRun::isIdempotent(const proto::Subtask& row) noexcept {
+bool isIdempotent(Extension& type, const proto::Subtask& row) noexcept {
   try {
-    return parts_.type.isIdempotent(row);
+    return type.isIdempotent(row);
   } catch (...) {
     observability::log(
         observability::Level::kWarn,
         "task type could not say whether a subtask is idempotent, taken as not",
         currentError(),
-        {{"subtask_id", row.id}, {"type", task_.type}}
+        {{"subtask_id", row.id}, {"type", row.type}}
     );
     return false;
   }

@@ -40,6 +40,9 @@ struct Parallel {
     const plugin::TaskTypeOptions& options, const proto::TaskBase& task, std::int32_t node_slots
 );
 
+/// Asks a task type whether a subtask may run again; what it cannot say counts as no.
+[[nodiscard]] bool isIdempotent(Extension& type, const proto::Subtask& row) noexcept;
+
 /// One step of one task on this node: its step executor, the queue of pending subtasks, and the threads that run them.
 ///
 /// The coordinator (the task executor's run thread) owns it and calls everything except interrupt, which any thread may
@@ -151,7 +154,6 @@ class StepRun final : private WriteOwner {
   /// What a run without a result has counted is kept in its row, once and if the store takes it.
   void keepCounters(const SubtaskRun& run);
   [[nodiscard]] bool isRetryable(const Error& error);
-  [[nodiscard]] bool isIdempotent(const proto::Subtask& row) noexcept;
 
   // constant after construction
   const StepParts parts_;

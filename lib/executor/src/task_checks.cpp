@@ -135,6 +135,32 @@ void TaskRun::checkOwnership(const std::vector<std::shared_ptr<SubtaskRun>>& run
   }
 }
 
+void TaskRun::takeUnmarked() {
+  if (!parts_.node.lease.mayStart()) return;
+  const auto& exec_id = parts_.node.settings.exec_id;
+  try {
+    for (auto& row : parts_.table.getSubtasksByExecIdAndStepAndStates(
+             parts_.node.call(), exec_id, task_.id, task_.step, {proto::SubtaskState::kRunning}
+         )) {
+      if (row.token != proto::RunToken()) continue;
+      row.type = task_.type;
+      const auto outcome = parts_.table.takeUnmarked(parts_.node.call(), row, isIdempotent(parts_.type, row));
+      if (outcome == storage::OrphanOutcome::kLost) continue;
+      ++parts_.node.counters.orphans;
+      const bool failed = outcome == storage::OrphanOutcome::kFailed;
+      observability::log(
+          failed ? Level::kError : Level::kWarn,
+          failed ? "subtask was begun by TiDB's own executor and may not run again, it fails"
+                 : "subtask was begun by TiDB's own executor, it is pending again",
+          {{"task_id", task_.id}, {"subtask_id", row.id}}
+      );
+    }
+    may_be_unmarked_ = false;
+  } catch (...) {
+    noteStoreError("subtasks that TiDB's own executor began could not be taken", currentError());
+  }
+}
+
 void TaskRun::writeSummaries(const std::vector<std::shared_ptr<SubtaskRun>>& runs) {
   for (const auto& run : runs) {
     std::optional<proto::SubtaskSummary> summary;

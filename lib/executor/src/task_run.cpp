@@ -25,6 +25,7 @@ TaskRun::TaskRun(const TaskParts& parts, proto::Task task, const proto::StepReso
   const auto at = now();
   last_busy_ = next_refresh_ = next_fetch_ = at;
   next_params_ = at + parts_.node.settings.param_check_interval;
+  may_be_unmarked_ = parts_.node.settings.beside_dxf;
 }
 
 void TaskRun::run() {
@@ -52,6 +53,7 @@ TaskRun::Next TaskRun::pass() {
   if (nudged) {
     interval_ = parts_.node.live.subtaskCheckInterval();
     next_refresh_ = next_fetch_ = now();
+    may_be_unmarked_ = parts_.node.settings.beside_dxf;
   }
   if (!draining_ && now() >= next_refresh_ && refresh() == Next::kExit) return Next::kExit;
   if (step_ && step_->hasTrouble() && !draining_) {
@@ -61,6 +63,7 @@ TaskRun::Next TaskRun::pass() {
     draining_ = true;
   }
   if (draining_ && step_) step_->drain();
+  if (!draining_ && may_be_unmarked_) takeUnmarked();
   if (!draining_ && fetch() == Next::kExit) return Next::kExit;
   if (step_) {
     step_->kick();

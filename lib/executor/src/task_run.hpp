@@ -101,6 +101,8 @@ class TaskRun {
   [[nodiscard]] std::vector<proto::Subtask> readPending();
   [[nodiscard]] storage::PickLimits limitsOfFetch() const;
   void clearQueue();
+  /// Takes running rows of this step that a live TiDB's own executor began, which has moved them here.
+  void takeUnmarked();
   // The checks beside running subtasks (contract 4.8).
   void checkRuns();
   void checkOwnership(const std::vector<std::shared_ptr<SubtaskRun>>& runs);
@@ -119,8 +121,9 @@ class TaskRun {
   std::shared_ptr<StepRun> step_;
   bool draining_ = false;  // no new subtasks; leave when the runs have returned
   bool first_pass_ = true;
-  bool dry_told_ = true;  // the owner knows that the queue is dry
-  Duration interval_;     // to the next look for subtasks, while there is none
+  bool may_be_unmarked_ = false;  // there may be rows for takeUnmarked
+  bool dry_told_ = true;          // the owner knows that the queue is dry
+  Duration interval_;             // to the next look for subtasks, while there is none
   std::int64_t mean_meta_bytes_ = 0;
   std::int32_t after_ordinal_ = 0;  // rows up to here were read before: only a hint (design rule 16)
   runtime::TimePoint next_full_look_;

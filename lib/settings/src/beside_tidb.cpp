@@ -1,5 +1,6 @@
 #include "beside_tidb.hpp"
 
+#include "disttask/base/tidb_schema.hpp"
 #include "disttask/settings/endpoint_text.hpp"
 
 #include <algorithm>
@@ -40,14 +41,16 @@ bool isOneWord(const std::string& scope) {
 }  // namespace
 
 void applyBesideTiDb(Section& root, Settings& settings) {
-  if (settings.store.schema != "mysql") return;
+  if (!isTidbSchema(settings.store.schema)) return;
   const auto refuse = [&](std::string_view section, std::string_view key, const std::string& text) {
     const auto path = std::string(section) + "." + std::string(key);
     root.problemAt(placeOf(root, section, key), path, text + ", since store.schema is mysql");
   };
   bool is_explicit = false;
   if (const auto* scheduler = root.find("scheduler")) {
-    for (const auto& member : scheduler->value.members) is_explicit = is_explicit || member.key == "enabled";
+    // One without a value says nothing.
+    for (const auto& member : scheduler->value.members)
+      is_explicit = is_explicit || (member.key == "enabled" && member.value.kind != YamlNode::Kind::kNull);
   }
   if (is_explicit && settings.scheduler.enabled)
     refuse("scheduler", "enabled", "value 'true', expected false: TiDB's own scheduler plans and balances");

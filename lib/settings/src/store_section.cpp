@@ -1,5 +1,6 @@
 #include "store_section.hpp"
 
+#include "disttask/base/tidb_schema.hpp"
 #include "disttask/settings/endpoint_text.hpp"
 #include "secret_file.hpp"
 
@@ -58,7 +59,8 @@ void readEndpoints(Section& section, std::string_view key, bool many, std::vecto
 
 void readSideSchema(Section& section, StoreSettings& store) {
   section.read("side_schema", store.side_schema);
-  if (store.schema != "mysql") {
+  store.side_schema = toSchemaName(store.side_schema);
+  if (!isTidbSchema(store.schema)) {
     if (section.has("side_schema"))
       section.problem("side_schema", "stands beside schema '" + store.schema + "', expected only with schema mysql");
     return;
@@ -129,6 +131,7 @@ void readStore(Section& root, const HostFacts& facts, StoreSettings& store) {
   section.read("user", store.user);
   readPasswordSource(section, facts, store.password);
   section.read("schema", store.schema);
+  store.schema = toSchemaName(store.schema);
   if (!isPlainName(store.schema))
     section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
   readSideSchema(section, store);

@@ -1,5 +1,7 @@
 // Each statement of a hot loop must use its index on a table of 200,000 subtasks: what the optimizer of the server
 // under test says.
+#include "plans.hpp"
+
 #include "statements/node.hpp"
 #include "statements/plan.hpp"
 #include "statements/poll.hpp"
@@ -9,8 +11,6 @@
 #include "support/test_store.hpp"
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
-#include <map>
 #include <set>
 
 using namespace disttask;                  // NOLINT: a test
@@ -20,12 +20,8 @@ namespace {
 
 constexpr std::int64_t kNumSubtasks = 200'000;
 constexpr std::int64_t kBatch = 20'000;
-/// Full scans of tables of up to so many rows are as good as an index.
-constexpr std::int64_t kSmall = 200;
-
-/// In place of a table: sub-queries that are answered by one look at an index, before anything is planned.
-constexpr const char* kMinMax = "min/max";
-constexpr std::int64_t kNumMinMaxOfPoll = 2;
+using test::kMinMax;
+using test::planFaultsOf;
 
 /// Two tasks, 16 nodes; of each node's rows 80 % are done, 19 % pending, 1 % running.
 void fill(test::TestStore& store) {
@@ -133,100 +129,6 @@ std::vector<HotStatement> hotNodeStatements(const HotSample& sample) {
   };
 }
 
-struct Step {
-  std::string table;
-  std::string type;
-  std::string key;
-  std::int64_t rows = 0;
-  std::string extra;
-};
-
-/// Returns what EXPLAIN says, in the tabular form of MariaDB and MySQL.
-std::vector<Step> explain(sqlclient::Connection& connection, const HotStatement& statement) {
-  const std::string form =
-      connection.flavour() == sqlclient::Flavour::kMySql ? "explain format=traditional " : "explain ";
-  auto rows = connection.queryDynamic("explain", form + statement.text, statement.values);
-  std::map<std::string, std::uint32_t> columns;
-  for (std::uint32_t i = 1; i <= rows.numColumns(); ++i) columns[rows.columnName(i)] = i;
-  std::vector<Step> steps;
-  while (rows.next()) {
-    steps.push_back(
-        {rows.getString(columns.at("table")),
-         rows.getString(columns.at("type")),
-         rows.getString(columns.at("key")),
-         std::atoll(rows.getString(columns.at("rows")).c_str()),
-         rows.getString(columns.at("Extra"))}
-    );
-  }
-  return steps;
-}
-
-/// Returns what is wrong with a plan; empty when it is as it must be.
-std::string faultOf(const HotStatement& statement, const std::vector<Step>& steps) {
-  std::string text = statement.name + ":";
-  bool has_index = false;
-  std::string fault;
-  std::int64_t num_min_max = 0;
-  for (const auto& step : steps) {
-    if (step.extra.find("optimized away") != std::string::npos || step.extra.find("min/max row") != std::string::npos)
-      ++num_min_max;
-    text += "\n  table=" + step.table + " type=" + step.type + " key=" + step.key +
-            " rows=" + std::to_string(step.rows) + " extra=" + step.extra;
-    const bool is_derived = step.table.empty() || step.table.front() == '<';
-    const bool is_meant = is_derived || step.table == statement.scanned;
-    if (!is_meant && (step.type == "ALL" || step.type == "index") && step.rows > kSmall) fault = "scans " + step.table;
-    if (step.table == statement.table) {
-      has_index = true;
-      if (step.key != statement.index)
-        fault = "uses " + (step.key.empty() ? "no key" : step.key) + " for " + step.table;
-    }
-    // A derived table holds a few rows by then.
-    if (!statement.sorts && !is_derived && step.extra.find("filesort") != std::string::npos) fault = "sorts";
-  }
-  if (statement.table == kMinMax) {
-    has_index = true;
-    if (num_min_max != kNumMinMaxOfPoll) fault = "looks at more than the end of a range";
-  }
-  if (!has_index) fault = "does not show " + statement.table;
-  return fault.empty() ? fault : fault + ", wants " + statement.index + " of " + statement.table + "; " + text;
-}
-
-/// TiDB tells it differently: operators with an access object.
-std::string faultOnTiDb(sqlclient::Connection& connection, const HotStatement& statement) {
-  // Else it runs the sub-queries and explains their results.
-  connection.execute("set session tidb_opt_enable_non_eval_scalar_subquery = 1");
-  auto rows = connection.queryDynamic("explain", "explain " + statement.text, statement.values);
-  std::string text = statement.name + ":";
-  bool has_index = false;
-  bool has_scan = false;
-  while (rows.next()) {
-    std::string line;
-    for (std::uint32_t i = 1; i <= rows.numColumns(); ++i) line += " " + rows.getString(i);
-    text += "\n " + line;
-    has_scan =
-        has_scan || (line.find("TableFullScan") != std::string::npos && line.find("subtask") != std::string::npos);
-    has_index = has_index || line.find("index:" + statement.index) != std::string::npos ||
-                (statement.index == "PRIMARY" &&
-                 (line.find("Point_Get") != std::string::npos || line.find("TableRangeScan") != std::string::npos));
-  }
-  return has_index && !has_scan ? "" : "wants " + statement.index + "; " + text;
-}
-
-std::vector<std::string> faultsOf(sqlclient::Connection& connection, const std::vector<HotStatement>& statements) {
-  std::vector<std::string> faults;
-  for (const auto& statement : statements) {
-    std::string fault;
-    try {
-      fault = connection.flavour() == sqlclient::Flavour::kTiDb ? faultOnTiDb(connection, statement)
-                                                                : faultOf(statement, explain(connection, statement));
-    } catch (const Exception& e) {
-      fault = statement.name + ": " + e.what();
-    }
-    if (!fault.empty()) faults.push_back(fault);
-  }
-  return faults;
-}
-
 }  // namespace
 
 TEST_CASE("Every hot statement uses its index on 200,000 subtasks, and the check notices a missing index") {
@@ -245,7 +147,7 @@ TEST_CASE("Every hot statement uses its index on 200,000 subtasks, and the check
   };
   for (const auto& [loop, statements] : loops) {
     CHECK(statements.size() >= 2);
-    for (const auto& fault : faultsOf(*connection, statements)) {
+    for (const auto& fault : planFaultsOf(*connection, statements)) {
       INFO(loop << ": " << fault);
       CHECK(false);
     }
@@ -260,7 +162,7 @@ TEST_CASE("Every hot statement uses its index on 200,000 subtasks, and the check
   CHECK(wanted.size() >= 6);
   std::set<std::string> noticed;
   for (const auto& statement : hotTaskStatements(sample)) {
-    if (!faultsOf(*connection, {statement}).empty()) noticed.insert(statement.name);
+    if (!planFaultsOf(*connection, {statement}).empty()) noticed.insert(statement.name);
   }
   CHECK(noticed == wanted);
 }

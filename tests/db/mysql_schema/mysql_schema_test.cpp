@@ -284,6 +284,20 @@ TEST_CASE("The shape of TiDB's tables is read column by column", "[db][mysql_sch
   CHECK(shapeOf(DxfVersion::k81) == storage::mysql::DxfShape{false, false, false, false});
   CHECK(shapeOf(DxfVersion::k85) == storage::mysql::DxfShape{false, false, false, true});
   CHECK(shapeOf(DxfVersion::kNewer) == storage::mysql::DxfShape{true, true, true, true});
+  // Between two versions: tasks can be modified, and no more than that is new.
+  DxfTables tables(DxfVersion::k85);
+  for (const auto* table : {"tidb_global_task", "tidb_global_task_history"})
+    tables.execute(std::string("alter table ") + table + " add modify_params json after error");
+  storage::mysql::DxfDialect dialect(tables.settings().schema, tables.settings().connect);
+  CHECK(dialect.shape() == storage::mysql::DxfShape{true, false, false, true});
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  addTask(tables, 1, "running");
+  addSubtask(tables, 1, 1, "pending", kNode);
+  const auto work = store->taskTable().getTaskExecInfoByExecId({}, kNode);
+  REQUIRE(work.size() == 1);
+  CHECK(work.front().task.max_nodes == 0);
+  CHECK(store->clientTable().getProgress({}, proto::TaskId(1)).size() == 1);
 }
 
 TEST_CASE("What is no table of a TiDB is refused in one sentence", "[db][mysql_schema]") {
@@ -304,6 +318,27 @@ TEST_CASE("What is no table of a TiDB is refused in one sentence", "[db][mysql_s
   SECTION("an index is missing") {
     tables.execute("alter table tidb_background_subtask drop index idx_exec_id");
     CHECK_THAT(refusal(), Contains("has a table tidb_background_subtask without index idx_exec_id"));
+  }
+  SECTION("an index is another one") {
+    const auto index = [&](const char* sql) {
+      tables.execute("alter table tidb_background_subtask drop index uk_task_key_step_ordinal");
+      tables.execute(sql);
+    };
+    const auto* const wanted =
+        "whose index uk_task_key_step_ordinal is not unique on (task_key, step, ordinal): expected the tables of a "
+        "TiDB";
+    index("alter table tidb_background_subtask add unique key uk_task_key_step_ordinal (task_key, ordinal, step)");
+    CHECK_THAT(refusal(), Contains(wanted));
+    index("alter table tidb_background_subtask add key uk_task_key_step_ordinal (task_key, step, ordinal)");
+    CHECK_THAT(refusal(), Contains(wanted));
+    index("alter table tidb_background_subtask add unique key uk_task_key_step_ordinal (task_key, step)");
+    CHECK_THAT(refusal(), Contains(wanted));
+    index("alter table tidb_background_subtask add unique key uk_task_key_step_ordinal (task_key, step, ordinal)");
+    tables.makeStore()->schema().check({});
+  }
+  SECTION("the index of nodes is another one") {
+    tables.execute("alter table tidb_background_subtask drop index idx_exec_id, add key idx_exec_id (state, exec_id)");
+    CHECK_THAT(refusal(), Contains("whose index idx_exec_id is not on (exec_id)"));
   }
   SECTION("the side schema serves tasks of its own") {
     tables.execute("create table `" + tables.side() + "`.tidb_global_task (id int)");
@@ -332,11 +367,48 @@ TEST_CASE("Tasks of a live TiDB are not changed by us", "[db][mysql_schema]") {
       [&] { static_cast<void>(client.submitTask({}, request)); },
       [&] { static_cast<void>(client.cancelTask({}, id)); },
       [&] { static_cast<void>(client.pauseTask({}, id)); },
+      [&] { static_cast<void>(client.resumeTask({}, id)); },
+      [&] { static_cast<void>(client.resolveTask({}, id, storage::Resolution::kRetry)); },
       [&] { client.modifyTask({}, id, change_slots); },
   };
   for (const auto& change : changes)
     CHECK_THAT(refusalOf(change, ErrorCode::kUnsupported), Contains("are a live TiDB's"));
   CHECK(tables.scalar("select concat(count(*), min(state)) from tidb_global_task") == "1running");
+  for (const auto* state : {"paused", "awaiting-resolution"}) {
+    tables.execute(std::string("update tidb_global_task set state='") + state + "'");
+    for (const auto& change : changes)
+      CHECK_THAT(refusalOf(change, ErrorCode::kUnsupported), Contains("are a live TiDB's"));
+    CHECK(tables.scalar("select concat(count(*), min(state)) from tidb_global_task") == std::string("1") + state);
+  }
+}
+
+TEST_CASE("Running rows that TiDB's own executor began are left to their type, in each version", "[db][mysql_schema]") {
+  const auto version = GENERATE(DxfVersion::k81, DxfVersion::k85, DxfVersion::kNewer);
+  DxfTables tables(version);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  addTask(tables, 1, "running");
+  for (int i = 1; i <= 3; ++i) addSubtask(tables, 1, i, "running", kNode);
+  auto& table = store->taskTable();
+  const std::vector<std::pair<proto::SubtaskId, storage::OrphanOutcome>> left{
+      {proto::SubtaskId(101), storage::OrphanOutcome::kUnmarked},
+      {proto::SubtaskId(102), storage::OrphanOutcome::kUnmarked},
+      {proto::SubtaskId(103), storage::OrphanOutcome::kUnmarked}};
+  CHECK(table.takeOrphans({}, kNode, proto::TaskId(1), 3) == left);
+  const auto rows = table.getSubtasksByExecIdAndStepAndStates(
+      {}, kNode, proto::TaskId(1), proto::Step(1), {SubtaskState::kRunning}, {}
+  );
+  REQUIRE(rows.size() == 3);
+  CHECK(table.takeUnmarked({}, rows[0], true) == storage::OrphanOutcome::kGivenBack);
+  CHECK(table.takeUnmarked({}, rows[1], false) == storage::OrphanOutcome::kFailed);
+  CHECK(table.pauseSubtasks({}, kNode, proto::TaskId(1)) == 2);  // the pending one too
+  CHECK(
+      tables.scalar(
+          "select group_concat(concat(state, if(ddl_physical_tid is null, '', ' token'), if(end_time is null, '', "
+          "' ended'), if(error is null, '', ' error')) order by id) from tidb_background_subtask"
+      ) == "paused,failed error,paused"
+  );
+  CHECK(tables.scalar("select count(*) from `" + tables.side() + "`.disttask_attempt") == "0");
 }
 
 TEST_CASE("A node pauses and cancels its own rows only, as TiDB's executor does", "[db][mysql_schema]") {
@@ -367,6 +439,33 @@ TEST_CASE("A register row that TiDB deleted comes back, and one that TiDB keeps 
   tables.execute("update dist_framework_meta set role='moved'");
   store->taskTable().recoverMeta({}, kNode, "ext", 9);
   CHECK(tables.scalar("select concat(role, cpu_count) from dist_framework_meta") == "moved9");
+}
+
+TEST_CASE("An id that is in TiDB's register and none of ours is refused, and its role stays", "[db][mysql_schema]") {
+  DxfTables tables(DxfVersion::k85);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  auto& nodes = store->nodeTable();
+  tables.execute("insert into dist_framework_meta (host, role, cpu_count) values ('db-7:7001', 'other', 4)");
+  CHECK_THAT(
+      refusalOf(
+          [&] { static_cast<void>(nodes.registerNode({}, makeNode(11), std::nullopt)); }, ErrorCode::kInvalidConfig
+      ),
+      Contains("node.id: value 'db-7:7001', expected another one") && Contains("with role 'other'")
+  );
+  CHECK(tables.scalar("select concat(role, cpu_count) from dist_framework_meta") == "other4");
+  CHECK_FALSE(nodes.getNode({}, kNode));
+  SECTION("one of our scope is taken: ours was forgotten with its side tables") {
+    tables.execute("update dist_framework_meta set role='ext'");
+    CHECK(nodes.registerNode({}, makeNode(11), std::nullopt));
+  }
+  SECTION("one of ours that now has another scope registers again") {
+    tables.execute("delete from dist_framework_meta");
+    REQUIRE(nodes.registerNode({}, makeNode(11), std::nullopt));
+    tables.execute("update dist_framework_meta set role='before'");
+    CHECK(nodes.registerNode({}, makeNode(12), Life(11)));
+  }
+  CHECK(tables.scalar("select concat(role, cpu_count) from dist_framework_meta") == "ext8");
 }
 
 TEST_CASE("A node that is gone is left to TiDB, and forgotten when no row is left", "[db][mysql_schema]") {

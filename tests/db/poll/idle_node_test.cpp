@@ -4,6 +4,7 @@
 #include "disttask/planning/planning_service.hpp"
 #include "disttask/scheduler/scheduler_service.hpp"
 
+#include "../mysql_schema/dxf_tables.hpp"
 #include "support/counted_pool.hpp"
 #include "support/fake_clock.hpp"
 #include "support/test_store.hpp"
@@ -20,15 +21,21 @@ namespace {
 /// A user whose statements the server counts.
 class CountedUser {
  public:
-  explicit CountedUser(TestStore& store) : store_(store), name_("u_" + store.schema()) {
-    before_ = store_.scalar("select @@global.userstat");
-    store_.execute("set global userstat = 1");
-    store_.execute("create user '" + name_ + "'@'%'");
-    store_.execute("grant all on `" + store.schema() + "`.* to '" + name_ + "'@'%'");
+  /// `store`: what its store uses; the user gets all rights in its schemas.
+  explicit CountedUser(storage::mysql::StoreSettings store)
+      : settings_(std::move(store)),
+        connection_(sqlclient::Connection::open(settings_.connect)),
+        name_("u_" + settings_.schema) {
+    before_ = scalar("select @@global.userstat");
+    connection_->execute("set global userstat = 1");
+    connection_->execute("create user '" + name_ + "'@'%'");
+    for (const auto& schema : {settings_.schema, settings_.side_schema}) {
+      if (!schema.empty()) connection_->execute("grant all on `" + schema + "`.* to '" + name_ + "'@'%'");
+    }
   }
   ~CountedUser() {
-    store_.execute("drop user '" + name_ + "'@'%'");
-    store_.execute("set global userstat = " + before_);
+    connection_->execute("drop user '" + name_ + "'@'%'");
+    connection_->execute("set global userstat = " + before_);
   }
   CountedUser(const CountedUser&) = delete;
   CountedUser& operator=(const CountedUser&) = delete;
@@ -36,7 +43,7 @@ class CountedUser {
   [[nodiscard]] std::int64_t numSelects() const { return count("select_commands"); }
   [[nodiscard]] std::int64_t numUpdates() const { return count("update_commands"); }
   [[nodiscard]] storage::mysql::StoreSettings settings() const {
-    auto settings = store_.settings();
+    auto settings = settings_;
     settings.connect.user = name_;
     settings.connect.password = nullptr;
     return settings;
@@ -45,13 +52,30 @@ class CountedUser {
  private:
   [[nodiscard]] std::int64_t count(const std::string& column) const {
     const auto text =
-        store_.scalar("select " + column + " from information_schema.user_statistics where user = '" + name_ + "'");
+        scalar("select " + column + " from information_schema.user_statistics where user = '" + name_ + "'");
     return text.empty() ? 0 : std::stoll(text);
   }
-  TestStore& store_;
-  std::string name_;
+  [[nodiscard]] std::string scalar(const std::string& sql) const {
+    auto rows = connection_->queryDynamic("scalar", sql, {});
+    return rows.next() ? rows.getString(1) : "";
+  }
+  const storage::mysql::StoreSettings settings_;
+  const std::unique_ptr<sqlclient::Connection> connection_;
+  const std::string name_;
   std::string before_;
 };
+
+/// Some servers count an executed prepared statement twice: returns what one query of ours counts here.
+std::int64_t countOfOneQuery(const CountedUser& user, storage::mysql::Store& counted) {
+  const auto ask = [&] { static_cast<void>(counted.taskTable().getTaskBaseById({}, proto::TaskId(1))); };
+  ask();  // what comes with the first one is over
+  const auto begin = user.numSelects();
+  for (int i = 0; i < 10; ++i) ask();
+  const auto counted_ten = user.numSelects() - begin;
+  CHECK(counted_ten % 10 == 0);
+  REQUIRE(counted_ten >= 10);
+  return counted_ten / 10;
+}
 
 executor::ExecutorSettings executorSettings() {
   executor::ExecutorSettings settings;
@@ -117,7 +141,7 @@ TEST_CASE("A poll of an idle follower is one statement, and the role costs it ne
     WARN("this server does not count statements by user");
     return;
   }
-  CountedUser user(store);
+  CountedUser user(store.settings());
   // Somebody else has the role, and keeps it.
   const auto owner = store->schedulerTable().takeOwnership({}, "other", store->schedulerTable().getOwner({}));
   REQUIRE(owner);
@@ -130,13 +154,7 @@ TEST_CASE("A poll of an idle follower is one statement, and the role costs it ne
   follower.poller.start();
   follower.pass(10);
 
-  // Some servers count an executed prepared statement twice: what one query of ours counts here.
-  const auto begin = user.numSelects();
-  for (int i = 0; i < 10; ++i) static_cast<void>(counted.taskTable().getTaskBaseById({}, proto::TaskId(1)));
-  const auto per_query = (user.numSelects() - begin) / 10;
-  REQUIRE(per_query >= 1);
-  CHECK((user.numSelects() - begin) % 10 == 0);
-
+  const auto per_query = countOfOneQuery(user, counted);
   const auto polls = follower.poller.numPolls();
   const auto selects = user.numSelects();
   const auto updates = user.numUpdates();
@@ -166,4 +184,43 @@ TEST_CASE("A poll of an idle follower is one statement, and the role costs it ne
   follower.scheduler.stop();
   follower.planner.stop();
   follower.manager.stop();
+}
+
+TEST_CASE("Beside a live TiDB a poll without active tasks is one statement", "[db][poll]") {
+  const test::DxfTables tables(test::DxfVersion::k85);
+  if (sqlclient::Connection::open(tables.settings().connect)->flavour() != sqlclient::Flavour::kMariaDb) {
+    WARN("this server does not count statements by user");
+    return;
+  }
+  const auto installed = tables.makeStore();
+  static_cast<void>(installed->schema().install({}));
+  const CountedUser user(tables.settings());
+  storage::mysql::Store counted(user.settings(), runtime::systemClock());
+  const auto addTask = [&](int id, const std::string& state) {
+    const auto number = std::to_string(id);
+    tables.execute(
+        "insert into tidb_global_task (id, task_key, type, state, step, concurrency, meta) values (" + number +
+        ", 'key-" + number + "', 'Example', '" + state + "', 1, 1, '{}')"
+    );
+  };
+  // What is paused, or over and still to be moved to the history, is not looked into.
+  addTask(1, "paused");
+  addTask(2, "succeed");
+  const auto per_query = countOfOneQuery(user, counted);
+  const auto queriesOf = [&](int polls, bool work) {
+    const auto before = user.numSelects();
+    for (int i = 0; i < polls; ++i) CHECK(counted.pollTable().poll({}, "a:1").has_subtasks == work);
+    // The server counts a statement after it has answered.
+    CHECK(eventually([&] { return user.numSelects() - before >= polls * per_query; }));
+    return (user.numSelects() - before) / per_query;
+  };
+  CHECK(queriesOf(20, false) == 20);
+  // With one: which they are, and its rows here.
+  addTask(3, "running");
+  CHECK(queriesOf(20, false) == 60);
+  tables.execute(
+      "insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, concurrency, ordinal)"
+      " values (1, '3', 1, 'a:1', 'pending', '{}', 1, 1)"
+  );
+  CHECK(queriesOf(20, true) == 60);
 }

@@ -376,8 +376,9 @@ TEST_CASE("Schema refuses what it does not speak and says what to run") {
   SECTION("the server's own schema") {
     storage::mysql::StoreSettings settings;
     settings.connect = test::testConnectSettings();
-    settings.schema = "mysql";
+    settings.schema = GENERATE("mysql", "MySQL");
     storage::mysql::Store store(settings, runtime::systemClock());
+    CHECK(store.settings().schema == "mysql");
     CHECK(store.settings().shared_with_dxf);
     CHECK(store.settings().side_schema == "disttask");
   }

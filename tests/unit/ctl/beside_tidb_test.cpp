@@ -1,6 +1,7 @@
 // What doctor and node forget --reassign say of a cluster beside a live TiDB.
 #include "commands/node_reassign.hpp"
 #include "doctor/findings.hpp"
+#include "doctor/watch.hpp"
 #include <catch2/catch.hpp>
 
 #include <set>
@@ -159,4 +160,57 @@ TEST_CASE("What keeps a node from being forgotten is said by task, with counts a
       "scheduler.history_after (10m where nothing else is set) later\n"
       "task id:11 ('', not live): 1 pending: their task is not live, so nobody moves them: a DBA may delete them"
   );
+}
+
+TEST_CASE("A node with a long lease is called silent only when it was watched for long enough") {
+  using namespace std::chrono_literals;
+  auto facts = makeFacts();
+  auto& node = facts.nodes.front();
+  node.lease_ms = std::chrono::milliseconds(10min).count();
+  const auto before = facts.nodes;
+  CHECK(watchBesideTiDb(facts.nodes) == 30s);
+  SECTION("not in the time that doctor watches by itself") {
+    noteSilence(before, facts.nodes, 30s, facts);
+    CHECK(facts.silent.empty());
+    CHECK(codesOf(facts) == std::set<std::string>{"node_not_watched:b:1"});
+    CHECK(remedyOf(facts, "node_not_watched") == "disttaskctl doctor --observe 152s");
+    CHECK(exitCodeOf(diagnose(facts)) == 0);
+  }
+  SECTION("but in the time that it says") {
+    noteSilence(before, facts.nodes, 152s, facts);
+    CHECK(codesOf(facts) == std::set<std::string>{"node_silent:b:1"});
+  }
+  SECTION("not when it has renewed") {
+    ++node.renewals;
+    noteSilence(before, facts.nodes, 152s, facts);
+    CHECK(codesOf(facts).empty());
+  }
+  SECTION("not when it lives anew") {
+    node.life = proto::Life(6);
+    noteSilence(before, facts.nodes, 152s, facts);
+    CHECK(codesOf(facts).empty());
+  }
+}
+
+TEST_CASE("doctor watches beside a live TiDB until each live node must have renewed") {
+  using namespace std::chrono_literals;
+  std::vector<proto::Node> nodes{makeNode("a:1", 5), makeNode("b:1", 6), makeNode("c:1", 0)};
+  nodes[0].lease_ms = 10'000;
+  nodes[1].lease_ms = 30'000;
+  nodes[2].lease_ms = 3'600'000;  // gone
+  CHECK(watchBesideTiDb(nodes) == 9500ms);
+  nodes[1].life = proto::Life();
+  CHECK(watchBesideTiDb(nodes) == 4500ms);
+  nodes[0].lease_ms = 400;
+  CHECK(watchBesideTiDb(nodes) == 200ms);
+  nodes[0].life = proto::Life();
+  CHECK_FALSE(watchBesideTiDb(nodes));
+}
+
+TEST_CASE("Beside a live TiDB left attempts are the daemons' to delete") {
+  auto facts = makeFacts();
+  facts.stuck->left_attempts = 3;
+  CHECK_THAT(remedyOf(facts, "left_attempts"), Contains("a daemon deletes them") && !Contains("history gc"));
+  facts.is_beside_tidb = false;
+  CHECK_THAT(remedyOf(facts, "left_attempts"), Contains("disttaskctl history gc"));
 }

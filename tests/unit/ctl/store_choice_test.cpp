@@ -71,3 +71,13 @@ TEST_CASE("An address that cannot be read is a mistake of use, a wrong file one 
     CHECK(failure.error().code() == ErrorCode::kInvalidConfig);
   }
 }
+
+TEST_CASE("The schema of a live TiDB is named mysql from then on, however it is written") {
+  CHECK(choose(withStore("mysql://u@a/MySQL"))->schema == "mysql");
+  CHECK(choose({}, "mysql://u@a/MYSQL")->schema == "mysql");
+  auto options = withStore("mysql://u@a/other");
+  options.schema = "MySql";
+  CHECK(choose(options)->schema == "mysql");
+  options.schema = "Own";
+  CHECK(choose(options)->schema == "Own");
+}

@@ -206,4 +206,26 @@ TEST_CASE("Schema mysql, beside a live TiDB, has rules of its own, each one sent
       problemsOf("store: {socket: /s, side_schema: other}\n") ==
       Lines{"d.yaml:1:21: store.side_schema: stands beside schema 'disttask', expected only with schema mysql"}
   );
+  for (const char* nothing : {"enabled: ", "enabled: ~", "enabled: null"})
+    CHECK(parse("node: {id: \"db-7:7001\"}\n" + store + "scheduler:\n  " + nothing + "\n"));
+}
+
+TEST_CASE("Schema mysql is that of a live TiDB in whatever case it is written") {
+  for (const char* name : {"MySQL", "MYSQL", "mysqL"}) {
+    INFO(name);
+    const auto store = std::string("store: {socket: /s, schema: ") + name + "}\n";
+    const auto right = parse("node: {id: \"db-7:7001\"}\n" + store);
+    REQUIRE(right);
+    CHECK(right.value().store.schema == "mysql");
+    CHECK(right.value().store.side_schema == "disttask");
+    CHECK_FALSE(right.value().scheduler.enabled);
+    CHECK(problemsOf("node: {id: db-7}\n" + store).size() == 1);
+    CHECK(
+        problemsOf(
+            std::string("node: {id: \"db-7:7001\"}\nstore: {socket: /s, schema: mysql, side_schema: ") + name + "}\n"
+        ) ==
+        Lines{"d.yaml:2:36: store.side_schema: value 'mysql', expected the name of a schema for the tables of disttask"}
+    );
+  }
+  CHECK(parse("store: {socket: /s, schema: MySQL2}\n").value().store.schema == "MySQL2");
 }

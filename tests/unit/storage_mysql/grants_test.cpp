@@ -50,4 +50,8 @@ TEST_CASE("Beside a live TiDB rights are granted in both schemas, and none to ch
     }
   }
   for (const auto& entry : rightsOf(Role::kDaemon, {"own", ""})) CHECK(entry.schema == "own");
+  CHECK(
+      grantStatements(Role::kDaemon, {"MySQL", "side"}, {"d", "%"}) ==
+      grantStatements(Role::kDaemon, {"mysql", "side"}, {"d", "%"})
+  );
 }

@@ -209,8 +209,8 @@ std::int64_t MemoryTaskTable::takeRest(
       const bool pending = shared_with_dxf_ && row.state == SubtaskState::kPending;
       if (!idle_running && !pending) continue;
       // One that may not run twice is never paused (design rule 12): nobody knows how far it came.
-      const bool may_wait =
-          !idle_running || proto::isIdempotent(row.token) || tokens_.pastOf(row.token) == PastRun::kNeverBegun;
+      const bool may_wait = !idle_running || isUnmarked(row) || proto::isIdempotent(row.token) ||
+                            tokens_.pastOf(row.token) == PastRun::kNeverBegun;
       row.state = target == SubtaskState::kPaused && !may_wait ? SubtaskState::kFailed : target;
       if (row.state == SubtaskState::kFailed) row.error = kNonIdempotentText;
       row.state_update_time = data.nowSeconds();

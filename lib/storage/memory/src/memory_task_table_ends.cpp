@@ -188,6 +188,10 @@ std::vector<std::pair<SubtaskId, OrphanOutcome>> MemoryTaskTable::takeOrphans(
     for (auto& [id, row] : data.subtasks) {
       if (row.exec_id != exec_id || row.task_id != task_id || row.state != SubtaskState::kRunning) continue;
       if (tokens_.isLive(id, row.token)) continue;
+      if (isUnmarked(row)) {
+        taken.emplace_back(id, OrphanOutcome::kUnmarked);
+        continue;
+      }
       std::string failure;
       const auto past = tokens_.pastOf(row.token);
       if (past == PastRun::kUnknown) {
@@ -211,6 +215,20 @@ std::vector<std::pair<SubtaskId, OrphanOutcome>> MemoryTaskTable::takeOrphans(
       taken.emplace_back(id, failure.empty() ? OrphanOutcome::kGivenBack : OrphanOutcome::kFailed);
     }
     return taken;
+  });
+}
+
+OrphanOutcome MemoryTaskTable::takeUnmarked(const Call& call, const proto::SubtaskBase& subtask, bool idempotent) {
+  return rows_.apply(call, "takeUnmarked", [&](Data& data) {
+    const auto at = data.subtasks.find(subtask.id);
+    if (at == data.subtasks.end()) return OrphanOutcome::kLost;
+    auto& row = at->second;
+    if (!isUnmarked(row) || row.state != SubtaskState::kRunning || row.exec_id != subtask.exec_id)
+      return OrphanOutcome::kLost;
+    row.state = idempotent ? SubtaskState::kPending : SubtaskState::kFailed;
+    row.state_update_time = data.nowSeconds();
+    if (!idempotent) row.error = kNonIdempotentText;
+    return idempotent ? OrphanOutcome::kGivenBack : OrphanOutcome::kFailed;
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cctype>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -49,14 +50,35 @@ void qualifyTables(std::string& text, const std::string& prefix) {
   }
 }
 
-std::set<std::string> listNames(
-    sqlclient::Connection& connection, const sqlclient::Sql& query, const std::string& schema, const std::string& table
+std::set<std::string> listColumns(
+    sqlclient::Connection& connection, const std::string& schema, const std::string& table
 ) {
   std::set<std::string> names;
-  auto rows = connection.query(query, {schema, table});
+  auto rows = connection.query(statements::kListColumns, {schema, table});
   while (rows.next()) names.insert(rows.getString(1));
   return names;
 }
+
+/// Returns the columns of each index in their order, as "a, b", and whether it is unique.
+std::map<std::string, std::pair<bool, std::string>> listIndexes(
+    sqlclient::Connection& connection, const std::string& schema, const std::string& table
+) {
+  std::map<std::string, std::pair<bool, std::string>> indexes;
+  auto rows = connection.query(statements::kListIndexes, {schema, table});
+  while (rows.next()) {
+    auto& [unique, columns] = indexes[rows.getString(1)];
+    unique = rows.getInt(2) == 0;
+    columns += (columns.empty() ? "" : ", ") + rows.getString(3);
+  }
+  return indexes;
+}
+
+/// The indexes of TiDB's table of subtasks by which our statements go.
+constexpr statements::IndexDefinition kSubtaskIndexesUsed[] = {
+    {"PRIMARY", true, "id"},
+    {"idx_exec_id", false, "exec_id"},
+    {"uk_task_key_step_ordinal", true, "task_key, step, ordinal"},
+};
 
 /// What differs between versions; all else every one has.
 bool mayBeMissing(std::string_view table, std::string_view column) {
@@ -78,7 +100,7 @@ DxfShape readDxfShape(sqlclient::Connection& connection, const std::string& sche
   for (const auto& table : statements::kTables) {
     if (table.name.starts_with("disttask_")) continue;
     const std::string name(table.name);
-    const auto columns = listNames(connection, statements::kListColumns, schema, name);
+    const auto columns = listColumns(connection, schema, name);
     if (columns.empty()) refuse(schema, "has no table " + name);
     for (const auto& column : table.columns) {
       const auto found = columns.contains(std::string(column.name));
@@ -92,9 +114,15 @@ DxfShape readDxfShape(sqlclient::Connection& connection, const std::string& sche
     }
     if (name == "tidb_background_subtask_history") shape.history_summary = columns.contains("summary");
     if (name == "tidb_background_subtask") {
-      const auto indexes = listNames(connection, statements::kListIndexes, schema, name);
-      for (const auto* index : {"idx_exec_id", "uk_task_key_step_ordinal"}) {
-        if (!indexes.contains(index)) refuse(schema, "has a table " + name + " without index " + index);
+      const auto indexes = listIndexes(connection, schema, name);
+      for (const auto& index : kSubtaskIndexesUsed) {
+        const std::string index_name(index.name);
+        const std::string wanted(index.columns);
+        const auto found = indexes.find(index_name);
+        if (found == indexes.end()) refuse(schema, "has a table " + name + " without index " + index_name);
+        if (found->second == std::pair(index.unique, wanted)) continue;
+        const std::string kind = index.unique ? "unique on (" : "on (";
+        refuse(schema, "has a table " + name + " whose index " + index_name + " is not " + kind + wanted + ")");
       }
     }
   }

@@ -16,7 +16,11 @@ std::vector<proto::TaskExecInfo> findDxfWork(
   }
   std::vector<proto::TaskExecInfo> work;
   for (auto& info : active) {
-    auto rows = connection.query(sql::kDxfWorkOfTask, {proto::taskKeyOf(info.task.id), exec_id});
+    const auto key = proto::taskKeyOf(info.task.id);
+    const std::int64_t step = info.task.step.value();
+    auto rows = info.task.state == proto::TaskState::kRunning
+                    ? connection.query(sql::kDxfWorkOfStep, {key, step, exec_id})
+                    : connection.query(sql::kDxfWorkOfTask, {key, exec_id});
     if (!rows.next()) continue;
     info.subtask_slots = static_cast<std::int32_t>(rows.getInt(1));
     work.push_back(std::move(info));

@@ -1,6 +1,7 @@
 #include "disttask/storage/mysql/grants.hpp"
 
 #include "disttask/base/error.hpp"
+#include "disttask/base/tidb_schema.hpp"
 #include "schema_sql.hpp"
 
 #include <algorithm>
@@ -100,8 +101,9 @@ std::optional<Role> parseRole(std::string_view text) noexcept {
 }
 
 std::vector<TableRights> rightsOf(Role role, const Schemas& schemas) {
-  if (schemas.schema != "mysql") return pick(kRights, role, schemas.schema, schemas.schema);
-  return pick(kSharedRights, role, schemas.schema, schemas.side_schema.empty() ? "disttask" : schemas.side_schema);
+  const auto schema = toSchemaName(schemas.schema);
+  if (!isTidbSchema(schema)) return pick(kRights, role, schema, schema);
+  return pick(kSharedRights, role, schema, schemas.side_schema.empty() ? "disttask" : schemas.side_schema);
 }
 
 std::string quoteAccount(const Account& account) {

@@ -1,5 +1,9 @@
+#include "statements/dxf.hpp"
 #include "statements/run_batch.hpp"
 #include "statements/task.hpp"
+
+#include <set>
+#include <utility>
 
 namespace disttask::storage::mysql {
 
@@ -108,6 +112,34 @@ std::vector<HotStatement> hotTaskStatements(const HotSample& sample) {
   for (auto& statement : hots) {
     // The few tasks found are put into rank order.
     if (statement.name == sql::kTasksWithWork.name) statement.sorts = true;
+  }
+  return hots;
+}
+
+std::vector<HotStatement> hotDxfStatements(const HotSample& sample) {
+  constexpr const char* kOrdinals = "uk_task_key_step_ordinal";
+  const auto& node = sample.exec_id;
+  const auto& key = sample.task_key;
+  std::vector<HotStatement> hots{
+      hot(sql::kDxfPoll, {node, node, node}, "n", "PRIMARY"),
+      hot(sql::kDxfPoll, {node, node, node}, "m", "PRIMARY"),
+      hot(sql::kDxfPoll, {node, node, node}, "t", "state"),
+      hot(sql::kDxfActiveTasks, {}, "t", "state"),
+      hot(sql::kDxfWorkOfStep, {key, sample.step, node}, "s", kOrdinals),
+      hot(sql::kDxfWorkOfTask, {key, node}, "s", kOrdinals),
+      hot(sql::kDxfStepOfTask, {sample.task_id}, "t", "PRIMARY"),
+      hot(sql::kDxfRunningRows, {key, sample.step, node}, "s", kOrdinals),
+      hot(sql::kDxfPauseRun, {sample.subtask_id, node, std::int64_t{6}}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kDxfPauseUnrun, {nullptr, sample.subtask_id, node, "running", nullptr}, kSubtaskTable, "PRIMARY"),
+      hot(sql::kDxfFailOrphan, {"{}", sample.subtask_id, node, nullptr}, kSubtaskTable, "PRIMARY"),
+  };
+  // The few active tasks are put into rank order.
+  for (auto& statement : hots) statement.sorts = statement.name == sql::kDxfActiveTasks.name;
+  const std::set<std::string> of_own_schema{sql::kTasksWithWork.name, sql::kLargestSlots.name, sql::kRunningRows.name};
+  for (auto& statement : hotTaskStatements(sample)) {
+    if (of_own_schema.contains(statement.name)) continue;
+    if (statement.index == "ix_exec") statement.index = kOrdinals;
+    hots.push_back(std::move(statement));
   }
   return hots;
 }

@@ -115,6 +115,7 @@ class MysqlNodeTable final : public NodeTable {
       return context_.inTransaction(call, "node.register", [&](Connection& connection) {
         const bool written = expected ? takeOver(connection, node, *expected) : insert(connection, node);
         if (!written) return false;
+        if (!expected && context_.dialect() != nullptr) refuseIdOfOthers(connection, node);
         connection.update(statements::kWriteMeta, {node.exec_id, node.role, std::int64_t{node.slots}});
         const auto where = "host " + node.host + ", pid " + std::to_string(node.pid);
         addNodeEvent(connection, node.exec_id, EventActor::node(node.exec_id), {.name = "registered", .reason = where});
@@ -265,6 +266,18 @@ class MysqlNodeTable final : public NodeTable {
       connection.rollback();  // somebody else's row came first
       return false;
     }
+  }
+
+  /// Beside a live TiDB an id that is new to us may be that of a TiDB, whose role would be overwritten.
+  void refuseIdOfOthers(Connection& connection, const proto::Node& node) const {
+    auto rows = connection.query(statements::kRoleInRegister, {node.exec_id});
+    if (!rows.next() || rows.getString(1) == node.role) return;
+    throw Exception(
+        ErrorCode::kInvalidConfig,
+        "node.id: value '" + node.exec_id + "', expected another one: dist_framework_meta of schema '" +
+            context_.settings().schema + "' has that host with role '" + rows.getString(1) +
+            "', and no node of ours had this id before"
+    );
   }
 
   static bool takeOver(Connection& connection, const proto::Node& node, Life expected) {

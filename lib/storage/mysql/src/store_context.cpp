@@ -1,9 +1,11 @@
 #include "store_context.hpp"
 
 #include "disttask/base/random.hpp"
+#include "disttask/base/tidb_schema.hpp"
 #include "disttask/runtime/backoff.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace disttask::storage::mysql {
 
@@ -57,7 +59,9 @@ sqlclient::ConnectSettings leaseConnect(const StoreSettings& settings, DxfDialec
 }
 
 StoreSettings completed(StoreSettings settings) {
-  if (settings.schema == "mysql" && settings.side_schema.empty()) settings.side_schema = "disttask";
+  settings.schema = toSchemaName(settings.schema);
+  settings.side_schema = toSchemaName(settings.side_schema);
+  if (isTidbSchema(settings.schema) && settings.side_schema.empty()) settings.side_schema = "disttask";
   if (!settings.side_schema.empty()) settings.shared_with_dxf = true;
   return settings;
 }

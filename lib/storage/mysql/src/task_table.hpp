@@ -90,6 +90,7 @@ class MySqlTaskTable final : public TaskTable {
   std::vector<std::pair<SubtaskId, OrphanOutcome>> takeOrphans(
       const Call& call, const ExecId& exec_id, TaskId task_id, std::int32_t max_abnormal_ends
   ) override;
+  OrphanOutcome takeUnmarked(const Call& call, const proto::SubtaskBase& subtask, bool idempotent) override;
 
  private:
   /// A row of this node and task without a live run, as it was read.
@@ -100,7 +101,7 @@ class MySqlTaskTable final : public TaskTable {
     bool token_is_null = true;
   };
   /// How an orphan leaves `running`.
-  enum class OrphanRule : std::uint8_t { kByToken, kAlwaysPending };
+  enum class OrphanRule : std::uint8_t { kByToken, kAlwaysPending, kAlwaysFailed };
 
   std::vector<proto::Subtask> pick(
       const Call& call, const ExecId& exec_id, TaskId task_id, Step step, SubtaskState state, const PickLimits& limits
@@ -168,6 +169,12 @@ class MySqlTaskTable final : public TaskTable {
   /// True if this process runs the row that was read.
   [[nodiscard]] bool isRunHere(SubtaskId id, const RowState& row) const { return tokens_.isLive(id, row.token); }
 
+  /// True for a row that a live TiDB's own executor began: it writes no token.
+  [[nodiscard]] bool isUnmarked(const Unrun& row) const {
+    return context_.settings().shared_with_dxf && row.token == proto::RunToken();
+  }
+  /// Reads the row of `subtask` again; nothing when it is not running as it was read, or runs here.
+  std::optional<Unrun> readUnrun(const Call& call, std::string_view name, const proto::SubtaskBase& subtask);
   std::vector<Unrun> findUnrunRunning(const Call& call, const ExecId& exec_id, TaskId task_id);
   std::optional<Unrun> findFirstPending(const Call& call, const ExecId& exec_id, TaskId task_id);
   TransitionOutcome endUnrun(

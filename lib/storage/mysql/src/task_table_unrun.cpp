@@ -18,7 +18,14 @@ namespace {
 
 constexpr int kMaxCandidates = 8;           // rows that failSubtask tries before it says that there is none
 constexpr std::int64_t kPendingChunk = 64;  // pending rows that one statement changes
+constexpr auto kNoLimit = std::numeric_limits<std::int32_t>::max();
 constexpr const char* kNonIdempotentText = "subtask in running state and is not idempotent";
+
+std::optional<std::int64_t> findStep(Connection& connection, TaskId task_id) {
+  auto rows = connection.query(sql::kDxfStepOfTask, {task_id.value()});
+  if (!rows.next()) return std::nullopt;
+  return rows.getInt(1);
+}
 
 }  // namespace
 
@@ -27,7 +34,12 @@ std::vector<MySqlTaskTable::Unrun> MySqlTaskTable::findUnrunRunning(
 ) {
   auto found = context_.read(call, "running subtasks", [&](Connection& connection) {
     std::vector<Unrun> rows;
-    auto result = connection.query(sql::kRunningRows, {exec_id, proto::taskKeyOf(task_id)});
+    const auto key = proto::taskKeyOf(task_id);
+    const bool by_step = context_.dialect() != nullptr;
+    const auto step = by_step ? findStep(connection, task_id) : std::nullopt;
+    if (by_step && !step) return rows;
+    auto result = by_step ? connection.query(sql::kDxfRunningRows, {key, *step, exec_id})
+                          : connection.query(sql::kRunningRows, {exec_id, key});
     while (result.next()) {
       rows.push_back(
           {SubtaskId(result.getInt(1)), SubtaskState::kRunning, proto::RunToken(result.getInt(2)), result.isNull(2)}
@@ -53,8 +65,14 @@ std::optional<MySqlTaskTable::Unrun> MySqlTaskTable::findFirstPending(
 TransitionOutcome MySqlTaskTable::endUnrun(
     const Call& call, const ExecId& exec_id, const Unrun& row, SubtaskState target, const std::optional<Error>& error
 ) {
-  // A mark of this write's own tells it from the same end by somebody else; bit 0 keeps what the row said.
-  const auto mark = proto::makeRunToken(randomToken(), proto::isIdempotent(row.token));
+  // A mark of this write's own tells it from the same end by somebody else; bit 0 keeps what the row said. A row that
+  // said nothing stays so: who finds it running again must ask its type.
+  sqlclient::Value mark_bind = nullptr;
+  proto::RunToken mark;
+  if (!isUnmarked(row)) {
+    mark = proto::makeRunToken(randomToken(), proto::isIdempotent(row.token));
+    mark_bind = mark.value();
+  }
   sqlclient::Value token_seen = nullptr;
   if (!row.token_is_null) token_seen = row.token.value();
   const std::string state_seen(toString(row.state));
@@ -69,12 +87,12 @@ TransitionOutcome MySqlTaskTable::endUnrun(
       [&](Connection& connection) {
         if (target == SubtaskState::kPaused) {
           const auto& pause = context_.settings().shared_with_dxf ? sql::kDxfPauseUnrun : sql::kPauseUnrun;
-          return updateOne(connection, pause, {mark.value(), row.id.value(), exec_id, state_seen, token_seen});
+          return updateOne(connection, pause, {mark_bind, row.id.value(), exec_id, state_seen, token_seen});
         }
         return updateOne(
             connection,
             sql::kEndUnrun,
-            {std::string(toString(target)), text, mark.value(), row.id.value(), exec_id, state_seen, token_seen}
+            {std::string(toString(target)), text, mark_bind, row.id.value(), exec_id, state_seen, token_seen}
         );
       },
       [&](const RowState& now) {
@@ -151,7 +169,8 @@ std::int64_t MySqlTaskTable::pauseSubtasks(const Call& call, const ExecId& exec_
   if (context_.settings().shared_with_dxf) changed += changePending(call, exec_id, task_id, SubtaskState::kPaused);
   for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
     // One that may not run twice is never paused (design rule 12): nobody knows how far it came.
-    const bool pausable = proto::isIdempotent(row.token) || tokens_.pastOf(row.token) == PastRun::kNeverBegun;
+    const bool pausable =
+        isUnmarked(row) || proto::isIdempotent(row.token) || tokens_.pastOf(row.token) == PastRun::kNeverBegun;
     const auto outcome =
         pausable
             ? endUnrun(call, exec_id, row, SubtaskState::kPaused, std::nullopt)
@@ -178,13 +197,13 @@ OrphanOutcome MySqlTaskTable::releaseOrphan(
 
         const auto past = tokens_.pastOf(row.token);
         std::string failure;
-        if (past == PastRun::kUnknown) {
+        if (past == PastRun::kUnknown && !isUnmarked(row)) {
           const auto attempt = countAbnormalEnd(connection, row.id, now->task_id, row.token);
           if (attempt.ends_alone >= max_abnormal_ends) failure = endedItsNode(attempt);
         }
         const bool may_run_again =
             rule == OrphanRule::kAlwaysPending || past == PastRun::kNeverBegun || proto::isIdempotent(row.token);
-        if (!may_run_again) failure = kNonIdempotentText;
+        if (!may_run_again || rule == OrphanRule::kAlwaysFailed) failure = kNonIdempotentText;
         if (failure.empty()) {
           connection.update(sql::kReleaseOrphan, {row.id.value(), exec_id, now->tokenBind()});
           return OrphanOutcome::kGivenBack;
@@ -200,6 +219,18 @@ OrphanOutcome MySqlTaskTable::releaseOrphan(
   }
 }
 
+std::optional<MySqlTaskTable::Unrun> MySqlTaskTable::readUnrun(
+    const Call& call, std::string_view name, const proto::SubtaskBase& subtask
+) {
+  const auto row = context_.read(call, name, [&](Connection& connection) {
+    return queryRowState(connection, sql::kRowById, subtask.id);
+  });
+  if (!row || !row->is(SubtaskState::kRunning) || row->exec_id != subtask.exec_id || row->token != subtask.token)
+    return std::nullopt;
+  if (isRunHere(subtask.id, *row)) return std::nullopt;
+  return Unrun{subtask.id, SubtaskState::kRunning, row->token, row->token_is_null};
+}
+
 std::int64_t MySqlTaskTable::runningSubtasksBack2Pending(
     const Call& call, const std::vector<proto::SubtaskBase>& subtasks
 ) {
@@ -207,15 +238,9 @@ std::int64_t MySqlTaskTable::runningSubtasksBack2Pending(
   call.check("running subtasks back to pending");
   std::int64_t changed = 0;
   for (const auto& subtask : subtasks) {
-    const auto row = context_.read(call, "running subtasks back to pending", [&](Connection& connection) {
-      return queryRowState(connection, sql::kRowById, subtask.id);
-    });
-    if (!row || !row->is(SubtaskState::kRunning) || row->exec_id != subtask.exec_id || row->token != subtask.token)
-      continue;
-    if (isRunHere(subtask.id, *row)) continue;
-    const Unrun unrun{subtask.id, SubtaskState::kRunning, row->token, row->token_is_null};
-    constexpr auto kNoLimit = std::numeric_limits<std::int32_t>::max();
-    const auto outcome = releaseOrphan(call, subtask.exec_id, unrun, kNoLimit, OrphanRule::kAlwaysPending);
+    const auto row = readUnrun(call, "running subtasks back to pending", subtask);
+    if (!row) continue;
+    const auto outcome = releaseOrphan(call, subtask.exec_id, *row, kNoLimit, OrphanRule::kAlwaysPending);
     if (outcome == OrphanOutcome::kGivenBack) ++changed;
   }
   return changed;
@@ -227,9 +252,19 @@ std::vector<std::pair<SubtaskId, OrphanOutcome>> MySqlTaskTable::takeOrphans(
   call.check("orphans of a task");
   std::vector<std::pair<SubtaskId, OrphanOutcome>> taken;
   for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
-    taken.emplace_back(row.id, releaseOrphan(call, exec_id, row, max_abnormal_ends, OrphanRule::kByToken));
+    const auto outcome = isUnmarked(row) ? OrphanOutcome::kUnmarked
+                                         : releaseOrphan(call, exec_id, row, max_abnormal_ends, OrphanRule::kByToken);
+    taken.emplace_back(row.id, outcome);
   }
   return taken;
+}
+
+OrphanOutcome MySqlTaskTable::takeUnmarked(const Call& call, const proto::SubtaskBase& subtask, bool idempotent) {
+  call.check("running subtask without a token");
+  const auto row = readUnrun(call, "running subtask without a token", subtask);
+  if (!row || !isUnmarked(*row)) return OrphanOutcome::kLost;
+  const auto rule = idempotent ? OrphanRule::kAlwaysPending : OrphanRule::kAlwaysFailed;
+  return releaseOrphan(call, subtask.exec_id, *row, kNoLimit, rule);
 }
 
 }  // namespace disttask::storage::mysql

@@ -13,10 +13,21 @@ namespace disttask::storage::mysql::sql {
 inline constexpr Sql kDxfActiveTasks{"dxf_active_tasks",
   "select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.state in ('running','reverting','pausing')"
   " order by t.priority, t.create_time, t.id"};
-/// Slots of a pending or running row; a modification changes those of all rows that have not ended. Binds: task_key, exec_id.
+/// Slots of a pending or running row of a step; a modification changes those of all rows that have not ended. No bind of TiDB's indexes says whose rows
+/// they are, so where this node has none it walks over the step. Binds: task_key, step, exec_id.
+inline constexpr Sql kDxfWorkOfStep{"dxf_work_of_step",
+  "select s.concurrency from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
+  " where s.task_key=? and s.step=? and s.exec_id=? and s.state in ('pending','running') order by s.ordinal desc limit 1"};
+/// The same of all steps: those of a next one may be there while TiDB still inserts them, and its task is paused or cancelled. Binds: task_key, exec_id.
 inline constexpr Sql kDxfWorkOfTask{"dxf_work_of_task",
   "select s.concurrency from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
   " where s.task_key=? and s.exec_id=? and s.state in ('pending','running') order by s.step desc, s.ordinal desc limit 1"};
+/// The step whose rows run. Binds: id.
+inline constexpr Sql kDxfStepOfTask{"dxf_step_of_task", "select t.step from tidb_global_task t where t.id=?"};
+/// As kRunningRows, of the step whose rows run. Binds: task_key, step, exec_id.
+inline constexpr Sql kDxfRunningRows{"dxf_running_rows",
+  "select s.id, s.ddl_physical_tid from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
+  " where s.task_key=? and s.step=? and s.exec_id=? and s.state='running' order by s.ordinal limit 1000"};
 /// As kPoll; whether there is work is asked by task afterwards, if any task is active. Binds: exec_id, three times.
 inline constexpr Sql kDxfPoll{"dxf_poll",
   "select n.life, n.wanted, m.cpu_count, o.exec_id, o.life, l.renewals, o.term, n.wanted_until<=now(), o.modifications,"
@@ -54,3 +65,10 @@ inline constexpr Sql kDxfFailOrphan{"dxf_fail_orphan",
 
 }  // namespace disttask::storage::mysql::sql
 // clang-format on
+
+namespace disttask::storage::mysql {
+
+/// Returns what the executor's loops send beside a live TiDB, with its indexes; the texts are still to be translated.
+std::vector<HotStatement> hotDxfStatements(const HotSample& sample);
+
+}  // namespace disttask::storage::mysql

@@ -35,6 +35,8 @@ inline constexpr sqlclient::Sql kWriteMeta{
     "node.write_meta",
     "insert into dist_framework_meta (host, role, cpu_count, keyspace_id) values (?, ?, ?, -1) "
     "on duplicate key update role = values(role), cpu_count = values(cpu_count)"};
+inline constexpr sqlclient::Sql kRoleInRegister{
+    "node.role_in_register", "select role from dist_framework_meta where host = ?"};
 inline constexpr sqlclient::Sql kRenewNode{
     "node.renew",
     "update disttask_node set renewals = renewals + 1, lease_ms = ?, address = ?, reasons = ?, modifications = ? "

@@ -37,6 +37,7 @@ enum class OrphanOutcome : std::uint8_t {
   kGivenBack,  ///< idempotent, or never begun here: pending again
   kFailed,     ///< not idempotent: failed with the text of ErrNonIdempotentSubtask
   kLost,       ///< meanwhile changed by somebody else
+  kUnmarked,   ///< left as it is: TiDB's own executor began it, so only its type knows (takeUnmarked)
 };
 
 /// The rows of tasks and subtasks as a node's executor needs them: the TaskTable of DXF's task executor package
@@ -131,7 +132,8 @@ class TaskTable {
   /// Cancels this node's running subtasks of the task where no run of this process is live, and in schema `mysql` the
   /// pending ones too (design rule 11). Returns how many rows changed.
   virtual std::int64_t cancelSubtask(const Call& call, const ExecId& exec_id, TaskId task_id) = 0;
-  /// The same to paused; a row that may not run twice becomes failed instead (design rule 12).
+  /// The same to paused; a row that may not run twice becomes failed instead (design rule 12). In schema `mysql` one
+  /// without a run token is paused too, as TiDB's own executor does.
   virtual std::int64_t pauseSubtasks(const Call& call, const ExecId& exec_id, TaskId task_id) = 0;
   /// running → pending for rows that this node does not run (surplus rows of contract 4.8), guarded by the token as
   /// read. Returns how many.
@@ -175,10 +177,14 @@ class TaskTable {
   virtual std::int32_t getSubtaskRetries(const Call& call, SubtaskId id) = 0;
   /// Takes running rows of this node and task whose token belongs to no live run here out of `running` (design rule 8),
   /// counting an abnormal end once per token (rule 9); at `max_abnormal_ends` ends when alone the row fails with "ended
-  /// its node N times". Returns ids and outcomes.
+  /// its node N times". Returns ids and outcomes. In schema `mysql` rows without a run token are left: kUnmarked.
   virtual std::vector<std::pair<SubtaskId, OrphanOutcome>> takeOrphans(
       const Call& call, const ExecId& exec_id, TaskId task_id, std::int32_t max_abnormal_ends
   ) = 0;
+  /// Takes a running row without a run token, which TiDB's own executor began, out of `running` as that one would
+  /// (contract 4.7 and 4.8): back to pending, or failed when its type says that it is not `idempotent`. Counts no
+  /// abnormal end: TiDB also moves running rows of nodes that live. Guarded by the row as read.
+  virtual OrphanOutcome takeUnmarked(const Call& call, const proto::SubtaskBase& subtask, bool idempotent) = 0;
   /// Returns the ids of these live runs whose row is not `running` with our token any more: moved, paused or canceled
   /// by somebody else. A row that is pending and this node's again, just as it was read before its start (a failover of
   /// the store lost the start), is started again with the same token and counts as kept (design rule 16): so ask only

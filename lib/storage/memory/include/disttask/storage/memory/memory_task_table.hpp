@@ -75,6 +75,7 @@ class MemoryTaskTable : public TaskTable {
   std::vector<std::pair<SubtaskId, OrphanOutcome>> takeOrphans(
       const Call& call, const ExecId& exec_id, TaskId task_id, std::int32_t max_abnormal_ends
   ) override;
+  OrphanOutcome takeUnmarked(const Call& call, const proto::SubtaskBase& subtask, bool idempotent) override;
   std::vector<SubtaskId> findLostRuns(const Call& call, const ExecId& exec_id, const std::vector<SubtaskId>& running)
       override;
   [[nodiscard]] proto::RunToken liveToken(SubtaskId id) const override;
@@ -96,6 +97,10 @@ class MemoryTaskTable : public TaskTable {
   TransitionOutcome writeRunning(
       const Call& call, std::string_view method, const ExecId& exec_id, SubtaskId id, const Change& change
   );
+  // True for a row that a live TiDB's own executor began: it writes no token.
+  [[nodiscard]] bool isUnmarked(const proto::Subtask& row) const {
+    return shared_with_dxf_ && row.token == proto::RunToken();
+  }
   std::int64_t takeRest(
       const Call& call, std::string_view method, const ExecId& exec_id, TaskId task_id, SubtaskState target
   );
