@@ -17,6 +17,9 @@ rm -rf "$root" "$root.needs"
 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates bookworm "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
   { tail -n 5 "$root.log" >&2; exit 1; }
 
+# Nothing that is installed here has to survive a loss of power, and a machine with a busy disk waits for minutes.
+echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
+
 # What the package needs is installed by a package that needs the same and has nothing else in it.
 stage=$(mktemp -d "${TMPDIR:-/tmp}/disttask-needs.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
