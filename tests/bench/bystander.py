@@ -23,7 +23,8 @@ def main(socket):
     while True:
         due += EVERY
         left = due - time.monotonic()
-        if select.select([sys.stdin], [], [], max(left, 0))[0]:
+        # However short that was: one read at least.
+        if select.select([sys.stdin], [], [], max(left, 0))[0] and times:
             break
         # A timer that rings late is not the server's doing.
         begin = time.monotonic() if left > 0 else due

@@ -135,7 +135,7 @@ std::vector<HotStatement> hotDxfStatements(const HotSample& sample) {
   };
   // The few active tasks are put into rank order.
   for (auto& statement : hots) statement.sorts = statement.name == sql::kDxfActiveTasks.name;
-  const std::set<std::string> of_own_schema{sql::kTasksWithWork.name, sql::kLargestSlots.name, sql::kRunningRows.name};
+  const std::set<std::string> of_own_schema{sql::kTasksWithWork.name, "largest_slots", sql::kRunningRows.name};
   for (auto& statement : hotTaskStatements(sample)) {
     if (of_own_schema.contains(statement.name)) continue;
     if (statement.index == "ix_exec") statement.index = kOrdinals;
