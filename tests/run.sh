@@ -33,6 +33,15 @@ fi
 
 deploy/packages.sh install build test
 
+# Runs ctest in the folder $1 with the arguments after it.
+run_tests() {
+  local folder=$1 code=0
+  shift
+  ctest --test-dir "$folder" --output-on-failure --no-tests=error --output-junit junit.xml -j "$(nproc)" "$@" || code=$?
+  [ "$code" -eq 0 ] || python3 tests/failures.py "$folder/junit.xml"
+  return "$code"
+}
+
 build=${DISTTASK_BUILD_DIR:-build}
 if [ -n "$sanitize" ]; then
   build=$build/$sanitize
@@ -40,7 +49,8 @@ if [ -n "$sanitize" ]; then
     -DDISTTASK_SANITIZE="$sanitize" >/dev/null
   cmake --build "$build" --target disttask_sanitizer_tests
   # No server: only tests that need none.
-  exec ctest --test-dir "$build" --output-on-failure --no-tests=error -L '^(unit|plugin)$' -LE '^lint$' -j "$(nproc)" "$@"
+  run_tests "$build" -L '^(unit|plugin)$' -LE '^lint$' "$@"
+  exit
 fi
 
 cmake -S . -B "$build/test" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" -DDISTTASK_BUILD_TESTS=ON -DDISTTASK_WERROR=ON >/dev/null
@@ -63,7 +73,7 @@ if [ "$store" != mariadb ]; then
   esac
   DISTTASK_TEST_SERVER=$PWD/tests/$store/server.sh # for tests that stop their server
   export DISTTASK_TEST_DSN DISTTASK_TEST_SERVER
-  ctest --test-dir "$build/test" --output-on-failure --no-tests=error -L '^(contract|db|system)$' -j "$(nproc)" "$@"
+  run_tests "$build/test" -L '^(contract|db|system)$' "$@"
   exit
 fi
 if [ -z "${DISTTASK_TEST_DSN:-}" ]; then
@@ -73,4 +83,4 @@ if [ -z "${DISTTASK_TEST_DSN:-}" ]; then
   deploy/private-mariadb.sh start "$server"
   export DISTTASK_TEST_DSN="mysql://root@localhost/?socket=$server/s.sock"
 fi
-ctest --test-dir "$build/test" --output-on-failure --no-tests=error -j "$(nproc)" "$@"
+run_tests "$build/test" "$@"

@@ -19,7 +19,9 @@ struct Wanted {
   [[nodiscard]] int times(int if_quick, int full) const noexcept {
     return smoke ? std::max(1, if_quick / 3) : quick ? if_quick : full;
   }
-  [[nodiscard]] std::int64_t size(std::int64_t full) const noexcept { return smoke ? full / 50 : full; }
+  [[nodiscard]] std::int64_t nodes(std::int64_t full) const noexcept { return smoke ? full / 50 : full; }
+  /// Of a quick daemon, so many rows that the window of a measurement is not over before it began.
+  [[nodiscard]] std::int64_t rows(std::int64_t full) const noexcept { return smoke ? full / 20 : full; }
   [[nodiscard]] std::chrono::milliseconds span(std::chrono::milliseconds full) const noexcept {
     return smoke ? full / 10 : full;
   }

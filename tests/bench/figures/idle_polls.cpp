@@ -67,7 +67,7 @@ void measureIdlePolls(const Places& places, const Wanted& wanted, FigureList& li
     return;
   }
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_idle");
-  fillWithFinished(store, wanted.size(kRows));
+  fillWithFinished(store, wanted.rows(kRows));
   std::vector<std::unique_ptr<SimulatedNode>> nodes;
   std::vector<std::unique_ptr<sqlclient::Connection>> connections;
   for (std::int64_t i = 0; i < kNodes; ++i) {

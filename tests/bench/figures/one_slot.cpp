@@ -12,8 +12,8 @@ namespace disttask::bench {
 void measureOneSlot(const Places& places, const Wanted& wanted, FigureList& list) {
   const bool gap = wanted.has("gap_vs_start_update");
   if (!gap && !wanted.has("roundtrips_per_subtask") && !wanted.has("commits_per_subtask")) return;
-  const auto num_rows = wanted.size(40'000);
-  const auto num_starts = wanted.size(2'000);
+  const auto num_rows = wanted.rows(40'000);
+  const auto num_starts = wanted.rows(2'000);
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_a");
   RunLog log(places.runLog());
   const auto task = store.addTask(1);

@@ -108,8 +108,8 @@ double measureHistory(BenchStore& store, std::int64_t task) {
 void measureScale(const Places& places, const Wanted& wanted, FigureList& list) {
   if (!wanted.hasExtra("scale")) return;
   BenchStore store(sqlclient::toConnectSettings(places.dsn), "disttask_bench_scale");
-  const auto num_nodes = wanted.size(kNodes);
-  const auto num_rows = wanted.size(kRows);
+  const auto num_nodes = wanted.nodes(kNodes);
+  const auto num_rows = wanted.rows(kRows);
   registerNodes(store, num_nodes);
   auto& tables = store.store();
   list.add({"scale_read_1000_nodes_ms", "ms", "", {}, timeCalls(20, [&] { tables.nodeTable().getAllNodes({}); }), {}});

@@ -105,7 +105,7 @@ class Stage {
 
 /// From submit until all rows of a step are in; the nodes hold what they start meanwhile.
 void measurePlan(Stage& stage, const Wanted& wanted, FigureList& list) {
-  for (const std::int64_t rows : {wanted.size(kRows) / 10, wanted.size(kRows)}) {
+  for (const std::int64_t rows : {wanted.rows(kRows) / 10, wanted.rows(kRows)}) {
     std::vector<double> all_in;
     std::vector<double> first;
     std::vector<double> growth;
@@ -129,7 +129,7 @@ void measurePlan(Stage& stage, const Wanted& wanted, FigureList& list) {
       if (in_table != rows) throw Exception(ErrorCode::kInternal, fmt::format("{} rows of {} planned", in_table, rows));
       stage.clear();
     }
-    const auto size = rows == wanted.size(kRows) ? "100k" : "10k";
+    const auto size = rows == wanted.rows(kRows) ? "100k" : "10k";
     list.add({fmt::format("plan_{}_s", size), "s", "", {}, all_in, {}});
     list.add({fmt::format("plan_{}_first_start_s", size), "s", "", {}, first, {}});
     list.add({fmt::format("plan_{}_rss_mib", size), "MiB", "", {}, growth, {}});
@@ -239,7 +239,7 @@ void measureHistory(Stage& stage, const Wanted& wanted, FigureList& list) {
   }
   auto& store = stage.store();
   const auto huge = store.addTask();
-  const auto num_rows = wanted.size(kRows);
+  const auto num_rows = wanted.rows(kRows);
   store.addSubtasks(huge, "a-owner", 1, num_rows, num_rows);
   store.connection().updateDynamic(
       "bench.end_task",
@@ -273,11 +273,11 @@ void measureScheduler(const Places& places, const Wanted& wanted, FigureList& li
   const bool thousand = wanted.hasExtra("scheduler_1000");
   const bool any = has("scheduler_plan") || has("scheduler_load") || has("scheduler_history") || thousand;
   if (!any) return;
-  Stage stage(places, static_cast<std::size_t>(wanted.size(thousand ? 1000 : 200)));
+  Stage stage(places, static_cast<std::size_t>(wanted.nodes(thousand ? 1000 : 200)));
   if (has("scheduler_load") || thousand) {
     pause(wanted.span(seconds(10)));
     measureWindows(stage, wanted, "idle", list);
-    beginTasks(stage, wanted.size(kRows));
+    beginTasks(stage, wanted.rows(kRows));
     measureWindows(stage, wanted, "busy", list);
     measureJoin(stage, wanted, list);
     stage.clear();

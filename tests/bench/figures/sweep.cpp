@@ -53,7 +53,7 @@ void measureSweep(const Places& places, const Wanted& wanted, FigureList& list) 
     if (!all && !wanted.hasExtra(name)) continue;
     std::vector<double> samples;
     for (int round = 0; round < wanted.times(2, 5); ++round) {
-      samples.push_back(measureOnce(places, store, log, {load.tasks, load.parallel, wanted.size(load.rows)}));
+      samples.push_back(measureOnce(places, store, log, {load.tasks, load.parallel, wanted.rows(load.rows)}));
     }
     list.add({name, "subtasks/s", "", {}, samples, {}});
   }
@@ -71,11 +71,11 @@ void compareThroughput(
   std::vector<double> ratios;
   for (int round = 0; round < wanted.times(2, 5); ++round) {
     const auto measureOurs = [&] {
-      ours.push_back(measureOnce(places, store, log, {1, 16, wanted.size(Load{}.rows)}));
+      ours.push_back(measureOnce(places, store, log, {1, 16, wanted.rows(Load{}.rows)}));
     };
     // Each is first in turn: what a run leaves behind, and a machine that slows down, fall on both.
     if (round % 2 == 1) measureOurs();
-    theirs.push_back(measureOnce(other, store, log, {1, 16, wanted.size(Load{}.rows)}));
+    theirs.push_back(measureOnce(other, store, log, {1, 16, wanted.rows(Load{}.rows)}));
     if (round % 2 == 0) measureOurs();
     ratios.push_back(ours.back() / theirs.back());
   }

@@ -127,8 +127,8 @@ void measureThroughput(const Places& places, const Wanted& wanted, FigureList& l
   if (!ours && !dxf) return;
   FigureList::note("filling tables …");
   RunLog log(places.runLog());
-  const auto pending = wanted.size(kPending);
-  const auto finished = wanted.size(kFinished);
+  const auto pending = wanted.rows(kPending);
+  const auto finished = wanted.rows(kFinished);
   std::optional<Scene> our_100k;
   std::optional<Scene> our_1m;
   std::optional<Scene> dxf_100k;
