@@ -172,19 +172,7 @@ TEST_CASE("Rows of others that are wrong in every way stop neither a command nor
   const auto before = digest(cluster);
   REQUIRE(before.size() > 300);
   auto node = cluster.startReady({.id = "alpha"});
-  const auto done = cluster.ctl(
-      {"task",
-       "submit",
-       "--type",
-       "example",
-       "--key",
-       "good",
-       "--meta",
-       R"({"subtasks": 3})",
-       "--wait",
-       "--timeout",
-       "90s"}
-  );
+  const auto done = cluster.submit("good", R"({"subtasks": 3})", {"--wait", "--timeout", "90s"});
   INFO(done.out << done.err << node.process->errors());
   CHECK(done.exit_code == 0);
 
@@ -294,19 +282,7 @@ TEST_CASE("Rows to run with a negative step, or with a meta of 6 MiB that is no 
     );
   }
   auto node = cluster.startReady({.id = "alpha"});
-  const auto done = cluster.ctl(
-      {"task",
-       "submit",
-       "--type",
-       "example",
-       "--key",
-       "good",
-       "--meta",
-       R"({"subtasks": 3})",
-       "--wait",
-       "--timeout",
-       "90s"}
-  );
+  const auto done = cluster.submit("good", R"({"subtasks": 3})", {"--wait", "--timeout", "90s"});
   INFO(done.out << done.err << node.process->errors().substr(0, 8000));
   CHECK(done.exit_code == 0);
   // What no step has is left as it is; a meta that cannot be read fails its subtask, and with that its task.

@@ -199,8 +199,7 @@ TEST_CASE("subtask show has the last lines that the plugin logged, with node and
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({.id = "node-a", .slots = 1});
-  const auto ended =
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", "subtasks: 2\nfail_at: 2", "--wait"});
+  const auto ended = cluster.submit("k", "subtasks: 2\nfail_at: 2", {"--wait"});
   REQUIRE(ended.exit_code == 1);
   const auto failed = cluster.scalar("select id from tidb_background_subtask where state='failed'");
   Json json;

@@ -27,9 +27,7 @@ TEST_CASE("After kill -9 of a node that holds a subtask the other node finishes 
   const auto reached = (cluster.folder() / "reached").string();
   auto doomed = cluster.startReady({.id = "doomed", .failpoints = "executor.after_start=touch:" + reached});
   auto other = cluster.startReady({.id = "other"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8})"}).exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 8})").exit_code == 0);
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   doomed.process->kill(SIGKILL);
   const auto result = cluster.ctl({"task", "wait", "k", "--timeout", "60s", "-o", "json"});
@@ -52,10 +50,7 @@ TEST_CASE(
   const auto reached = (cluster.folder() / "reached").string();
   auto frozen = cluster.startReady({.id = "frozen", .failpoints = "executor.before_finish=1*touch:" + reached});
   auto other = cluster.startReady({.id = "other"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8, "sleep_ms": 10})"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 8, "sleep_ms": 10})").exit_code == 0);
   // It has run a subtask and is about to write the finish when it is stopped.
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   const auto life = cluster.scalar("select life from disttask_node where exec_id='frozen'");

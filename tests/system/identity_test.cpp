@@ -47,9 +47,7 @@ TEST_CASE("A killed node takes its own rows over at once when it is started agai
   cluster.installSchema();
   const auto reached = (cluster.folder() / "reached").string();
   auto first = cluster.startReady({.lease = "10m", .failpoints = "executor.after_start=touch:" + reached});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})"}).exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 3})").exit_code == 0);
   REQUIRE(eventually([&] { return std::filesystem::exists(reached); }));
   first.process->kill(SIGKILL);
   REQUIRE(first.process->wait());

@@ -20,7 +20,7 @@ NodeOptions harmfulNode(const std::string& lease) {
 
 /// Submits task `k`, of one subtask, and returns when that runs.
 void startOne(const SystemCluster& cluster, const std::string& meta) {
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", meta}).exit_code == 0);
+  REQUIRE(cluster.submit("k", meta).exit_code == 0);
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
   }));

@@ -39,31 +39,14 @@ TEST_CASE("Each line of a daemon says its node, each line about a task or subtas
   ChildProcess node({DISTTASKD, "--config", config.string()}, {{"JOURNAL_STREAM", ""}});
   REQUIRE(node.waitForText("\"message\":\"ready\""));
   const auto submit = [&](const std::string& key, const std::string& meta) {
-    return cluster
-        .ctl({"task", "submit", "--type", "example", "--key", key, "--meta", meta, "--wait", "--timeout", "90s"})
-        .exit_code;
+    return cluster.submit(key, meta, {"--wait", "--timeout", "90s"}).exit_code;
   };
   CHECK(submit("good", R"({"subtasks": 3, "steps": 2})") == 0);
   CHECK(submit("bad", R"({"subtasks": 2, "fail_at": 2})") == 1);
   REQUIRE(node.waitForText("\"message\":\"task moved to history\""));
   // One of low rank gives its slots to one of high rank.
   const auto start = [&](const std::string& key, const std::string& priority, const std::string& meta) {
-    return cluster
-        .ctl(
-            {"task",
-             "submit",
-             "--type",
-             "example",
-             "--key",
-             key,
-             "--slots",
-             "2",
-             "--priority",
-             priority,
-             "--meta",
-             meta}
-        )
-        .exit_code;
+    return cluster.submit(key, meta, {"--slots", "2", "--priority", priority}).exit_code;
   };
   REQUIRE(start("low", "900", R"({"subtasks": 1, "sleep_ms": 60000})") == 0);
   REQUIRE(eventually([&] {
@@ -73,20 +56,7 @@ TEST_CASE("Each line of a daemon says its node, each line about a task or subtas
   REQUIRE(cluster.ctl({"task", "wait", "high", "--timeout", "90s"}).exit_code == 0);
   CHECK(node.waitForText("\"message\":\"need to preempt tasks of low ranking\""));
   REQUIRE(cluster.ctl({"task", "cancel", "low", "--yes", "--wait", "--timeout", "90s"}).exit_code == 6);
-  REQUIRE(
-      cluster
-          .ctl(
-              {"task",
-               "submit",
-               "--type",
-               "example",
-               "--key",
-               "long",
-               "--meta",
-               R"({"subtasks": 1, "sleep_ms": 60000})"}
-          )
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("long", R"({"subtasks": 1, "sleep_ms": 60000})").exit_code == 0);
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
   }));

@@ -21,7 +21,7 @@ std::string countOn(const SystemCluster& cluster, const std::string& node, const
 }
 
 void submit(const SystemCluster& cluster, const std::string& key, const std::string& meta) {
-  const auto result = cluster.ctl({"task", "submit", "--type", "example", "--key", key, "--meta", meta});
+  const auto result = cluster.submit(key, meta);
   INFO(result.err);
   REQUIRE(result.exit_code == 0);
 }

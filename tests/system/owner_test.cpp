@@ -86,10 +86,7 @@ TEST_CASE("An owner that is frozen before or inside a transaction is taken over,
   REQUIRE(eventually([&] { return ownerOf(cluster) == "frozen"; }));
   auto other = cluster.startReady({.id = "other"});
   const auto life = cluster.scalar("select life from disttask_node where exec_id='frozen'");
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 8, "steps": 2})"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 8, "steps": 2})").exit_code == 0);
   REQUIRE(eventually([&] { return isStopped(frozen.process->pid()); }));
   const auto stopped = runtime::systemClock().now();
   REQUIRE(other.process->waitForText("scheduler role taken"));
@@ -113,10 +110,7 @@ TEST_CASE("An owner that is frozen before or inside a transaction is taken over,
   CHECK(allRows(cluster) == rows);
   CHECK(ownerOf(cluster) == "other");
   // Whatever comes now, one of them leads it once.
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k2", "--meta", R"({"subtasks": 8})", "--wait"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k2", R"({"subtasks": 8})", {"--wait"}).exit_code == 0);
   CHECK(
       cluster.scalar("select count(*) from tidb_background_subtask where task_key=(select id from tidb_global_task "
                      "where task_key='k2')") == "8"

@@ -32,10 +32,7 @@ TEST_CASE("A daemon serves its pages, and shows on them what it does") {
   const auto port = portOf(node);
   REQUIRE(eventually([&] { return get(port, "/readyz").find(" 200 ") != std::string::npos; }));
   CHECK_THAT(get(port, "/livez"), Catch::Contains(" 200 "));
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})", "--wait"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 3})", {"--wait"}).exit_code == 0);
   const auto metrics = get(port, "/metrics");
   CHECK_THAT(metrics, Catch::Contains("disttask_slots 2\n") && Catch::Contains("disttask_scheduler_owner 1\n"));
   CHECK_THAT(metrics, !Catch::Contains("disttask_subtasks_started_total 0\n"));

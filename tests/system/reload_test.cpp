@@ -50,6 +50,13 @@ bool logs(const NodeProcess& node, const std::string& text) {
   return countOf(node, text) > 0;
 }
 
+/// Writes a file of conf.d beside a node's settings.
+void writeDropIn(const std::filesystem::path& settings, const std::string& name, const std::string& yaml) {
+  const auto folder = settings.parent_path() / "conf.d";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / name) << yaml;
+}
+
 }  // namespace
 
 TEST_CASE("SIGHUP applies slots and scope to the daemon and to its rows, and says each change") {
@@ -59,8 +66,7 @@ TEST_CASE("SIGHUP applies slots and scope to the daemon and to its rows, and say
   CHECK(cluster.scalar("select concat(role, ' ', cpu_count) from dist_framework_meta") == "disttask 2");
   const auto file = cluster.writeConfig({.id = "alpha", .slots = 5});
   std::ofstream(file, std::ios::app) << "polling: {task_interval: 200ms}\nscheduler: {max_tasks: 3}\n";
-  std::filesystem::create_directory(file.parent_path() / "conf.d");
-  std::ofstream(file.parent_path() / "conf.d/scope.yaml") << "node: {scope: other}\n";
+  writeDropIn(file, "scope.yaml", "node: {scope: other}\n");
   reload(node);
   CHECK(logs(node, "setting=\"node.slots: 2 -> 5\""));
   CHECK(logs(node, "setting=\"node.scope: \\\"disttask\\\" -> \\\"other\\\"\""));
@@ -78,21 +84,7 @@ TEST_CASE("SIGHUP applies slots and scope to the daemon and to its rows, and say
   CHECK(told.find("MONOTONIC_USEC=", reloading) != std::string::npos);
   CHECK(told.find("READY=1\nSTATUS=settings reloaded", reloading) != std::string::npos);
   // Work of the other scope runs here now, and as much at a time as there are slots.
-  const auto done = cluster.ctl(
-      {"task",
-       "submit",
-       "--type",
-       "example",
-       "--key",
-       "k",
-       "--scope",
-       "other",
-       "--slots",
-       "4",
-       "--meta",
-       R"({"subtasks": 3})",
-       "--wait"}
-  );
+  const auto done = cluster.submit("k", R"({"subtasks": 3})", {"--scope", "other", "--slots", "4", "--wait"});
   INFO(done.err);
   CHECK(done.exit_code == 0);
   CHECK(node.stop() == 0);
@@ -114,10 +106,7 @@ TEST_CASE("SIGHUP with a wrong file changes nothing, says all that is wrong, and
   CHECK(node.notify->waitFor("the old ones hold"));
   CHECK(cluster.scalar("select cpu_count from dist_framework_meta") == "2");
   // The daemon works on.
-  CHECK(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})", "--wait"})
-          .exit_code == 0
-  );
+  CHECK(cluster.submit("k", R"({"subtasks": 3})", {"--wait"}).exit_code == 0);
   cluster.writeConfig({.id = "alpha", .slots = 7});
   reload(node);
   CHECK_THAT(
@@ -154,18 +143,16 @@ TEST_CASE("SIGHUP changes level and form of the log") {
   cluster.installSchema();
   auto node = cluster.startReady({.id = "alpha"});
   const auto file = cluster.writeConfig({.id = "alpha"});
-  std::filesystem::create_directory(file.parent_path() / "conf.d");
-  const auto drop_in = file.parent_path() / "conf.d/log.yaml";
-  std::ofstream(drop_in) << "log: {format: json}\n";
+  writeDropIn(file, "log.yaml", "log: {format: json}\n");
   reload(node, R"("message":"the settings were reloaded")");
-  std::ofstream(drop_in) << "log: {level: error}\nnode: {lease: 7s}\n";
+  writeDropIn(file, "log.yaml", "log: {level: error}\nnode: {lease: 7s}\n");
   node.process->kill(SIGHUP);
   // Nothing below the level is written any more, also not the end of this reload.
   REQUIRE(eventually([&] {
     return Json::parse(page(node, "/statusz")).find("settings")->find("need_restart")->dump() == R"(["node.lease"])";
   }));
   CHECK_FALSE(logs(node, "node.lease: 3s -> 7s"));
-  std::filesystem::remove(drop_in);
+  std::filesystem::remove(file.parent_path() / "conf.d/log.yaml");
   reload(node);
   CHECK(node.stop() == 0);
 }
@@ -175,7 +162,7 @@ TEST_CASE("SIGHUP lets running work keep its slots when there are fewer, and not
   cluster.installSchema();
   auto node = cluster.startReady({.id = "alpha", .slots = 4});
   const auto submit = [&](const std::string& key, const std::string& meta) {
-    return cluster.ctl({"task", "submit", "--type", "example", "--key", key, "--slots", "2", "--meta", meta}).exit_code;
+    return cluster.submit(key, meta, {"--slots", "2"}).exit_code;
   };
   const auto running = [&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state = 'running'");
@@ -207,20 +194,7 @@ TEST_CASE("SIGHUP lets more tasks run at the same time") {
     return cluster.scalar("select state from tidb_global_task where task_key = '" + key + "'");
   };
   for (const auto* key : {"first", "second"}) {
-    REQUIRE(
-        cluster
-            .ctl(
-                {"task",
-                 "submit",
-                 "--type",
-                 "example",
-                 "--key",
-                 key,
-                 "--meta",
-                 R"({"subtasks": 1, "sleep_ms": 600000})"}
-            )
-            .exit_code == 0
-    );
+    REQUIRE(cluster.submit(key, R"({"subtasks": 1, "sleep_ms": 600000})").exit_code == 0);
     if (std::string(key) == "first") REQUIRE(eventually([&] { return stateOf("first") == "running"; }));
   }
   // The scheduler has seen it and left it where it is.
@@ -239,10 +213,7 @@ TEST_CASE("SIGHUP lets ended tasks move to history sooner") {
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({.id = "alpha", .more = "scheduler: {history_after: 1h}\n"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 1})", "--wait"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 1})", {"--wait"}).exit_code == 0);
   cluster.writeConfig({.id = "alpha", .more = "scheduler: {history_after: 0ms}\n"});
   CHECK(cluster.scalar("select count(*) from tidb_global_task") == "1");
   reload(node);
@@ -336,10 +307,7 @@ TEST_CASE("SIGHUP loads plugin files that are new, offers their types, and never
   CHECK(eventually([&] {
     return cluster.scalar("select types from disttask_node").find("example") != std::string::npos;
   }));
-  CHECK(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})", "--wait"})
-          .exit_code == 0
-  );
+  CHECK(cluster.submit("k", R"({"subtasks": 3})", {"--wait"}).exit_code == 0);
   CHECK_THAT(page(node, "/metrics"), Catch::Contains("disttask_run_seconds_count{type=\"example\"} 3\n"));
   std::filesystem::copy_file(EXAMPLE_PLUGIN, folder / "example.so.new");
   std::filesystem::rename(folder / "example.so.new", folder / "example.so");
@@ -369,26 +337,12 @@ TEST_CASE("SIGUSR1 writes how the daemon is, part by part, whatever the level of
   cluster.installSchema();
   auto node = cluster.startReady({.id = "alpha"});
   const auto file = cluster.writeConfig({.id = "alpha"});
-  std::filesystem::create_directory(file.parent_path() / "conf.d");
-  std::ofstream(file.parent_path() / "conf.d/log.yaml") << "log: {level: error}\nnode: {lease: 7s}\n";
+  writeDropIn(file, "log.yaml", "log: {level: error}\nnode: {lease: 7s}\n");
   node.process->kill(SIGHUP);
   REQUIRE(eventually([&] {
     return !Json::parse(page(node, "/statusz")).find("settings")->find("need_restart")->asArray().empty();
   }));
-  REQUIRE(
-      cluster
-          .ctl(
-              {"task",
-               "submit",
-               "--type",
-               "example",
-               "--key",
-               "long",
-               "--meta",
-               R"({"subtasks": 1, "sleep_ms": 600000})"}
-          )
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("long", R"({"subtasks": 1, "sleep_ms": 600000})").exit_code == 0);
   REQUIRE(eventually([&] { return page(node, "/metrics").find("disttask_runs 1\n") != std::string::npos; }));
   const auto subtask = cluster.scalar("select id from tidb_background_subtask");
   node.process->kill(SIGUSR1);

@@ -23,10 +23,7 @@ TEST_CASE("A rolling restart of three daemons under load loses nothing and fails
     // Runs that may be repeated are given back; those that may not are waited for.
     for (const bool idempotent : {true, false}) {
       const auto meta = fmt::format(R"({{"subtasks": 30, "steps": 2, "sleep_ms": 100, "idempotent": {}}})", idempotent);
-      REQUIRE(
-          cluster.ctl({"task", "submit", "--type", "example", "--key", fmt::format("k{}", ++submitted), "--meta", meta})
-              .exit_code == 0
-      );
+      REQUIRE(cluster.submit(fmt::format("k{}", ++submitted), meta).exit_code == 0);
     }
   };
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -60,10 +57,7 @@ TEST_CASE("A subtask that ends its node again and again fails at the limit and t
       .id = "hurt",
       .more = fmt::format("plugins:\n  list: [{}]\n  config: {{example: {{allow_harm: true}}}}\n", EXAMPLE_PLUGIN)};
   auto node = cluster.startReady(options);
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3, "crash_at": 2})"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 3, "crash_at": 2})").exit_code == 0);
   const std::string ended =
       "select count(*) from (select state from tidb_global_task union all select state from tidb_global_task_history) "
       "t where state='reverted'";

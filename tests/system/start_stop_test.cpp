@@ -127,7 +127,7 @@ std::string subtaskText(const SystemCluster& cluster, const std::string& column)
 /// Submits one subtask that takes this long, and waits until it runs.
 void submitRun(const SystemCluster& cluster, int sleep_ms) {
   const auto meta = "{\"sleep_ms\": " + std::to_string(sleep_ms) + "}";
-  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", meta}).exit_code == 0);
+  REQUIRE(cluster.submit("k", meta).exit_code == 0);
   REQUIRE(eventually([&] { return subtaskText(cluster, "state") == "running"; }));
 }
 

@@ -76,9 +76,7 @@ TEST_CASE("Daemons live through a store that takes no writes for longer than the
   REQUIRE(a.waitReady());
   REQUIRE(b.waitReady());
   const auto lives = user.lives();
-  const auto submitted = user.cluster().ctl(
-      {"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 4, "sleep_ms": 3000})"}
-  );
+  const auto submitted = user.cluster().submit("k", R"({"subtasks": 4, "sleep_ms": 3000})");
   REQUIRE(submitted.exit_code == 0);
   REQUIRE(eventually([&] {
     return user.cluster().scalar("select count(*) from tidb_background_subtask where state='running'") == "2";

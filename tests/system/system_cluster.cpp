@@ -154,6 +154,13 @@ CtlResult SystemCluster::ctl(const std::vector<std::string>& arguments, std::chr
   return runProgram(words, ctlEnvironment(), limit);
 }
 
+CtlResult SystemCluster::submit(const std::string& key, const std::string& meta, const std::vector<std::string>& more)
+    const {
+  std::vector<std::string> arguments{"task", "submit", "--type", "example", "--key", key, "--meta", meta};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return ctl(arguments);
+}
+
 std::unique_ptr<ChildProcess> SystemCluster::startCtl(const std::vector<std::string>& arguments) const {
   std::vector<std::string> words{DISTTASKCTL};
   words.insert(words.end(), arguments.begin(), arguments.end());

@@ -75,7 +75,9 @@ class SystemCluster {
   /// Runs disttaskctl on this store. It must end within `limit`.
   CtlResult ctl(const std::vector<std::string>& arguments, std::chrono::nanoseconds limit = std::chrono::seconds(100))
       const;
-  /// The same in the background.
+  /// Submits a task of type example; `more` are further arguments, such as --wait.
+  CtlResult submit(const std::string& key, const std::string& meta, const std::vector<std::string>& more = {}) const;
+  /// The same as ctl in the background.
   std::unique_ptr<ChildProcess> startCtl(const std::vector<std::string>& arguments) const;
   /// The same in a terminal, xterm by its name and without NO_COLOR; `environment` is set beside.
   std::unique_ptr<TerminalProcess> startInTerminal(

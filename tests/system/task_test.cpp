@@ -10,19 +10,8 @@ TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did 
   cluster.installSchema();
   auto a = cluster.startReady({.id = "node-a"});
   auto b = cluster.startReady({.id = "node-b"});
-  const auto submitted = cluster.ctl(
-      {"task",
-       "submit",
-       "--type",
-       "example",
-       "--key",
-       "two-steps",
-       "--meta",
-       R"({"subtasks": 6, "steps": 2, "sleep_ms": 50})",
-       "--parallel",
-       "2",
-       "--wait"}
-  );
+  const auto submitted =
+      cluster.submit("two-steps", R"({"subtasks": 6, "steps": 2, "sleep_ms": 50})", {"--parallel", "2", "--wait"});
   INFO(submitted.err << a.process->errors() << b.process->errors());
   REQUIRE(submitted.exit_code == 0);
   CHECK_THAT(submitted.err, Catch::Contains("submitted: task 'two-steps'") && Catch::Contains("succeed"));
@@ -61,11 +50,7 @@ TEST_CASE("A task is paused, modified and resumed while it runs, and nothing is 
     return std::stoi(cluster.scalar("select count(*) from tidb_background_subtask where state in (" + states + ")"));
   };
   const auto state = [&] { return cluster.scalar("select state from tidb_global_task"); };
-  REQUIRE(
-      cluster
-          .ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 30, "sleep_ms": 100})"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 30, "sleep_ms": 100})").exit_code == 0);
   REQUIRE(eventually([&] { return counts("'succeed'") > 2; }));
   const auto paused = cluster.ctl({"task", "pause", "k", "--wait", "--timeout", "60s"});
   INFO(paused.err << a.process->errors() << b.process->errors());
@@ -99,9 +84,7 @@ TEST_CASE("A task that has gone to history is shown as before, and its key stays
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({.more = "scheduler: {history_after: 0s}\n"});
-  const auto submitted = cluster.ctl(
-      {"task", "submit", "--type", "example", "--key", "old", "--meta", R"({"subtasks": 3})", "--wait", "-o", "json"}
-  );
+  const auto submitted = cluster.submit("old", R"({"subtasks": 3})", {"--wait", "-o", "json"});
   INFO(submitted.err << node.process->errors());
   REQUIRE(submitted.exit_code == 0);
   REQUIRE(eventually([&] { return cluster.scalar("select count(*) from tidb_global_task") == "0"; }));
@@ -137,9 +120,7 @@ TEST_CASE("A wait ends with 1 and the reason when the task fails") {
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({});
-  const auto failed = cluster.ctl(
-      {"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3, "fail_at": 2})", "--wait"}
-  );
+  const auto failed = cluster.submit("k", R"({"subtasks": 3, "fail_at": 2})", {"--wait"});
   CHECK(failed.exit_code == 1);
   CHECK_THAT(failed.out, Catch::Contains("this subtask was told to fail"));
   CHECK(node.stop() == 0);
@@ -149,21 +130,8 @@ TEST_CASE("A wait ends with 4 at its time limit and with 6 when the task was can
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({});
-  const auto limit = cluster.ctl(
-      {"task",
-       "submit",
-       "--type",
-       "example",
-       "--key",
-       "k",
-       "--meta",
-       R"({"subtasks": 3, "sleep_ms": 60000})",
-       "--slots",
-       "2",
-       "--wait",
-       "--timeout",
-       "1s"}
-  );
+  const auto limit =
+      cluster.submit("k", R"({"subtasks": 3, "sleep_ms": 60000})", {"--slots", "2", "--wait", "--timeout", "1s"});
   CHECK(limit.exit_code == 4);
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
@@ -185,10 +153,7 @@ TEST_CASE("A graceful stop gives the running subtask back and another node goes 
   SystemCluster cluster;
   cluster.installSchema();
   auto leaving = cluster.startReady({.id = "leaving", .lease = "10m"});
-  REQUIRE(
-      cluster.ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"sleep_ms": 3000})"}).exit_code ==
-      0
-  );
+  REQUIRE(cluster.submit("k", R"({"sleep_ms": 3000})").exit_code == 0);
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
   }));

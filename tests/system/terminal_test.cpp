@@ -167,16 +167,14 @@ TEST_CASE("task watch redraws in place on a terminal until the task has ended") 
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady({.id = "node-a", .slots = 1});
-  const std::vector<std::string> submit{"task", "submit", "--type", "example", "--key", "k", "--meta"};
-  auto words = submit;
-  words.emplace_back("subtasks: 2\nsleep_ms: 60000");
-  REQUIRE(cluster.ctl(words).exit_code == 0);
+  REQUIRE(cluster.submit("k", "subtasks: 2\nsleep_ms: 60000").exit_code == 0);
   REQUIRE(eventually([&] { return cluster.scalar("select state from tidb_global_task") == "running"; }));
   cluster.execute("update tidb_global_task set create_time = now() - interval 3 hour");
 
   const auto start = [&] { return cluster.startInTerminal({"task", "watch", "k", "--interval", "100ms"}, kSmall); };
   auto watch = start();
   INFO(watch->written());
+  REQUIRE(watch->waitForText("running, step 1:   0% 0/2 subtasks"));
   REQUIRE(eventually([&] { return countOf(watch->written(), "\x1b[J") >= 3; }));
   const auto going_on = watch->picture();
   INFO(going_on.text());

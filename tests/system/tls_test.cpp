@@ -68,11 +68,7 @@ TEST_CASE("A daemon reaches its store by TLS when the server's authority is the 
   TlsCluster tls;
   const auto node = tls.start("ca.pem");
   if (!node.waitReady()) FAIL(node.notify->all() << node.process->errors());
-  CHECK(
-      tls.cluster()
-          .ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 3})", "--wait"})
-          .exit_code == 0
-  );
+  CHECK(tls.cluster().submit("k", R"({"subtasks": 3})", {"--wait"}).exit_code == 0);
   CHECK(node.stop() == 0);
 }
 

@@ -12,11 +12,7 @@ TEST_CASE("node show tells a node's life, what is wanted of it, what it runs and
   SystemCluster cluster;
   cluster.installSchema();
   auto a = cluster.startReady({.id = "a"});
-  REQUIRE(
-      cluster
-          .ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 2, "sleep_ms": 60000})"})
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 2, "sleep_ms": 60000})").exit_code == 0);
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='running'") == "1";
   }));
@@ -85,12 +81,7 @@ TEST_CASE("top is one picture off a terminal, with rates from two looks") {
   SystemCluster cluster;
   cluster.installSchema();
   auto a = cluster.startReady({.id = "a"});
-  REQUIRE(
-      cluster
-          .ctl({"task", "submit", "--type", "example", "--key", "k", "--meta", R"({"subtasks": 2000, "sleep_ms": 100})"}
-          )
-          .exit_code == 0
-  );
+  REQUIRE(cluster.submit("k", R"({"subtasks": 2000, "sleep_ms": 100})").exit_code == 0);
   REQUIRE(eventually([&] {
     return cluster.scalar("select count(*) from tidb_background_subtask where state='succeed'") != "0";
   }));

@@ -28,6 +28,8 @@ class View {
     context_.lookAtTerminal();  // it may have another size by now
     std::ostringstream text;
     showTask(context_, task, text);
+    const auto line = progress_.look(takeSnapshot(context_, task), runtime::systemClock().now());
+    if (!proto::isDone(task.state)) text << '\n' << line << '\n';
     out << redraw_.update(text.str(), rowsOf(STDOUT_FILENO), context_.terminal().columns) << std::flush;
   }
 

@@ -68,13 +68,15 @@ std::string Progress::describe(const Snapshot& snapshot) const {
   text += fmt::format(" {}/{}{} subtasks", snapshot.done, snapshot.planned, snapshot.plan_complete ? "" : "+");
   if (snapshot.failed > 0) text += fmt::format(", {} failed", snapshot.failed);
   if (snapshot.canceled > 0) text += fmt::format(", {} canceled", snapshot.canceled);
+  // On one line of a terminal there is room for one of the two.
+  if (!terminal_ && snapshot.rows > 0)
+    text += fmt::format(", {} rows", formatShort(static_cast<double>(snapshot.rows)));
   if (const auto rate = rowsPerSecond()) text += fmt::format(", {} rows/s", formatShort(*rate));
   if (const auto left = timeLeft(snapshot)) text += (terminal_ ? ", ~" : ", about ") + formatSpan(*left) + " left";
   return text;
 }
 
-std::string Progress::update(const Snapshot& snapshot, runtime::TimePoint now) {
-  const bool other = !last_ || last_->step != snapshot.step || last_->state != snapshot.state;
+std::string Progress::look(const Snapshot& snapshot, runtime::TimePoint now) {
   if (!last_ || last_->step != snapshot.step) {
     samples_.clear();
     first_ = Sample{now, snapshot.done, snapshot.rows};
@@ -82,8 +84,12 @@ std::string Progress::update(const Snapshot& snapshot, runtime::TimePoint now) {
   samples_.push_back({now, snapshot.done, snapshot.rows});
   while (samples_.size() > 2 && now - samples_[1].at > kWindow) samples_.pop_front();
   last_ = snapshot;
+  return describe(snapshot);
+}
 
-  auto line = describe(snapshot);
+std::string Progress::update(const Snapshot& snapshot, runtime::TimePoint now) {
+  const bool other = !last_ || last_->step != snapshot.step || last_->state != snapshot.state;
+  auto line = look(snapshot, now);
   if (terminal_) {
     if (line == last_line_) return "";
     last_line_ = line;

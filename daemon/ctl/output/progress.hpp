@@ -27,6 +27,8 @@ class Progress {
   Progress(bool terminal, std::size_t columns) : terminal_(terminal), columns_(columns) {}
   /// Returns the text to write now; often empty.
   [[nodiscard]] std::string update(const Snapshot& snapshot, runtime::TimePoint now);
+  /// Takes a snapshot in and returns its line, without the line's end: for a view that is redrawn as a whole.
+  [[nodiscard]] std::string look(const Snapshot& snapshot, runtime::TimePoint now);
   /// Returns what ends the output: on a terminal, what leaves the line.
   [[nodiscard]] std::string finish() const;
 

@@ -58,6 +58,25 @@ TEST_CASE("Elsewhere plain lines come at each change of state or step, else ever
   CHECK(progress.finish().empty());
 }
 
+TEST_CASE("Plain lines have the rows, their rate and the time left") {
+  Progress progress(false, 0);
+  (void)progress.update(running(0, 0), kStart);
+  CHECK(
+      progress.update(running(10, 50'000), kStart + 5s) ==
+      "running, step 1:  25% 10/40 subtasks, 50.0k rows, 10.0k rows/s, about 15 s left\n"
+  );
+}
+
+TEST_CASE("A view that is redrawn gets a line at each look, moved or not") {
+  Progress progress(false, 0);
+  CHECK(progress.look(running(0, 0), kStart) == "running, step 1:   0% 0/40 subtasks");
+  CHECK(progress.look(running(0, 0), kStart + 1s) == "running, step 1:   0% 0/40 subtasks");
+  CHECK(
+      progress.look(running(20, 2'000), kStart + 2s) ==
+      "running, step 1:  50% 20/40 subtasks, 2.0k rows, 1.0k rows/s, about 2 s left"
+  );
+}
+
 TEST_CASE("Failed subtasks are shown") {
   Progress progress(false, 0);
   auto snapshot = running(3, 0);
