@@ -60,8 +60,8 @@ std::set<proto::ExecId> Liveness::findSilent(const std::vector<LeaseReading>& re
 void Liveness::lookForStrays(Round& round) {
   const auto now = clock_.now();
   if (!strays_seen_ || now - *strays_seen_ >= kStraysEvery) {
+    strays_seen_ = now;  // also when it fails: the rest of a round can do without
     strays_ = table_.findStrays(round.call());
-    strays_seen_ = now;
   }
   std::erase_if(strays_, [&](const auto& exec_id) { return round.placement.find(exec_id) != nullptr; });
   round.strays = strays_;

@@ -28,6 +28,9 @@ using proto::TaskState;
 /// While tasks are at work the next look comes after this part of the time since the last change: what goes quickly is
 /// seen quickly.
 constexpr int kLookShare = 8;
+/// What a round has for tasks that wait behind many others, and which part of the time that may take.
+constexpr std::chrono::milliseconds kLookFurther{100};
+constexpr int kLookFurtherShare = 10;
 constexpr std::chrono::milliseconds kShortestPause{50};
 constexpr std::chrono::seconds kReleaseLimit{5};
 /// The longest pause between two looks of a follower at the owner: what is given up while its hint gets lost must not
@@ -225,25 +228,20 @@ class SchedulerService::Impl {
   };
 
   /// Looks at all tasks that were begun and at the first pending ones. Those may all wait for a node: while there is
-  /// a place left, each round looks further back, every time behind where the last one ended.
+  /// a place left, a round looks further back.
   void lead(Round& round, bool& changed, bool& is_at_work) {
-    const auto limit = settings_.max_pending_looked;
-    const auto first = deps_.scheduler.getUnfinishedTasks(call(), limit);
-    mover_.begin();
-    Lead lead{reserve(round, first)};
-    bool goes_on = leadTasks(round, first, lead);
-    const auto last = lastPending(first);
-    const bool is_full = std::count_if(first.begin(), first.end(), isPending) >= limit;
-    noteSeen(first);
-    if (goes_on && is_full && lead.places < max_tasks_at_once_) {
-      const auto more = deps_.scheduler.getPendingTasksBehind(call(), looked_up_to_.value_or(last), limit);
-      noteSeen(more);
-      looked_up_to_.reset();
-      if (static_cast<std::int32_t>(more.size()) >= limit) looked_up_to_ = more.back().id;
-      goes_on = leadTasks(round, more, lead);
+    const auto first = deps_.scheduler.getUnfinishedTasks(call(), settings_.max_pending_looked);
+    std::set<proto::TaskId> known;
+    std::set<proto::TaskId> running;
+    for (const auto& task : first) {
+      known.insert(task.id);
+      if (task.state == TaskState::kRunning) running.insert(task.id);
     }
-    // What was not seen from the first task to the last has ended.
-    if (goes_on && (!is_full || !looked_up_to_)) forgetEnded();
+    mover_.begin(running);
+    tasks_.keepOnly(known);
+    Lead lead{reserve(round, first)};
+    readLooks(round, first);
+    const bool goes_on = leadTasks(round, first, lead, true) && lookFurther(round, first, known, lead);
     changed |= lead.changed;
     is_at_work |= lead.is_at_work;
     if (!goes_on) return;
@@ -252,13 +250,44 @@ class SchedulerService::Impl {
     figures_ = mover_.figures();
   }
 
-  /// Gives each task its turn, highest rank first; false: the round is over. A task whose turn fails is tried again in
-  /// the next round, and the others go on; a lost role, a cancelled round and a store that is away end the round.
-  bool leadTasks(Round& round, const std::vector<proto::TaskBase>& tasks, Lead& lead) {
+  void readLooks(Round& round, const std::vector<proto::TaskBase>& tasks) {
     round.looks = deps_.scheduler.lookAtTasks(call(), tasks);
     for (const auto& [id, look] : round.looks) {
       if (!look.may_have_handed_back) round.without_handed_back.insert(id);
     }
+  }
+
+  /// Gives pending tasks behind the first ones their turn, as far back as a part of the time goes. The next round
+  /// begins where this one ended, or, when some have taken a place, behind the first ones again: who was passed over
+  /// meanwhile may have what it waits for. False: the round is over.
+  bool lookFurther(
+      Round& round, const std::vector<proto::TaskBase>& first, const std::set<proto::TaskId>& known, Lead& lead
+  ) {
+    const auto begin = deps_.clock.now();
+    if (begin < may_look_further_) return true;
+    const auto last = lastLookedAt(first);
+    const auto places = lead.places;
+    auto behind = std::exchange(looked_up_to_, std::nullopt);
+    if (last && (!behind || outranks(*behind, *last))) behind = last;
+    bool is_end = !last;
+    while (!is_end && lead.places < max_tasks_at_once_ && deps_.clock.now() - begin < kLookFurther) {
+      auto more = deps_.scheduler.getPendingTasksBehind(call(), behind->id, settings_.max_pending_looked);
+      is_end = more.size() < static_cast<std::size_t>(settings_.max_pending_looked);
+      if (!more.empty()) behind = more.back();
+      // Those that are being planned had their turn.
+      std::erase_if(more, [&](const auto& task) { return known.contains(task.id); });
+      for (const auto& task : more) round.looks[task.id];  // none of them has a plan, or rows
+      if (!leadTasks(round, more, lead, false)) return false;
+    }
+    if (!is_end && lead.places == places) looked_up_to_ = behind;
+    const auto now = deps_.clock.now();
+    may_look_further_ = now + (now - begin) * kLookFurtherShare;
+    return true;
+  }
+
+  /// Gives each task its turn, highest rank first; false: the round is over. A task whose turn fails is tried again in
+  /// the next round, and the others go on; a lost role, a cancelled round and a store that is away end the round.
+  bool leadTasks(Round& round, const std::vector<proto::TaskBase>& tasks, Lead& lead, bool is_noted) {
     for (const auto& task : tasks) {
       if (!updateOwnership()) return false;
       stopping_.token().throwIfCancelled();
@@ -269,8 +298,8 @@ class SchedulerService::Impl {
       try {
         DISTTASK_FAILPOINT("scheduler.task");
         const bool has_place = lead.places < max_tasks_at_once_;
-        const auto result =
-            tasks_.run(round, task, has_place ? admit(round, task, lead.reservation) : Admission::kNoPlace);
+        const auto admission = has_place ? admit(round, task, lead.reservation) : Admission::kNoPlace;
+        const auto result = tasks_.run(round, task, admission, is_noted);
         lead.places += result.takes_place ? 1 : 0;
         lead.changed |= result.changed;
         lead.is_at_work |= result.is_at_work;
@@ -292,23 +321,13 @@ class SchedulerService::Impl {
     return true;
   }
 
-  [[nodiscard]] static bool isPending(const proto::TaskBase& task) noexcept {
-    return task.state == TaskState::kPending;
-  }
-
-  [[nodiscard]] static proto::TaskId lastPending(const std::vector<proto::TaskBase>& tasks) {
-    const auto last = std::find_if(tasks.rbegin(), tasks.rend(), isPending);
-    return last == tasks.rend() ? proto::TaskId() : last->id;
-  }
-
-  void noteSeen(const std::vector<proto::TaskBase>& tasks) {
-    for (const auto& task : tasks) seen_.insert(task.id);
-  }
-
-  void forgetEnded() {
-    tasks_.keepOnly(seen_);
-    mover_.keepOnly(seen_);
-    seen_.clear();
+  /// Returns the pending task that a look at the first ones ended with; nothing when it saw all of them.
+  [[nodiscard]] std::optional<proto::TaskBase> lastLookedAt(const std::vector<proto::TaskBase>& tasks) const {
+    auto left = settings_.max_pending_looked;
+    for (const auto& task : tasks) {
+      if (task.state == TaskState::kPending && --left == 0) return task;
+    }
+    return std::nullopt;
   }
 
   bool haveNodesChanged(const Round& round) {
@@ -370,13 +389,13 @@ class SchedulerService::Impl {
   SubtaskMover mover_;
   CleanUps clean_ups_;
   runtime::TimePoint last_change_{};
-  runtime::TimePoint nodes_seen_{};             ///< by this round
-  std::optional<proto::TaskId> looked_up_to_;   ///< a pending task; behind it the next round looks further
-  std::set<proto::TaskId> seen_;                ///< tasks, since the last round that ended at the last one
-  std::optional<runtime::TimePoint> last_cut_;  ///< a round that ended early, since the nodes had changed
-  runtime::TimePoint last_look_{};              ///< at all nodes, as a follower
-  std::vector<proto::ExecId> others_;           ///< other live nodes, as of the last round as owner
-  std::vector<proto::Node> followers_;          ///< those of them that are told of renewals
+  runtime::TimePoint nodes_seen_{};  ///< by this round
+  runtime::TimePoint may_look_further_{};
+  std::optional<proto::TaskBase> looked_up_to_;  ///< a pending task; behind it the next round looks further
+  std::optional<runtime::TimePoint> last_cut_;   ///< a round that ended early, since the nodes had changed
+  runtime::TimePoint last_look_{};               ///< at all nodes, as a follower
+  std::vector<proto::ExecId> others_;            ///< other live nodes, as of the last round as owner
+  std::vector<proto::Node> followers_;           ///< those of them that are told of renewals
   std::optional<runtime::TimePoint> told_at_;
   observability::SampledLog failures_{std::chrono::seconds(30)};
   observability::SampledLog task_failures_{std::chrono::seconds(30)};

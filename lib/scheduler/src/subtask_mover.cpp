@@ -35,9 +35,12 @@ std::map<proto::ExecId, std::vector<proto::ExecId>> receiversByGiver(const std::
 
 }  // namespace
 
-void SubtaskMover::begin() {
+void SubtaskMover::begin(const std::set<proto::TaskId>& running) {
   spent_ = {};
   first_ = std::exchange(next_first_, std::nullopt);
+  // Who does not run has no turn, so nobody may wait for it.
+  if (first_ && !running.contains(*first_)) first_.reset();
+  std::erase_if(known_, [&](const auto& entry) { return !running.contains(entry.first); });
 }
 
 bool SubtaskMover::hasTurn(proto::TaskId id) {
@@ -247,11 +250,6 @@ std::int64_t SubtaskMover::write(Round& round, const std::vector<SubtaskMove>& m
   for (const auto& move : moves) receivers.insert(move.to);
   if (moved > 0) round.nudge({receivers.begin(), receivers.end()});
   return moved;
-}
-
-void SubtaskMover::keepOnly(const std::set<proto::TaskId>& ids) {
-  std::erase_if(known_, [&](const auto& entry) { return !ids.contains(entry.first); });
-  if (first_ && !ids.contains(*first_)) first_.reset();
 }
 
 }  // namespace disttask::scheduler

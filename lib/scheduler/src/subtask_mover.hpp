@@ -21,9 +21,9 @@ class SubtaskMover {
  public:
   explicit SubtaskMover(storage::SchedulerTable& table) : table_(table) {}
 
-  /// Begins a round.
-  void begin();
-  /// Returns whether anything moved or failed. Once for each running task of a round, in the same order in all rounds.
+  /// Begins a round, and forgets what is known of tasks that are not among `running`.
+  void begin(const std::set<proto::TaskId>& running);
+  /// Returns whether anything moved or failed. Once for each running task of a round, in rank order.
   bool run(Round& round, const proto::TaskBase& task);
   /// True when tasks of this round are left to the next one.
   [[nodiscard]] bool hasLeft() const noexcept { return next_first_.has_value(); }
@@ -31,8 +31,6 @@ class SubtaskMover {
   [[nodiscard]] const std::set<proto::ExecId>& holdersOf(proto::TaskId id) const;
   /// Returns the largest skew of all tasks as last counted, and how many rows were moved so far.
   [[nodiscard]] BalanceFigures figures() const;
-  /// Forgets what is known of tasks that are not among `ids`.
-  void keepOnly(const std::set<proto::TaskId>& ids);
 
  private:
   struct Known {

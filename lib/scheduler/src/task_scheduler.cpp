@@ -41,15 +41,17 @@ std::vector<proto::ExecId> live(const Round& round) {
 
 }  // namespace
 
-TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, Admission admission) {
+TaskRound TaskScheduler::run(Round& round, proto::TaskBase task, Admission admission, bool is_noted) {
   TaskRound result;
   for (int turn = 0; turn < kMaxTurns; ++turn) {
     const auto fields = observability::taskFields(task);
     const observability::LogContext context(fields);
     const auto view = look(round, task, admission);
     const auto decision = decide(view);
-    result.changed = noteLooks(task, view) || result.changed;
-    noteWaiting(task, decision);
+    if (is_noted) {
+      result.changed = noteLooks(task, view) || result.changed;
+      noteWaiting(task, decision);
+    }
     const bool waits = decision.action == TaskAction::kWait;
     const bool counts = task.state == TaskState::kPending || task.state == TaskState::kRunning;
     result.takes_place = counts && !waits && view.has_planner;

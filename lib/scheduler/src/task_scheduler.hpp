@@ -31,8 +31,9 @@ class TaskScheduler {
  public:
   explicit TaskScheduler(storage::SchedulerTable& table) : table_(table) {}
 
-  TaskRound run(Round& round, proto::TaskBase task, Admission admission);
-  /// Forgets what is known of tasks that are not among `ids`.
+  /// `is_noted`: what it looks like, and what it waits for, is compared with the round before, and the latter logged.
+  TaskRound run(Round& round, proto::TaskBase task, Admission admission, bool is_noted);
+  /// Forgets what was noted of tasks that are not among `ids`.
   void keepOnly(const std::set<proto::TaskId>& ids);
 
  private:

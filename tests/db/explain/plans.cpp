@@ -91,8 +91,13 @@ std::string faultOnTiDb(sqlclient::Connection& connection, const HotStatement& s
     for (std::uint32_t i = 1; i <= rows.numColumns(); ++i) line += " " + rows.getString(i);
     text += "\n " + line;
     has_range = has_range || line.find("range:" + range) != std::string::npos;
-    has_scan =
-        has_scan || (line.find("TableFullScan") != std::string::npos && line.find("subtask") != std::string::npos);
+    // The table is told by its alias where it has one.
+    const bool is_scan =
+        line.find("TableFullScan") != std::string::npos || line.find("IndexFullScan") != std::string::npos;
+    const bool is_looked_at = line.find("table:" + statement.table + ",") != std::string::npos ||
+                              line.find("table:" + statement.table + " ") != std::string::npos ||
+                              line.find("subtask") != std::string::npos;
+    has_scan = has_scan || (is_scan && is_looked_at);
     has_index = has_index || line.find("index:" + statement.index) != std::string::npos ||
                 (statement.index == "PRIMARY" &&
                  (line.find("Point_Get") != std::string::npos || line.find("TableRangeScan") != std::string::npos));

@@ -81,6 +81,29 @@ TEST_CASE(
   CHECK(shares == std::vector<int>{1, 2});
 }
 
+TEST_CASE("A task that was to begin a round, and runs no more, keeps no other from its turn", "[db][scheduler][flow]") {
+  Cluster cluster({"a"});
+  std::vector<proto::TaskId> ids;
+  for (const auto* name : {"t1", "t2", "t3"}) ids.push_back(cluster.addTask(name).id);
+  cluster.store().execute("update tidb_global_task set concurrency=1");
+  REQUIRE(cluster.turnUntil([&] {
+    return std::all_of(ids.begin(), ids.end(), [&](auto id) { return cluster.countBy(id, "pending")["a"] == 8; });
+  }));
+  cluster.alive.emplace_back("b");
+  cluster.addNode("b");
+  int turns = 0;
+  Failpoints::arm("scheduler.balance", [&] {
+    ++turns;
+    cluster.owner.clock.advance(600ms);
+  });
+  cluster.turn();
+  REQUIRE(turns == 1);  // t2 is to begin the next round
+  cluster.store().execute("update tidb_global_task set state='pausing' where task_key='t2'");
+  cluster.turn();
+  Failpoints::disarm("scheduler.balance");
+  CHECK(turns == 2);
+}
+
 TEST_CASE("A long round ends early when a node joins, at most once a second", "[db][scheduler][flow]") {
   Cluster cluster({"a"});
   std::vector<proto::TaskId> ids;

@@ -174,6 +174,8 @@ TEST_CASE("Task states change by compare-and-set, and doing it twice is the same
 
 TEST_CASE("Unfinished tasks come in rank order, of those that are pending the first ones", "[db][scheduler][role]") {
   SchedulerFixture fixture;
+  const auto life = fixture.takeRole();
+  fixture.addNode("a");
   for (const auto* state :
        {"pending",
         "running",
@@ -201,6 +203,18 @@ TEST_CASE("Unfinished tasks come in rank order, of those that are pending the fi
   const auto all = table.getUnfinishedTasks(call, 100);
   CHECK(keys(all) == Keys{"cancelling", "pending", "running", "pausing", "late", "later"});
   CHECK(keys(table.getUnfinishedTasks(call, 2)) == Keys{"cancelling", "pending", "running", "pausing", "late"});
+  // One that is being planned comes too, once.
+  storage::Plan plan;
+  plan.planner = "a";
+  for (const auto* key : {"pending", "later"}) {
+    const auto task = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.key == key; });
+    plan.task_id = task->id;
+    plan.after_step = task->step;
+    table.createPlan(call, life, plan);
+  }
+  CHECK(
+      keys(table.getUnfinishedTasks(call, 2)) == Keys{"cancelling", "pending", "running", "pausing", "late", "later"}
+  );
   CHECK(keys(table.getPendingTasksBehind(call, all[1].id, 5)) == Keys{"late", "later"});
   CHECK(keys(table.getPendingTasksBehind(call, all[1].id, 1)) == Keys{"late"});
   CHECK(keys(table.getPendingTasksBehind(call, late, 5)) == Keys{"later"});
@@ -222,6 +236,7 @@ TEST_CASE("What is read of many tasks at once is what is read of each", "[db][sc
     storage::Plan plan;
     plan.task_id = id;
     plan.planner = "a";
+    plan.after_step = proto::Step(i % 7 == 0 ? -1 : 1);
     if (i % 3 == 0) table.createPlan(call, life, plan);
     for (int row = 0; i % 7 != 0 && row < 6; ++row) {
       if ((i >> (row % 5)) % 2 == 0) fixture.addSubtask(id, 1, row + 1, "a", states[row]);

@@ -1,8 +1,10 @@
+#include "disttask/base/failpoint.hpp"
 #include "scheduler_fixture.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <utility>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -66,6 +68,17 @@ TEST_CASE("Running rows of an evicted node go back by what their token says", "[
     CHECK(table.findDeadHolders(call).empty());
     CHECK(table.findStrays(call) == std::vector<std::string>{"dead"});
     CHECK(table.releaseRowsOfDeadNode(call, life, "dead", kLimit, 100) == 3);
+  }
+  SECTION("not while one registers who has no row yet, and starts what is looked at") {
+    fixture.store().execute("delete from disttask_node where exec_id='dead'");
+    bool is_first = true;
+    Failpoints::arm("scheduler.orphans", [&] {
+      if (std::exchange(is_first, false)) fixture.addNode("dead");
+    });
+    CHECK(table.releaseRowsOfDeadNode(call, life, "dead", kLimit, 100) == 0);
+    Failpoints::disarm("scheduler.orphans");
+    CHECK_FALSE(is_first);
+    for (const auto id : {again, once, foreign}) CHECK(fixture.row(id).state == "running");
   }
   SECTION("in batches") {
     REQUIRE(fixture.nodes().evict(call, "dead", node.life, 0));

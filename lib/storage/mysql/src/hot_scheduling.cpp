@@ -34,7 +34,8 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
   }
   statements.push_back({"scheduler.probe_steps", sql::probeStepsText(), probes, "f", "ix_task"});
   statements.push_back({"scheduler.probe_steps", sql::probeStepsText(), probes, "a", "ix_task"});
-  statements.push_back({"scheduler.plans_of_unfinished", sql::plansOfUnfinishedText(), {}, "p", "PRIMARY"});
+  statements.push_back({"scheduler.plans_of_unfinished", sql::plansOfUnfinishedText(), {}, "u", "PRIMARY"});
+  statements.back().scanned = "p";
   for (const auto* alias : {"p", "r"}) {
     statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
     statements.back().scanned = "n";

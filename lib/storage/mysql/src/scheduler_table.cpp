@@ -120,6 +120,8 @@ std::vector<proto::TaskBase> MysqlSchedulerTable::getUnfinishedTasks(const Call&
     auto rows = connection.queryDynamic("unfinished_tasks", text, {std::int64_t{max_pending}});
     while (rows.next()) tasks.push_back(readTaskBase(rows));
     std::sort(tasks.begin(), tasks.end(), proto::outranks);
+    const auto same = [](const auto& a, const auto& b) { return a.id == b.id; };
+    tasks.erase(std::unique(tasks.begin(), tasks.end(), same), tasks.end());
     return tasks;
   });
 }
@@ -260,46 +262,33 @@ std::vector<proto::SubtaskBase> MysqlSchedulerTable::getPendingSubtasksOfNode(
   });
 }
 
-namespace {
-
-/// findStrays for TiDB: from holder to holder, one index entry each.
-std::vector<ExecId> walkStrays(Connection& connection) {
-  std::unordered_set<ExecId> nodes;
-  {
-    auto rows = connection.query(sql::kNodeIds, {});
-    while (rows.next()) nodes.insert(rows.getString(1));
-  }
-  std::vector<ExecId> strays;
-  const auto nextAfter = [&](const ExecId& exec_id) -> std::optional<ExecId> {
-    auto rows = connection.query(sql::kNextHolder, {exec_id});
-    if (!rows.next()) return std::nullopt;
-    return rows.getString(1);
-  };
-  for (auto holder = nextAfter(""); holder; holder = nextAfter(*holder)) {
-    if (!nodes.contains(*holder)) strays.push_back(*holder);
-  }
-  return strays;
-}
-
-std::vector<ExecId> readExecIds(Connection& connection, const sqlclient::Sql& sql) {
-  auto rows = connection.query(sql, {});
-  std::vector<ExecId> exec_ids;
-  while (rows.next()) exec_ids.push_back(rows.getString(1));
-  return exec_ids;
-}
-
-}  // namespace
-
 std::vector<ExecId> MysqlSchedulerTable::findDeadHolders(const Call& call) {
   return context_.read(call, "scheduler.find_dead_holders", [&](Connection& connection) {
-    return readExecIds(connection, sql::kDeadHolders);
+    auto rows = connection.query(sql::kDeadHolders, {});
+    std::vector<ExecId> exec_ids;
+    while (rows.next()) exec_ids.push_back(rows.getString(1));
+    return exec_ids;
   });
 }
 
 std::vector<ExecId> MysqlSchedulerTable::findStrays(const Call& call) {
   return context_.read(call, "scheduler.find_strays", [&](Connection& connection) {
-    return connection.flavour() == sqlclient::Flavour::kTiDb ? walkStrays(connection)
-                                                             : readExecIds(connection, sql::kStrays);
+    std::unordered_set<ExecId> nodes;
+    {
+      auto rows = connection.query(sql::kNodeIds, {});
+      while (rows.next()) nodes.insert(rows.getString(1));
+    }
+    const auto nextAfter = [&](const ExecId& exec_id) -> std::optional<ExecId> {
+      auto rows = connection.query(sql::kNextHolder, {exec_id});
+      if (!rows.next()) return std::nullopt;
+      return rows.getString(1);
+    };
+    // From holder to holder, one index entry each.
+    std::vector<ExecId> strays;
+    for (auto holder = nextAfter(""); holder; holder = nextAfter(*holder)) {
+      if (!nodes.contains(*holder)) strays.push_back(*holder);
+    }
+    return strays;
   });
 }
 

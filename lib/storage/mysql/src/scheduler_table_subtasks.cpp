@@ -1,4 +1,5 @@
 #include "attempts.hpp"
+#include "disttask/base/failpoint.hpp"
 #include "disttask/proto/row_error.hpp"
 #include "events.hpp"
 #include "padded_chunks.hpp"
@@ -192,13 +193,20 @@ std::int64_t MysqlSchedulerTable::resumePausedSubtasks(
 std::int64_t MysqlSchedulerTable::releaseRowsOfDeadNode(
     const Call& call, proto::Life owner, const ExecId& exec_id, std::int32_t max_abnormal_ends, std::int32_t limit
 ) {
+  const bool has_any = context_.read(call, "scheduler.find_running", [&](Connection& connection) {
+    return connection.query(sql::kRunningOfNode, {exec_id, std::int64_t{1}}).next();
+  });
+  if (!has_any) return 0;  // one who holds other rows, and is asked for again and again
   return asOwner(call, owner, "scheduler.release_rows", [&](Connection& connection) -> std::int64_t {
+    bool has_row = false;
     {
       // Held to the end: while it is, no new life can begin under this id, so what runs there was started by the dead
-      // one. Without a row there is nothing to hold, and the tokens alone keep a new life's runs apart.
+      // one.
       auto node = connection.query(sql::kNodeLifeLock, {exec_id});
-      if (node.next() && node.getInt(1) != 0) return 0;
+      has_row = node.next();
+      if (has_row && node.getInt(1) != 0) return 0;
     }
+    DISTTASK_FAILPOINT("scheduler.orphans");
     const auto orphans = findOrphans(connection, exec_id, std::clamp(limit, 1, 1000));
     const auto tasks = lockTasks(connection, orphans);
     // All subtask rows by id first, then the attempts: the lock order of design rule 19.
@@ -209,6 +217,9 @@ std::int64_t MysqlSchedulerTable::releaseRowsOfDeadNode(
           row && row->is(SubtaskState::kRunning) && row->exec_id == exec_id && row->tokenBind() == orphan.token;
       if (same) held.push_back(&orphan);
     }
+    // Without a row there was nothing to hold. Who has registered since may have started what is held now, and nothing
+    // more from here on.
+    if (!has_row && connection.query(sql::kNodeLife, {exec_id}).next()) return 0;
     std::map<std::pair<TaskId, SubtaskState>, std::int64_t> released;
     for (const auto* orphan : held) {
       const auto& task = tasks.at(orphan->task_id);

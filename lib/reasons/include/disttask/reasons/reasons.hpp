@@ -89,10 +89,11 @@ struct Sources {
   storage::ReasonTable& reasons;
 };
 
-/// At most so many rows of each kind are looked at; beyond, numbers are those of the first.
+/// At most so many rows of each kind are looked at, tasks that were begun aside; beyond, numbers are those of the
+/// first.
 inline constexpr std::int32_t kMaxLooked = 1000;
 
-/// Reads the facts of a task in at most eleven queries of bounded size, without locks. Store failures pass through.
+/// Reads the facts of a task in at most eleven queries, without locks. Store failures pass through.
 [[nodiscard]] Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::Task& task);
 /// Says why the task, and those of its subtasks that do not run, do not run now; never empty. The first is what people
 /// should look at first. Pure. This is the one place that knows.

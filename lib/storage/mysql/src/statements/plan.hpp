@@ -33,10 +33,12 @@ inline constexpr Sql kPlan{"plan",
   "select " DISTTASK_PLAN_COLUMNS ", p.`cursor` from disttask_plan p where p.task_id=? and p.kind=? and p.after_step=?"};
 /// Binds: task_id.
 inline constexpr Sql kAllPlansOfTask{"all_plans_of_task", "select " DISTTASK_PLAN_COLUMNS " from disttask_plan p where p.task_id=?"};
-/// The plans of all tasks whose next thing is the owner's.
+/// The plans of all tasks whose next thing is the owner's. Of pending ones most have none, so these are come to from their plans.
 inline std::string plansOfUnfinishedText() {
-  return "select " DISTTASK_PLAN_COLUMNS " from tidb_global_task t straight_join disttask_plan p on p.task_id=t.id where t.state in (" +
-         quoted(proto::statesOf(proto::TaskActor::kOwner)) + ")";
+  return "(select " DISTTASK_PLAN_COLUMNS " from tidb_global_task t straight_join disttask_plan p on p.task_id=t.id"
+         " where t.state<>'pending' and t.state in (" + quoted(proto::statesOf(proto::TaskActor::kOwner)) + "))"
+         " union all (select " DISTTASK_PLAN_COLUMNS " from disttask_plan p straight_join tidb_global_task u on u.id=p.task_id"
+         " where p.kind='step' and p.after_step=-1 and u.state='pending')";
 }
 
 // --- the owner's ---

@@ -49,10 +49,13 @@ inline constexpr Sql kOwnerLeaseRelease{"owner_lease_release",
 
 // --- tasks ---
 
-/// Those whose next thing is the owner's: the first that are pending, in rank order, and all others. Binds: limit.
+/// Those whose next thing is the owner's: the first that are pending, in rank order, pending ones whose first step is being planned (a second time when
+/// they are among the first), and all others. Binds: limit.
 inline std::string unfinishedTasksText() {
   return "(select " DISTTASK_TASK_BASE_COLUMNS " from tidb_global_task t where t.state='pending'"
          " order by t.priority, t.create_time, t.id limit ?) union all (select " DISTTASK_TASK_BASE_COLUMNS
+         " from disttask_plan p straight_join tidb_global_task t on t.id=p.task_id where p.kind='step' and p.after_step=-1 and t.state='pending')"
+         " union all (select " DISTTASK_TASK_BASE_COLUMNS
          " from tidb_global_task t where t.state<>'pending' and t.state in (" +
          quoted(proto::statesOf(proto::TaskActor::kOwner)) + "))";
 }
@@ -119,11 +122,12 @@ inline constexpr Sql kPendingOfTask{"pending_of_task",
 inline constexpr Sql kPendingOfNode{"pending_of_node",
   "select " DISTTASK_SCHEDULED_COLUMNS " from tidb_background_subtask s force index (ix_exec)"
   " where s.exec_id=? and s.state='pending' and s.task_key=? order by s.step desc, s.ordinal desc limit ?"};
-/// Each exec id that has rows, with its pending and running ones of a task. Binds: task_key, task_key.
+/// Each node with its pending and running rows of a task. Without statistics TiDB would read the whole index, but for the hint; others take that for a comment.
+/// Binds: task_key, task_key.
 inline constexpr Sql kCountByNode{"count_by_node",
   "select n.exec_id,"
-  " (select count(*) from tidb_background_subtask p force index (ix_exec) where p.exec_id=n.exec_id and p.state='pending' and p.task_key=?),"
-  " (select count(*) from tidb_background_subtask r force index (ix_exec) where r.exec_id=n.exec_id and r.state='running' and r.task_key=?)"
+  " (select /*+ no_decorrelate() */ count(*) from tidb_background_subtask p force index (ix_exec) where p.exec_id=n.exec_id and p.state='pending' and p.task_key=?),"
+  " (select /*+ no_decorrelate() */ count(*) from tidb_background_subtask r force index (ix_exec) where r.exec_id=n.exec_id and r.state='running' and r.task_key=?)"
   " from disttask_node n"};
 /// The same of one that is not among the nodes. Binds: exec_id, task_key, exec_id, task_key.
 inline constexpr Sql kCountOfStray{"count_of_stray",
@@ -133,11 +137,8 @@ inline constexpr Sql kCountOfStray{"count_of_stray",
 inline constexpr Sql kDeadHolders{"dead_holders",
   "select n.exec_id from disttask_node n where n.life=0 and (select 1 from tidb_background_subtask s force index (ix_exec)"
   "  where s.exec_id=n.exec_id and s.state='running' limit 1) is not null order by n.exec_id"};
-/// Who has rows without being a node. Where the server knows little of the index, which it may of new rows, it reads all of that: not for each round.
-inline constexpr Sql kStrays{"strays",
-  "select h.exec_id from (select distinct exec_id from tidb_background_subtask force index (ix_exec)) h"
-  " left join disttask_node n on n.exec_id=h.exec_id where n.exec_id is null order by h.exec_id"};
-/// The next node with rows: for TiDB, which has no loose index scan and would read the whole index for the distinct ids. Binds: exec_id before it.
+/// The next exec id that has rows. A select of the distinct ones would read the whole index: TiDB always, others where they know little of new rows.
+/// Binds: exec_id before it.
 inline constexpr Sql kNextHolder{"next_holder",
   "select s.exec_id from tidb_background_subtask s force index (ix_exec) where s.exec_id>? order by s.exec_id limit 1"};
 inline constexpr Sql kNodeIds{"node_ids", "select n.exec_id from disttask_node n"};
@@ -151,6 +152,8 @@ inline constexpr Sql kHandedBack{"handed_back",
 
 /// Binds: exec_id.
 inline constexpr Sql kNodeLifeLock{"node_life_lock", "select life from disttask_node where exec_id=? for update"};
+/// Binds: exec_id.
+inline constexpr Sql kNodeLife{"node_life", "select life from disttask_node where exec_id=?"};
 /// Binds: exec_id, limit.
 inline constexpr Sql kRunningOfNode{"running_of_node",
   "select s.id, s.task_key, s.ddl_physical_tid from tidb_background_subtask s force index (ix_exec)"

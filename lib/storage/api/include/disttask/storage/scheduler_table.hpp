@@ -92,7 +92,8 @@ class SchedulerTable {
   /// Gives the role up at a graceful stop; false: it was gone.
   virtual bool releaseOwnership(const Call& call, proto::Life life) = 0;
 
-  /// Returns unfinished tasks in rank order: of those that are pending the first `max_pending`, of the others all.
+  /// Returns unfinished tasks in rank order: of those that are pending the first `max_pending` and those whose first
+  /// step is being planned, of the others all.
   virtual std::vector<proto::TaskBase> getUnfinishedTasks(const Call& call, std::int32_t max_pending) = 0;
   /// Returns pending tasks that task `after` outranks, in rank order, at most `limit`; none when `after` is not among
   /// the tasks any more.
@@ -162,7 +163,8 @@ class SchedulerTable {
   ) = 0;
   /// Returns nodes that hold running rows but have life 0.
   virtual std::vector<ExecId> findDeadHolders(const Call& call) = 0;
-  /// Returns exec ids that hold rows and have no node row. May read the whole index: not for each round.
+  /// Returns exec ids that hold rows and have no node row. Sends a query for each exec id that has rows: not for each
+  /// round.
   virtual std::vector<ExecId> findStrays(const Call& call) = 0;
   /// Returns pending subtasks of a task that their present node has handed back, at most `limit`.
   virtual std::vector<HandedBack> getHandedBack(const Call& call, TaskId task_id, std::int32_t limit) = 0;
