@@ -171,7 +171,13 @@ void Daemon::Impl::openStore(Patience& patience) {
 std::string Daemon::Impl::listenForNudges() {
   const auto listen = settings::parseEndpoint(settings.node.listen, 0);
   auto shown = *listen;
-  shown.port = reactor.listenUdp(listen->host, listen->port, [this](std::string_view text) { takeNudge(text); });
+  try {
+    shown.port = reactor.listenUdp(listen->host, listen->port, [this](std::string_view text) { takeNudge(text); });
+  } catch (const Exception& failure) {
+    // All works without hints, if later: no reason to stay down.
+    observability::log(Level::kError, "no hints that there is work can be received here", failure.error());
+    return "";
+  }
   if (!settings.node.advertise.empty()) {
     const auto advertised = settings::parseEndpoint(settings.node.advertise, 0);
     shown.host = advertised->host;
@@ -252,8 +258,14 @@ void Daemon::Impl::build(const std::string& address) {
   if (isTidbSchema(settings.store.schema)) {
     side_rows = std::make_unique<runtime::Periodic>("side-rows", reactor, history_pool, [this]() -> runtime::Duration {
       const runtime::Call call{stop_source.token(), runtime::Deadline(clock, settings.store.read_timeout)};
-      const auto deleted = store->historyTable().forgetAttempts(call, kSideRowsAtOnce);
-      return deleted < kSideRowsAtOnce ? runtime::Duration(kSideRowsEvery) : runtime::Duration(kSideRowsPause);
+      try {
+        const auto deleted = store->historyTable().forgetAttempts(call, kSideRowsAtOnce);
+        return deleted < kSideRowsAtOnce ? runtime::Duration(kSideRowsEvery) : runtime::Duration(kSideRowsPause);
+      } catch (const Exception& failure) {
+        if (failure.error().code() == ErrorCode::kCancelled) return kSideRowsEvery;
+        observability::log(Level::kWarn, "old side rows stay for now", failure.error());
+        return kSideRowsEvery;
+      }
     });
   }
   poller->watch([this](runtime::Duration took, bool answered) {
@@ -384,8 +396,17 @@ int Daemon::Impl::stop() {
   if (side_rows) side_rows->stop();
   scheduler->stop();
   nudges->wakeAllNodesNow();  // one of them takes the role
-  planner->stop();
+  planner->cancel();          // its plans and the runs have the same time to end
+  const runtime::Deadline until_stuck(clock, settings.node.stop_timeout);
   const auto stuck = manager->stop();
+  const auto plans = planner->stop(std::max<runtime::Duration>(until_stuck.left(), seconds(1)));
+  if (plans > 0) {
+    observability::log(
+        Level::kError,
+        "plans did not end, leaving without them; other nodes go on with them when the lease has ended",
+        {{"plans", plans}}
+    );
+  }
   if (stuck > 0) {
     // The rows of these runs stay ours until the lease ends: somebody who took them now would run beside them.
     observability::log(
@@ -393,8 +414,8 @@ int Daemon::Impl::stop() {
         "runs did not return, leaving without them; their rows move when the lease has ended",
         {{"runs", stuck}}
     );
-    leave(kExitRunStuck);
   }
+  if (stuck > 0 || plans > 0) leave(kExitRunStuck);
   poller->stop();  // only now: while runs return, its polls say that this node is alive
   lease->release();
   nudges->wakeAllNodesNow();  // what was pending here may move

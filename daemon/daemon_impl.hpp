@@ -67,7 +67,8 @@ struct Daemon::Impl {
   [[nodiscard]] std::string refuseSettings(const std::vector<settings::SettingsProblem>& problems);
   void apply(const ReloadPlan& plan);
   void describeNode(const settings::Settings& next);
-  std::size_t loadNewPlugins();
+  std::size_t loadNewPlugins(std::string& trouble);
+  void noteReload(const std::string& trouble);
   /// At SIGUSR1, on the reactor's thread (daemon_dump.cpp).
   void dumpState() const;
   void say(Patience& patience, const std::string& waits_for);

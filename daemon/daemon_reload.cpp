@@ -8,22 +8,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace disttask::app {
 
 using observability::Level;
 
+namespace {
+/// After that the watchdog may end a daemon whose new plugins do not get ready.
+constexpr std::chrono::minutes kLongestReload{5};
+}  // namespace
+
 void Daemon::Impl::reload() {
   notifyReloading("reading the settings again");
   std::string outcome;
+  // A plugin's init may take longer than the watchdog waits.
+  std::optional<WatchdogFood> food;
+  if (watchdog) food = WatchdogFood{[this] { return watchLoops(); }, *watchdog / 4};
+  std::optional<Patience> patience(
+      std::in_place, reactor, "reading the settings again", kLongestReload, std::move(food)
+  );
   try {
     outcome = reloadSettings();
   } catch (const std::exception&) {
     // Whatever it was: work goes on as it did.
     const auto error = currentError();
-    observability::log(Level::kError, "the settings could not be reloaded, the old ones hold", error);
+    observability::log(Level::kError, "the settings could not be reloaded, or in part only", error);
     outcome = "the settings could not be reloaded: " + error.message();
+    noteReload(outcome);
   }
+  patience.reset();
   notifyReady(outcome + "; " + statusLine(report()));
 }
 
@@ -34,7 +49,8 @@ std::string Daemon::Impl::reloadSettings() {
       planReload(present, read.settings, [this](const std::string& type) { return types.find(type) != nullptr; });
   apply(plan);
   present = plan.next;
-  const auto num_plugins = loadNewPlugins();
+  std::string trouble;
+  const auto num_plugins = loadNewPlugins(trouble);
   std::vector<std::string> waiting;
   for (const auto& change : plan.need_restart) {
     observability::log(Level::kWarn, "a changed setting needs a restart", {{"setting", toString(change)}});
@@ -43,16 +59,24 @@ std::string Daemon::Impl::reloadSettings() {
   const auto num_waiting = waiting.size();
   {
     const std::lock_guard lock(words_mutex);
-    reload_trouble.clear();
     need_restart = std::move(waiting);
   }
-  metrics.reloaded(true);
+  noteReload(trouble);
   observability::log(
       Level::kInfo,
       "the settings were reloaded",
       {{"applied", plan.applied.size()}, {"new_plugins", num_plugins}, {"need_restart", num_waiting}}
   );
-  return "settings reloaded";
+  return trouble.empty() ? "settings reloaded" : trouble;
+}
+
+/// Shows how the last reload went; `trouble` is empty when all went well.
+void Daemon::Impl::noteReload(const std::string& trouble) {
+  {
+    const std::lock_guard lock(words_mutex);
+    reload_trouble = trouble;
+  }
+  metrics.reloaded(trouble.empty());
 }
 
 std::string Daemon::Impl::refuseSettings(const std::vector<settings::SettingsProblem>& problems) {
@@ -66,11 +90,7 @@ std::string Daemon::Impl::refuseSettings(const std::vector<settings::SettingsPro
       first.path.empty() ? "" : ": ",
       first.path
   );
-  {
-    const std::lock_guard lock(words_mutex);
-    reload_trouble = trouble;
-  }
-  metrics.reloaded(false);
+  noteReload(trouble);
   for (const auto& problem : problems) {
     observability::log(Level::kError, "the settings are wrong", {{"problem", toString(problem)}});
   }
@@ -103,7 +123,7 @@ void Daemon::Impl::apply(const ReloadPlan& plan) {
   }
   if (touches("connections.")) connections.reconfigure(next.connections);
   if (touches("polling.")) poller->setIntervals(next.polling.task_interval, next.polling.max_interval);
-  if (touches("node.") || touches("polling.")) {
+  if (touches("node.") || touches("polling.") || touches("scheduler.history_keep")) {
     const auto executor_settings = toExecutorSettings(next);
     // A pool with more threads than there are slots does no harm; with fewer, tasks would wait for one.
     task_pool->setMaxThreads(static_cast<std::size_t>(executor_settings.slots) + 1);
@@ -120,11 +140,14 @@ void Daemon::Impl::describeNode(const settings::Settings& next) {
   lease->describe(next.node.scope, next.node.slots, offered);
 }
 
-std::size_t Daemon::Impl::loadNewPlugins() {
+/// `trouble` says when a file was refused.
+std::size_t Daemon::Impl::loadNewPlugins(std::string& trouble) {
   std::map<std::string, std::string> config;
   for (const auto& [type, value] : present.plugins.config) config.emplace(type, value.dump());
   const auto found = plugins->loadNew(present.plugins.list, std::move(config));
   for (const auto& error : found.refused) observability::log(Level::kError, "a plugin is refused", error);
+  if (!found.refused.empty())
+    trouble = fmt::format("settings reloaded, but {} new plugin files were refused: see the log", found.refused.size());
   for (const auto& sentence : found.need_restart) {
     observability::log(Level::kWarn, "a plugin needs a restart", {{"plugin", sentence}});
   }

@@ -82,7 +82,7 @@ NodeCounts Daemon::Impl::counts() const {
   NodeCounts counts;
   if (!built.load()) return counts;
   counts.executor = &manager->node().counters;
-  counts.lease_rounds = lease->progress();
+  counts.lease_rounds = lease->numRounds();
   counts.scheduler_rounds = scheduler->numRounds();
   counts.history_moved = history->numMoved();
   return counts;
@@ -96,7 +96,6 @@ NodeReport Daemon::Impl::report() const {
   to.version = DISTTASK_VERSION;
   to.uptime = clock.now() - began;
   to.slots = settings.node.slots;
-  to.lease = settings.node.lease;
   {
     const std::lock_guard lock(words_mutex);
     to.waits_for = waits_for;
@@ -124,6 +123,8 @@ NodeReport Daemon::Impl::report() const {
   to.moved = balance.moved;
   contact.tell(clock.now(), to);
   to.store_error = storeError();
+  // Who has no life has no lease that could end.
+  if (lease->node().life != proto::Life()) to.lease = settings.node.lease;
   to.lease_left = lease->validFor();
   to.may_start = lease->mayStart();
   return to;

@@ -135,7 +135,8 @@ Json toJson(const NodeReport& report) {
 std::vector<Check> readiness(const NodeReport& report) {
   std::vector<Check> checks;
   std::string phase;
-  if (report.phase != Phase::kWorking) phase = statusLine(report);
+  // What the store said of it is for /statusz.
+  if (report.phase != Phase::kWorking) phase = phaseName(report.phase);
   checks.push_back({"phase", phase});
   std::string lease;
   if (report.lease_left <= runtime::Duration::zero()) {

@@ -1,5 +1,6 @@
 #include "sd_notify.hpp"
 
+#include "disttask/base/utf8.hpp"
 #include "environment.hpp"
 
 #include <poll.h>
@@ -21,9 +22,12 @@ namespace {
 constexpr int kMostWaitMs = 200;
 
 /// A status is one line; the protocol separates assignments by line breaks.
+/// A message of more than 4096 bytes is dropped as a whole, READY=1 with it.
+constexpr std::size_t kLongestStatus = 1024;
+
 std::string statusLine(std::string status) {
   std::replace(status.begin(), status.end(), '\n', ' ');
-  return "STATUS=" + status;
+  return "STATUS=" + toValidUtf8(status, kLongestStatus);
 }
 
 /// As sd_notify, which waits for as long as the service manager does not read: that would hold up the loops that the

@@ -70,6 +70,7 @@ storage::mysql::StoreSettings toStoreSettings(
   to.schema = store.schema;
   to.side_schema = store.side_schema;
   to.pool_size = static_cast<std::size_t>(store.pool.max_connections);
+  to.max_idle = store.pool.max_idle;
   to.lease = lease;
   return to;
 }

@@ -63,6 +63,9 @@ void WhyPage::answer(const http::HttpRequest& request, const http::Respond& resp
 }
 
 http::HttpResponse WhyPage::make(const std::string& name, std::optional<std::int64_t> subtask) const {
+  if (store_.settings().shared_with_dxf) {
+    return problem(kNotFound, "beside a live TiDB its own scheduler decides what runs, and says nothing of why");
+  }
   try {
     const runtime::Call call{stop_source_.token(), runtime::Deadline(clock_, kStoreLimit)};
     const auto task = storage::findNamedTask(store_.clientTable(), call, name);

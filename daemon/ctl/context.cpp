@@ -1,5 +1,6 @@
 #include "context.hpp"
 
+#include "disttask/base/printable.hpp"
 #include "disttask/runtime/timers.hpp"
 
 #include "../environment.hpp"
@@ -45,7 +46,7 @@ void Context::confirm(const std::string& question) {
   if (!terminal_.can_ask) {
     throw Exception(ErrorCode::kPrecondition, question + " Nobody can be asked here: give --yes to do it");
   }
-  err_ << question << " [y/N] " << std::flush;
+  err_ << toPrintable(question) << " [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
   if (answer != "y" && answer != "Y" && answer != "yes") throw Exception(ErrorCode::kPrecondition, "nothing was done");

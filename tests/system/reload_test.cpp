@@ -226,7 +226,7 @@ TEST_CASE("SIGHUP lets a node ask the store more often") {
   SystemCluster cluster;
   cluster.installSchema();
   auto node = cluster.startReady(
-      {.id = "alpha", .more = "polling: {task_interval: 1m, subtask_interval: 1m, max_interval: 10m}\n"}
+      {.id = "alpha", .more = "polling: {task_interval: 1m, subtask_interval: 1m, max_interval: 1m}\n"}
   );
   const auto numPolls = [&] { return figure(node, R"(disttask_polls_total{result="answered"})"); };
   REQUIRE(eventually([&] { return numPolls() > 0; }));

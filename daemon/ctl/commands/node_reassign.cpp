@@ -4,6 +4,7 @@
 
 #include "commands.hpp"
 #include "disttask/base/iso_time.hpp"
+#include "disttask/base/printable.hpp"
 #include "disttask/base/random.hpp"
 #include "disttask/executor/holder_watch.hpp"
 
@@ -115,7 +116,7 @@ int reportRemaining(
     context.err() << fmt::format(
         "task {} ('{}', {}): {} pending, {} running: {}\n",
         task.task_id.value(),
-        task.task_key,
+        printable(task.task_key),
         task.state.empty() ? "not live" : task.state,
         task.pending,
         task.running,
@@ -221,6 +222,7 @@ int reassignNode(Context& context, const NodeForget& options, const proto::Node&
       if (!tasks.empty() && (limit.isReached() || interrupt.signal() != 0))
         return reportRemaining(context, node.exec_id, tasks, interrupt);
     }
+    if (interrupt.signal() != 0) return interrupt.exitCode();
     pause.waitFor({}, kLookEvery);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "../../exit_codes.hpp"
 #include "../args/trial.hpp"
+#include "../output/interrupt.hpp"
 #include "../output/listing.hpp"
 #include "../output/text.hpp"
 #include "../trial/trial_process.hpp"
@@ -83,7 +84,12 @@ class PluginTrial {
     const auto start = clock_.now();
     const auto passed = [&](const auto& limit) { return limit && clock_.now() - start >= *limit; };
     bool is_cancelled = false;
+    const InterruptWatch interrupt;  // so that the folder goes
     while (!process->status()) {
+      if (interrupt.signal() != 0) {
+        process->kill();
+        return interrupt.exitCode();
+      }
       if (passed(options_.timeout)) {
         process->kill();
         print();

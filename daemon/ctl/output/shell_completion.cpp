@@ -45,11 +45,15 @@ std::string commonFlagsOf(const CommandDoc& root) {
   return text;
 }
 
-/// What to complete the first argument of a command with, as a line of shell.
-std::string argumentsText(const CommandDoc& command) {
+/// What the first argument of a command is completed with: choices, quoted for a shell.
+std::string choicesText(const CommandDoc& command) {
+  return command.arguments.empty() ? "" : joined(command.arguments.front().choices);
+}
+
+/// The same for names of the store: a command in a shell's words, one name a line.
+std::string namesText(const CommandDoc& command) {
   if (command.arguments.empty()) return "";
   const auto& first = command.arguments.front();
-  if (!first.choices.empty()) return joined(first.choices);
   if (first.value == "NAME") {
     // What can be looked at only may be in history, too.
     const bool looks = command.name == "show" || command.name == "events" || command.name == "subtasks" ||
@@ -92,7 +96,7 @@ std::string bashCompletion(const CommandDoc& root) {
   std::string script =
       "# Completion of disttaskctl for bash, made by 'disttaskctl completion bash'.\n"
       "_disttaskctl() {\n"
-      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} path= flags= words= i\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} path= flags= words= names= name= i\n"
       "  COMPREPLY=()\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    case \"$path ${COMP_WORDS[i]}\" in\n";
@@ -113,14 +117,23 @@ std::string bashCompletion(const CommandDoc& root) {
     if (!values.empty()) script += "      case \"$before\" in\n" + values + "      esac\n";
     script += "      flags=" + quoted(flagsOf(command)) + "\n";
     if (!command.commands.empty()) script += "      words=" + quoted(childrenOf(command)) + "\n";
-    if (const auto arguments = argumentsText(command); !arguments.empty()) {
-      script += "      [ \"${word:0:1}\" = - ] || words=\"" + arguments + "\"\n";
+    if (const auto choices = choicesText(command); !choices.empty()) {
+      script += "      [ \"${word:0:1}\" = - ] || words=" + quoted(choices) + "\n";
+    }
+    if (const auto names = namesText(command); !names.empty()) {
+      script += "      [ \"${word:0:1}\" = - ] || names=" + names + "\n";
     }
     script += "      ;;\n";
   });
   script += "  esac\n  if [ \"${word:0:1}\" = - ]; then words=\"$flags " + commonFlagsOf(root) +
             "\"; fi\n"
             "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+            "  # Names are others' words: compgen -W would expand what is in them.\n"
+            "  if [ -n \"$names\" ]; then\n"
+            "    while IFS= read -r name; do\n"
+            "      case \"$name\" in \"$word\"*) COMPREPLY+=(\"$(printf %q \"$name\")\") ;; esac\n"
+            "    done <<<\"$names\"\n"
+            "  fi\n"
             "  [ ${#COMPREPLY[@]} -gt 0 ] || compopt -o default 2>/dev/null\n"
             "}\n"
             "complete -F _disttaskctl disttaskctl\n";
@@ -149,11 +162,10 @@ std::string fishCompletion(const CommandDoc& root) {
         script += option.choices.empty() ? " -r -F" : " -x -a " + quoted(joined(option.choices));
       script += " -d " + quoted(option.help) + "\n";
     }
-    const auto arguments = argumentsText(command);
-    if (arguments.rfind("$(", 0) == 0)
-      script += head + " -a '(" + arguments.substr(2, arguments.size() - 3) + ")'\n";
-    else if (!arguments.empty())
-      script += head + " -a " + quoted(arguments) + "\n";
+    if (const auto names = namesText(command); !names.empty())
+      script += head + " -a '(" + names.substr(2, names.size() - 3) + ")'\n";
+    else if (const auto choices = choicesText(command); !choices.empty())
+      script += head + " -a " + quoted(choices) + "\n";
   };
   add(root, "");
   for (const auto& noun : root.commands) {

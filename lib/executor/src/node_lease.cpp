@@ -513,8 +513,12 @@ std::optional<Error> NodeLease::lastError() const {
   return impl_->last_error;
 }
 
-std::uint64_t NodeLease::progress() const {
+std::uint64_t NodeLease::numRounds() const {
   return impl_->renewals.numRounds();
+}
+
+std::uint64_t NodeLease::progress() const {
+  return impl_->renewals.progress();
 }
 
 proto::Node NodeLease::node() const {

@@ -150,8 +150,8 @@ std::uint64_t NodePoller::numPolls() const {
   return impl_->periodic.numRounds();
 }
 
-std::uint64_t NodePoller::progress() const noexcept {
-  return impl_->progress;
+std::uint64_t NodePoller::progress() const {
+  return impl_->progress + impl_->periodic.progress();
 }
 
 proto::WantedState NodePoller::wanted() const noexcept {

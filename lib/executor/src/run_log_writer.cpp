@@ -151,7 +151,7 @@ runtime::Duration RunLogWriter::runRound() {
 
 /// Deletes some that are old, where nobody else does; true when there may be more.
 bool RunLogWriter::forgetOld() {
-  const auto keep = node_.settings.forget_run_logs_after;
+  const auto keep = node_.live.forgetRunLogsAfter();
   if (keep <= runtime::Duration::zero() || node_.clock.now() < next_forget_) return false;
   const storage::Call call{node_.vanish.token(), runtime::Deadline(node_.clock, kCallLimit)};
   if (table_.forgetLogs(call, std::nullopt, keep, kForgetAtOnce) >= kForgetAtOnce) return true;

@@ -15,6 +15,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <fcntl.h>
 
 #include <array>
 #include <atomic>
@@ -31,6 +32,11 @@ namespace {
 
 // After a failed accept, such as for want of file descriptors.
 constexpr auto kAcceptPause = std::chrono::seconds(1);
+
+/// Programs that a plugin starts have no business with our sockets.
+void closeOnExec(int socket) {
+  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+}
 
 asio::ip::address parseHost(const std::string& host, error_code& failure) {
   if (host == "localhost") return asio::ip::address_v4::loopback();
@@ -158,6 +164,7 @@ void HttpServer::Impl::accept() {
       });
       return;
     }
+    closeOnExec(socket.native_handle());
     ++num_connections;
     std::make_shared<Connection>(*this, std::move(socket))->run();
     accept();
@@ -184,6 +191,7 @@ HttpServer::HttpServer(const std::string& host, std::uint16_t port, Handler hand
   const Tcp::endpoint endpoint(address, port);
   auto& acceptor = impl_->acceptor;
   if (!failure) acceptor.open(endpoint.protocol(), failure);
+  if (!failure) closeOnExec(acceptor.native_handle());
   if (!failure) acceptor.set_option(Tcp::acceptor::reuse_address(true), failure);
   if (!failure) acceptor.bind(endpoint, failure);
   if (!failure) acceptor.listen(static_cast<int>(limits.max_connections), failure);

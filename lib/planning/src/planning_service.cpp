@@ -170,17 +170,27 @@ void PlanningService::nudge() {
   impl_->periodic.nudge();
 }
 
-void PlanningService::stop() {
+void PlanningService::cancel() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
   }
   impl_->source.cancel(CancelCause::kShutdown);
+}
+
+std::size_t PlanningService::stop(std::optional<Duration> patience) {
+  cancel();
   impl_->periodic.stop();
   // A look of somebody's poll that runs now has not seen `stopping`.
   { const std::lock_guard looking(impl_->look_mutex); }
   std::unique_lock lock(impl_->mutex);
-  impl_->changed.wait(lock, [this] { return impl_->running.empty(); });
+  const auto are_over = [this] { return impl_->running.empty(); };
+  if (patience) {
+    impl_->changed.wait_for(lock, *patience, are_over);
+  } else {
+    impl_->changed.wait(lock, are_over);
+  }
+  return impl_->running.size();
 }
 
 std::size_t PlanningService::numRunning() const {

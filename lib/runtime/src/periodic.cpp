@@ -1,5 +1,6 @@
 #include "disttask/runtime/periodic.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,8 @@ namespace {
 constexpr Duration kMinGap = std::chrono::milliseconds(20);
 constexpr Duration kRefusedDelay = std::chrono::milliseconds(10);
 constexpr Duration kFailedDelay = std::chrono::seconds(1);
+/// The longest sleep between two beats.
+constexpr Duration kBeat = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -24,9 +27,13 @@ struct Periodic::State : std::enable_shared_from_this<Periodic::State> {
   void schedule(Duration delay) {
     unschedule();
     const auto mine = ++generation;
-    timer = timers.after(delay, [self = shared_from_this(), mine] {
+    const auto sleep = std::min(delay, kBeat);
+    timer = timers.after(sleep, [self = shared_from_this(), mine, left = delay - sleep] {
       const std::lock_guard lock(self->mutex);
-      if (self->generation == mine) self->beginRound();  // else: replaced while it was about to fire
+      if (self->generation != mine) return;  // replaced while it was about to fire
+      if (left <= Duration::zero()) return self->beginRound();
+      ++self->num_beats;
+      self->schedule(left);
     });
   }
   void unschedule() {
@@ -89,6 +96,7 @@ struct Periodic::State : std::enable_shared_from_this<Periodic::State> {
   std::uint64_t generation = 0;  // tells a timer that was replaced from the present one
   std::uint64_t num_rounds = 0;
   std::uint64_t num_refused = 0;
+  std::uint64_t num_beats = 0;
   bool started = false;
   bool stopped = false;
   bool running = false;  // a round runs, or waits for its thread
@@ -127,6 +135,11 @@ void Periodic::stop() {
 std::uint64_t Periodic::numRounds() const {
   const std::lock_guard lock(state_->mutex);
   return state_->num_rounds;
+}
+
+std::uint64_t Periodic::progress() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->num_rounds + state_->num_beats;
 }
 
 std::uint64_t Periodic::numRefused() const {

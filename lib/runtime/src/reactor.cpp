@@ -8,6 +8,7 @@
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -208,6 +209,8 @@ std::uint16_t Reactor::listenUdp(
   std::list<UdpListener> one;
   auto& listener = one.emplace_back(impl_->io, std::move(handler));
   listener.socket.open(endpoint.protocol(), failure);
+  // Programs that a plugin starts have no business with it.
+  if (!failure) ::fcntl(listener.socket.native_handle(), F_SETFD, FD_CLOEXEC);
   if (!failure) listener.socket.bind(endpoint, failure);
   if (failure) throw fail();
   const auto bound = listener.socket.local_endpoint(failure);

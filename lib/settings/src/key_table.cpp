@@ -73,7 +73,7 @@ constexpr Key kKeys[] = {
      .sentence = "Between looks for tasks that have work on this node"},
     {.path = "polling.subtask_interval", .kind = kDuration, .min = 10, .max = kMinute, .default_text = "300ms", .is_live = true,
      .sentence = "Between looks for subtasks of a running task"},
-    {.path = "polling.max_interval", .kind = kDuration, .min = 10, .max = 10 * kMinute, .default_text = "2s", .is_live = true,
+    {.path = "polling.max_interval", .kind = kDuration, .min = 10, .max = kMinute, .default_text = "2s", .is_live = true,
      .sentence = "Both back off to this while there is nothing to do"},
 
     {.path = "scheduler.enabled", .kind = KeyKind::kBool, .default_text = "true",

@@ -32,7 +32,8 @@ class ActiveRuns {
   std::shared_ptr<const ActiveRun> begin(const RunContext& context, const proto::Subtask& subtask) {
     auto run = std::make_shared<const ActiveRun>(subtask);
     const std::lock_guard lock(mutex_);
-    ended_.erase(&context);
+    // A context may stand where one that is gone stood.
+    if (ended_.erase(&context) > 0) std::erase(ended_order_, &context);
     active_[&context] = run;
     return run;
   }
@@ -41,8 +42,7 @@ class ActiveRuns {
     const std::lock_guard lock(mutex_);
     active_.erase(&context);
     if (!last) return;
-    ended_[&context] = *last;
-    ended_order_.push_back(&context);
+    if (ended_.insert_or_assign(&context, *last).second) ended_order_.push_back(&context);
     while (ended_order_.size() > kMaxEnded) {
       ended_.erase(ended_order_.front());
       ended_order_.pop_front();

@@ -119,6 +119,8 @@ NewPlugins PluginLoader::loadNew(std::vector<std::string> list, std::map<std::st
     struct stat status {};
     const bool is_there = ::stat(file.c_str(), &status) == 0;
     const FileId id{status.st_dev, status.st_ino};
+    if (is_there && refused_.contains(id))
+      to.need_restart.push_back("plugin " + file + " was refused before, and is tried again after a restart only");
     if (is_there && files_.count(id) > 0) continue;  // also under another name
     if (tried != files_.end()) {
       if (is_there) to.need_restart.push_back("plugin " + file + " was replaced since it was loaded");
@@ -141,11 +143,14 @@ Expected<LoadedPlugin> PluginLoader::load(const std::string& path) {
   const auto& [real_path, device, inode] = file.value();
   const auto [at, is_new] = files_.try_emplace({device, inode}, path);
   if (!is_new) return refusal(path, "it is the same file as " + at->second + ", which was loaded before");
+  refused_.insert({device, inode});
   tell("loading it");
   const auto entry = openPlugin(real_path);
   if (!entry) return entry.error();
   tell("calling disttask_plugin_entry_v0");
-  return adopt(entry.value().call(), real_path);
+  auto loaded = adopt(entry.value().call(), real_path);
+  if (loaded) refused_.erase({device, inode});
+  return loaded;
 }
 
 Expected<LoadedPlugin> PluginLoader::adopt(const disttask_plugin* plugin, const std::string& origin) {

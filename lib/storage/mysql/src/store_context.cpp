@@ -22,6 +22,12 @@ std::chrono::seconds idleLimit(const StoreSettings& settings) {
   return std::max(third, std::chrono::seconds(1));
 }
 
+/// On MySQL the idle limit ends any idle session, so the pool must let go of them earlier.
+std::chrono::seconds longestIdle(const StoreSettings& settings) {
+  const auto wanted = std::chrono::duration_cast<std::chrono::seconds>(settings.max_idle);
+  return std::max(std::min(idleLimit(settings) * 4 / 5, wanted), std::chrono::seconds(1));
+}
+
 sqlclient::ConnectSettings withSession(const StoreSettings& settings, DxfDialect* dialect, int lock_wait_seconds) {
   auto connect = settings.connect;
   const bool in_schema = settings.side_schema.empty() || settings.without_side_tables;
@@ -79,17 +85,8 @@ StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
     : settings_(completed(std::move(settings))),
       clock_(clock),
       dialect_(makeDialect(settings_)),
-      // On MySQL the idle limit ends any idle session, so the pool must let go of them earlier.
-      pool_(
-          workConnect(settings_, dialect_.get(), 3),
-          {settings_.pool_size, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
-          clock
-      ),
-      runs_pool_(
-          runsConnect(settings_, dialect_.get()),
-          {1, std::max(idleLimit(settings_) * 4 / 5, std::chrono::seconds(1))},
-          clock
-      ),
+      pool_(workConnect(settings_, dialect_.get(), 3), {settings_.pool_size, longestIdle(settings_)}, clock),
+      runs_pool_(runsConnect(settings_, dialect_.get()), {1, longestIdle(settings_)}, clock),
       lease_pool_(leaseConnect(settings_, dialect_.get()), {1, std::chrono::seconds(60)}, clock) {}
 
 sqlclient::ConnectSettings StoreContext::ddlConnect(bool with_schema) const {

@@ -106,7 +106,9 @@ class NodeLease final : public Lease {
   [[nodiscard]] std::optional<runtime::TimePoint> lastRenewal() const;
   /// Returns why the last renewal failed; nothing when it went through.
   [[nodiscard]] std::optional<Error> lastError() const;
-  /// Moves with each round of renewal, failed ones too, and those that wait: stands still only while the loop does.
+  /// Returns how many rounds of renewal have ended, failed ones too, and those that wait. Any thread.
+  [[nodiscard]] std::uint64_t numRounds() const;
+  /// Moves every five seconds at least, however long the lease is: stands still only while the loop of renewals does.
   /// Any thread.
   [[nodiscard]] std::uint64_t progress() const;
   /// Returns this node's row as last registered; life 0 while it has none.

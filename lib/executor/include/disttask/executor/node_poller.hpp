@@ -61,9 +61,9 @@ class NodePoller {
   void stop();
   /// Returns how many rounds have ended.
   [[nodiscard]] std::uint64_t numPolls() const;
-  /// Moves with each answer, failed ones too, and with each subscriber that has returned: stands still only while the
-  /// loop does (design rule 2). Any thread.
-  [[nodiscard]] std::uint64_t progress() const noexcept;
+  /// Moves with each answer, failed ones too, with each subscriber that has returned, and every five seconds of a
+  /// pause: stands still only while the loop does (design rule 2). Any thread.
+  [[nodiscard]] std::uint64_t progress() const;
   /// Returns what the last answered poll showed of an operator's wish.
   [[nodiscard]] proto::WantedState wanted() const noexcept;
   /// Returns why the last poll failed; nothing when it was answered. Any thread.

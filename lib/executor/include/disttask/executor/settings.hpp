@@ -55,6 +55,7 @@ class LiveSettings {
     task_check_interval_ = settings.task_check_interval;
     subtask_check_interval_ = settings.subtask_check_interval;
     max_check_interval_ = settings.max_check_interval;
+    forget_run_logs_after_ = settings.forget_run_logs_after;
   }
   [[nodiscard]] std::string scope() const {
     const std::lock_guard lock(mutex_);
@@ -64,6 +65,7 @@ class LiveSettings {
   [[nodiscard]] Duration taskCheckInterval() const noexcept { return task_check_interval_; }
   [[nodiscard]] Duration subtaskCheckInterval() const noexcept { return subtask_check_interval_; }
   [[nodiscard]] Duration maxCheckInterval() const noexcept { return max_check_interval_; }
+  [[nodiscard]] Duration forgetRunLogsAfter() const noexcept { return forget_run_logs_after_; }
 
  private:
   mutable std::mutex mutex_;
@@ -72,6 +74,7 @@ class LiveSettings {
   std::atomic<Duration> task_check_interval_{};
   std::atomic<Duration> subtask_check_interval_{};
   std::atomic<Duration> max_check_interval_{};
+  std::atomic<Duration> forget_run_logs_after_{};
 };
 
 }  // namespace disttask::executor

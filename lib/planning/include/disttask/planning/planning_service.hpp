@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace disttask::planning {
 
@@ -66,9 +67,11 @@ class PlanningService {
   bool takePoll(const storage::NodePoll& seen);
   /// There may be a plan for this node: looks at once. A hint, for a service that looks by itself.
   void nudge();
-  /// Cancels the plans that run and waits for them. They go on here or elsewhere from their cursor. Idempotent, legal
-  /// before start.
-  void stop();
+  /// Cancels the plans that run, and begins no more; does not wait. They go on here or elsewhere from their cursor.
+  void cancel();
+  /// Cancels the plans that run and waits for them, at most for `patience` of real time. Returns how many have not
+  /// ended: code of a type that does not obey. Idempotent, legal before start.
+  std::size_t stop(std::optional<runtime::Duration> patience = std::nullopt);
   /// Returns how many plans run here now.
   [[nodiscard]] std::size_t numRunning() const;
   /// Returns how many looks have ended.

@@ -85,6 +85,7 @@ class PluginLoader {
   std::vector<LoadedPlugin> plugins_;
   using FileId = std::pair<dev_t, ino_t>;
   std::map<FileId, std::string> files_;  // accepted or not: device and inode → the path that was tried
+  std::set<FileId> refused_;             // those of them that were not
 };
 
 }  // namespace disttask::plugin

@@ -24,6 +24,8 @@ struct StoreSettings {
       connect;  ///< endpoints, user, TLS, time limits; its schema, session and idle limit are set by the store
   std::string schema = "disttask";  ///< the database that holds our tables
   std::size_t pool_size = 4;  ///< most connections at once; one more writes starts and finishes, one renews leases
+  /// An idle session older than this is not used again; earlier where the server would have ended it by then.
+  std::chrono::milliseconds max_idle = std::chrono::seconds(30);
   std::chrono::milliseconds lease{
       30'000};  ///< the node lease: no transaction of ours may stand idle for longer than a third of it
   bool shared_with_dxf =
