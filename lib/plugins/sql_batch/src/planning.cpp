@@ -1,6 +1,7 @@
 #include "planning.hpp"
 
 #include "archive.hpp"
+#include "assigned_columns.hpp"
 #include "batch_session.hpp"
 #include "disttask/plugin_common/json_fields.hpp"
 #include "segment_meta.hpp"
@@ -74,18 +75,16 @@ std::vector<std::string> namesOf(const BatchWork& work, const BatchStatement& st
   return names;
 }
 
-void refuseOwnKey(const TableKey& key, const BatchStatement& statement) {
-  for (const KeyColumn& column : key.columns) {
-    std::string name = column.name;
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    if (std::find(statement.assigned.begin(), statement.assigned.end(), name) == statement.assigned.end()) continue;
-    plugin_common::fail(
-        "statement: sets '" + column.name +
-        "', a column of the key by which the table is walked; a row could be met twice"
-    );
-  }
+constexpr sqlclient::Sql kIgnoresCase{"sql_batch.ignores_case", "select @@lower_case_table_names <> 0"};
+
+void refuseOwnTarget(sqlclient::Connection& connection, const BatchWork& work, const BatchStatement& statement) {
+  if (statement.target == work.table || !mayBeSame(statement.target, work.table)) return;
+  auto rows = connection.query(kIgnoresCase, {});
+  if (!rows.next() || rows.getInt(1) == 0) return;
+  plugin_common::fail(
+      "statement: inserts into " + statement.target.toString() + ", which may be " + work.table.toString() +
+      " that it reads (this server ignores the case of table names); expected another table"
+  );
 }
 
 void forgetOlder(const sdk::Host& host, const BatchSession& session, std::int64_t days) {
@@ -177,11 +176,12 @@ class Planner {
     const BatchWork& work = options_.work;
     const BatchStatement statement = parseStatement(work.statement, work.table);
     if (statement.target != work.table) session_.info().requireSchema(statement.target.schema, "statement");
+    refuseOwnTarget(connection, work, statement);
     checkTables(connection, work, statement);
     TaskNote note;
     note.work = work;
     note.key = describeKey(connection, work.table, work.key);
-    refuseOwnKey(note.key, statement);
+    checkOwnKey(connection, note.key, statement);
     checkArchive(planning_, sessions_, config_, note, session_);
     Throttle::requireReplicas(planning_, sessions_, options_.throttle);
     if (!is_trial_) forgetOlder(planning_, session_, config_.ledger_days);
