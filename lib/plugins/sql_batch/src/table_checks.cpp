@@ -25,16 +25,18 @@ constexpr sqlclient::Sql kCascades{
     "where k.referenced_table_schema = ? and k.referenced_table_name = ?"};
 
 // The tables of the standard show keys of those tables only that the account may use. These, to an account with
-// PROCESS, show all. MariaDB keeps the names as those of files.
+// PROCESS, show all. MariaDB keeps the names as those of files, and both keep them in lower case where case is ignored.
 constexpr sqlclient::Sql kMariaDbCascades{
     "sql_batch.all_cascades",
     "select f.id, f.for_name, f.type, lower(c.ref_col_name) from information_schema.innodb_sys_foreign f "
     "join information_schema.innodb_sys_foreign_cols c on c.id = f.id where cast(f.ref_name as binary) = "
-    "concat(cast(convert(? using filename) as binary), '/', cast(convert(? using filename) as binary))"};
+    "concat(cast(convert(if(@@lower_case_table_names = 0, ?, lower(?)) using filename) as binary), '/', "
+    "cast(convert(if(@@lower_case_table_names = 0, ?, lower(?)) using filename) as binary))"};
 constexpr sqlclient::Sql kMySqlCascades{
     "sql_batch.all_cascades",
     "select f.id, f.for_name, f.type, lower(c.ref_col_name) from information_schema.innodb_foreign f "
-    "join information_schema.innodb_foreign_cols c on c.id = f.id where f.ref_name = concat(?, '/', ?)"};
+    "join information_schema.innodb_foreign_cols c on c.id = f.id where f.ref_name = concat("
+    "if(@@lower_case_table_names = 0, ?, lower(?)), '/', if(@@lower_case_table_names = 0, ?, lower(?)))"};
 // Bits of `type`: CASCADE and SET NULL.
 constexpr std::int64_t kActsOnDelete = 1 | 2;
 constexpr std::int64_t kActsOnUpdate = 4 | 8;
@@ -89,7 +91,7 @@ void checkCascades(
   const auto* const all = allCascades(connection.flavour());
   if (all == nullptr) return;
   try {
-    auto rows = connection.query(*all, {table.schema, table.table});
+    auto rows = connection.query(*all, {table.schema, table.schema, table.table, table.table});
     while (rows.next()) {
       if (!touches(rows.getString(4)) || (rows.getInt(3) & (deletes ? kActsOnDelete : kActsOnUpdate)) == 0) continue;
       refuseCascade(table, rows.getString(1), rows.getString(2));
