@@ -29,7 +29,9 @@ TEST_CASE("Statements are taken apart at their range") {
   );
   CHECK(update.kind == StatementKind::kUpdate);
   CHECK(update.render("R") == "UPDATE `s`.t SET A = 'x;{y}', b=(select max(z) from o) WHERE (R) and c = \"it's\"");
-  CHECK(update.assigned == std::vector<std::string>{"a", "b"});
+  CHECK(update.assigned == std::vector<std::string>{"A", "b"});
+  CHECK(update.called == "t");
+  CHECK_FALSE(update.joined);
   const auto remove =
       parseStatement("delete o from t o join u on u.id = o.id where (u.x or u.y) and {range:o} -- the end", kTable);
   CHECK(remove.kind == StatementKind::kDelete);
@@ -40,6 +42,41 @@ TEST_CASE("Statements are taken apart at their range") {
       "insert ignore into u (a) select a from t where {range} on duplicate key update a = a or 1", kTable
   );
   CHECK(insert.target == TableName{"s", "u"});
+  CHECK(insert.assigned == std::vector<std::string>{"a"});
+  for (const char* modifier : {"high_priority", "delayed", "low_priority ignore"}) {
+    INFO(modifier);
+    const auto with_modifier =
+        parseStatement("insert " + std::string(modifier) + " into u select a from t where {range}", kTable);
+    CHECK(with_modifier.target == TableName{"s", "u"});
+  }
+}
+
+TEST_CASE("A range bounds the walked table, by the name that the statement gives it") {
+  CHECK(
+      refusal("update t join u on u.grp = t.grp set t.n = t.n + 1 where {range:u}") ==
+      "statement: {range:u} would bound 'u', expected {range:t}: the statement calls so the table whose key is walked"
+  );
+  CHECK_THAT(
+      refusal("update t partition (p0, p1) a join u t on a.g = t.g set a.n = 1 where {range:t}"),
+      Catch::Contains("{range:t} would bound 't', expected {range:a}")
+  );
+  CHECK_THAT(
+      refusal("insert into v select u.a from t as o join u on u.g = o.g where {range:u}"),
+      Catch::Contains("{range:u} would bound 'u', expected {range:o}")
+  );
+  CHECK_THAT(
+      refusal("delete o from t o join u on u.g = o.g where {range:u}"), Catch::Contains("'u', expected {range:o}")
+  );
+  CHECK(refusal("delete from t where {range:o}").find("expected {range:t}") != std::string::npos);
+  CHECK(refusal("update t partition (p0) a set n = 1 where {range:a}").empty());
+  CHECK(refusal("insert into v select u.a from t `o` join u on u.g = o.g where {range:o}").empty());
+}
+
+TEST_CASE("Whatever case a server may ignore makes one table of two") {
+  CHECK(mayBeSame({"s", "t"}, {"S", "T"}));
+  CHECK(mayBeSame({"s", "größe"}, {"s", "GRÖßE"}));
+  CHECK_FALSE(mayBeSame({"s", "t"}, {"s", "u"}));
+  CHECK_FALSE(mayBeSame({"s", "t"}, {"s2", "t"}));
 }
 
 TEST_CASE("Only the table whose key is walked may change") {
@@ -51,11 +88,32 @@ TEST_CASE("Only the table whose key is walked may change") {
       refusal("delete t from t as o join u on u.id = o.id where {range:o}"), Catch::Contains("s.t, expected 'o'")
   );
   CHECK(refusal("delete t from t join u on u.id = t.id where {range:t}").empty());
+  CHECK(refusal("delete t from t join u using (id) where {range:t}").empty());
+  CHECK_THAT(refusal("delete from t using t join u where {range:t}"), Catch::Contains("DELETE … USING is refused"));
+  CHECK_THAT(refusal("delete from t, u using t join u where {range:t}"), Catch::Contains("DELETE … USING is refused"));
   CHECK_THAT(
       refusal("update t a join u b on b.id = a.id set a.x = 1, b.y = 2 where {range:a}"),
       Catch::Contains("sets 'b.y', expected columns of 'a' only, the table whose key is walked")
   );
   CHECK(refusal("update t a join u b on b.id = a.id set a.x = b.y, z = f(b.x, 1) where {range:a}").empty());
+  CHECK(parseStatement("update t a join u b on b.id = a.id set a.x = b.y where {range:a}", kTable).joined);
+  CHECK_THAT(
+      refusal("update t join o.t on o.t.id = s.t.id set o.t.n = 1 where {range:t}"), Catch::Contains("sets 'o.t.n'")
+  );
+  CHECK(refusal("update t join u on u.id = t.id set s.t.n = 1 where {range:t}").empty());
+  CHECK_THAT(
+      refusal("update t right join u using (n) set n = 1 where {range:t}"),
+      Catch::Contains("sets 'n', which a NATURAL JOIN or USING may share with another table; expected 't.n'")
+  );
+  CHECK_THAT(refusal("update t set a 1 where {range}"), Catch::Contains("written COLUMN = …, found '1'"));
+  CHECK_THAT(
+      refusal("update u join t on u.id = t.id set t.n = 1 where {range:t}"), Catch::Contains("UPDATE names s.u")
+  );
+  CHECK_THAT(
+      refusal("update t for portion of p from 1 to 2 set n = 1 where {range}"),
+      Catch::Contains("FOR at byte 9 is refused")
+  );
+  CHECK_THAT(refusal("delete from t for portion of p from 1 to 2 where {range}"), Catch::Contains("FOR at byte 14"));
   CHECK(refusal("update t force index (primary) set t.x = 1 where {range}").empty());
 }
 
@@ -93,14 +151,27 @@ TEST_CASE("Statements that are not one bounded UPDATE, DELETE or INSERT … SELE
   CHECK_THAT(
       refusal("insert into t select * from t where {range}"), Catch::Contains("inserts into the table that it reads")
   );
+  CHECK_THAT(refusal("replace into u select * from t where {range}"), Catch::Contains("begins with 'replace'"));
+  CHECK_THAT(refusal("with v as (select 1) delete from t where {range}"), Catch::Contains("begins with 'with'"));
+  CHECK_THAT(
+      refusal("insert into u with v as (select 1), T (a) as (select * from s.x) select * from t where {range}"),
+      Catch::Contains("WITH at byte 36 calls 'T' what may hide the table s.t; expected another name")
+  );
+  CHECK(refusal("insert into u with v as (select a from t) select t.a from t join v where {range:t}").empty());
   CHECK_THAT(refusal("insert into u values (1)"), Catch::Contains("an INSERT needs a SELECT"));
   CHECK_THAT(refusal("update t set a = 'x where {range}"), Catch::Contains("a string at byte 17 never ends"));
   CHECK_THAT(
       refusal("update t set a = 1 where {rnge}"), Catch::Contains("expected {range} or {range:alias} at byte 25")
   );
   CHECK_THAT(
-      refusal("update t set a = 1 /*! , b = 2 */ where {range}"), Catch::Contains("a comment that the server executes")
+      refusal("update t set a = 1 /*! , b = 2 */ where {range}"),
+      Catch::Contains("a comment that the server executes ('/*!') at byte 19")
   );
+  for (const std::string mark : {"/*M!", "/*T!"}) {
+    CHECK_THAT(refusal("delete from t where {range} " + mark + " limit 5 */"), Catch::Contains("executes ('" + mark));
+  }
+  CHECK_THAT(refusal("delete from t where {range} /*T![x] limit 5 */"), Catch::Contains("executes ('/*T!')"));
+  CHECK(refusal("delete from t /* T! or */ where {range}").empty());
   CHECK_THAT(refusal("update t set a = 1 where b between 1 and {range}"), Catch::Contains("that of a BETWEEN"));
   CHECK(refusal("update t set a = 1 where b between 1 and 2 and {range}").empty());
   CHECK_THAT(
@@ -114,6 +185,29 @@ TEST_CASE("Statements that are not one bounded UPDATE, DELETE or INSERT … SELE
       refusal("insert into u select row_number() over (order by a) from t where {range}"),
       Catch::Contains("OVER at byte")
   );
+  CHECK_THAT(
+      refusal("insert into u select coalesce(lag(a) over (order by id), 0) from t where {range}"),
+      Catch::Contains("OVER at byte 37")
+  );
+  for (const char* call :
+       {"bit_xor", "bit_and", "bit_or", "var_pop", "approx_count_distinct", "median", "st_collect"}) {
+    INFO(call);
+    CHECK_THAT(
+        refusal("insert into u select 1 + " + std::string(call) + "(a) from t where {range}"),
+        Catch::Contains(" at byte 25 is refused")
+    );
+  }
+  CHECK_THAT(refusal("insert into u select (select sum(t.a)) from t where {range}"), Catch::Contains("SUM at byte"));
+  CHECK(refusal("insert into u select (select max(c) over (partition by d) from v where v.a = t.a) from t where {range}"
+  )
+            .empty());
+  CHECK_THAT(
+      refusal("insert into u select a from t where {range} and b fetch first 5 rows only"), Catch::Contains("FETCH")
+  );
+  CHECK_THAT(refusal("insert into u select a from t where {range} and b offset 5 rows"), Catch::Contains("OFFSET"));
+  CHECK(refusal("update t set offset = 1 where {range} and t.fetch > offset").empty());
+  CHECK_THAT(refusal("update t set n = (@i := @i + 1) where {range}"), Catch::Contains("a variable (':=') at byte 21"));
+  CHECK_THAT(refusal("update t set n = rownum() where {range}"), Catch::Contains("ROWNUM at byte 17"));
   CHECK(refusal("insert into u select (select max(b) from v where v.a = t.a), `count` from t where {range}").empty());
   CHECK_THAT(refusal("update t set a = (1 where {range}"), Catch::Contains("a parenthesis is never closed"));
 }

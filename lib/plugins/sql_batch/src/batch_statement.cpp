@@ -8,6 +8,7 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace disttask::sql_batch {
 namespace {
@@ -17,10 +18,12 @@ using plugin_common::fail;
 constexpr std::string_view kExpected =
     "expected one UPDATE, DELETE or INSERT … SELECT with {range} in its where clause";
 // What may stand between the verb and the table.
-constexpr std::array<std::string_view, 4> kModifiers = {"low_priority", "quick", "ignore", "into"};
+constexpr std::array<std::string_view, 6> kModifiers = {
+    "low_priority", "high_priority", "delayed", "quick", "ignore", "into"};
 // In the outer statement each of these makes chunks differ from what the whole statement would do.
-constexpr std::array<std::string_view, 13> kRefused = {
+constexpr std::array<std::string_view, 14> kRefused = {
     "limit",
+    "fetch",
     "order",
     "group",
     "having",
@@ -33,7 +36,8 @@ constexpr std::array<std::string_view, 13> kRefused = {
     "distinct",
     "distinctrow",
     "over"};
-constexpr std::array<std::string_view, 16> kAggregates = {
+// Of MySQL, MariaDB and TiDB.
+constexpr std::array<std::string_view, 25> kAggregates = {
     "count",
     "sum",
     "avg",
@@ -42,16 +46,25 @@ constexpr std::array<std::string_view, 16> kAggregates = {
     "group_concat",
     "json_arrayagg",
     "json_objectagg",
+    "json_sum_crc32",
     "bit_and",
     "bit_or",
+    "bit_xor",
     "std",
     "stddev",
     "stddev_pop",
     "stddev_samp",
     "variance",
-    "var_samp"};
+    "var_pop",
+    "var_samp",
+    "approx_count_distinct",
+    "approx_percentile",
+    "median",
+    "percentile_cont",
+    "percentile_disc",
+    "st_collect"};
 // What may follow a table's name in place of an alias.
-constexpr std::array<std::string_view, 16> kBehindTable = {
+constexpr std::array<std::string_view, 17> kBehindTable = {
     "where",
     "set",
     "join",
@@ -67,11 +80,28 @@ constexpr std::array<std::string_view, 16> kBehindTable = {
     "straight_join",
     "for",
     "values",
+    "using",
     "on"};
 
 template <std::size_t N>
 bool isOneOf(const Token& token, const std::array<std::string_view, N>& words) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return token.is(word); });
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+bool isAscii(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// Only the server knows the case of other letters than those of ASCII: there it may be.
+bool mayDifferInCaseOnly(const std::string& a, const std::string& b) {
+  return lower(a) == lower(b) || (!isAscii(a) && !isAscii(b));
 }
 
 std::string upperFirst(std::string_view word) {
@@ -94,7 +124,9 @@ class Parser {
     checkOuter();
     checkWhere();
     findTarget();
+    checkAlias();
     if (result_.kind == StatementKind::kUpdate) findAssigned();
+    if (result_.updates_duplicates) findDuplicatesAssigned();
     const Token& range = tokens_[range_];
     result_.before = std::string(text_.substr(0, range.begin));
     result_.after = std::string(text_.substr(range.end, tokens_.back().end - range.end));
@@ -154,10 +186,24 @@ class Parser {
     for (std::size_t i = 0; i != tokens_.size(); ++i) {
       const Token& token = tokens_[i];
       // A name behind a dot is a column.
-      if (token.depth != 0 || (i > 0 && tokens_[i - 1].isSymbol('.'))) continue;
+      if (i > 0 && tokens_[i - 1].isSymbol('.')) continue;
+      if (token.isSymbol(':') && symbolAt(i + 1, '=')) {
+        fail(
+            "statement: the assignment of a variable (':=') at byte " + std::to_string(token.begin) +
+            " is refused: its value would go on from chunk to chunk, or begin anew"
+        );
+      }
+      if (token.is("rownum") && symbolAt(i + 1, '(')) refuseByChunk(token);
+      if (token.depth != 0) continue;
       if (isOneOf(token, kRefused)) refuseByChunk(token);
+      // MariaDB: `offset 1 rows`, without LIMIT or FETCH. A column may be called so.
+      const bool skips = token.is("offset") && i + 2 < tokens_.size() && tokens_[i + 1].kind == TokenKind::kWord &&
+                         (tokens_[i + 2].is("row") || tokens_[i + 2].is("rows"));
+      if (skips) refuseByChunk(token);
     }
   }
+
+  [[nodiscard]] bool symbolAt(std::size_t i, char c) const { return i < tokens_.size() && tokens_[i].isSymbol(c); }
 
   [[noreturn]] static void refuseByChunk(const Token& token) {
     fail(
@@ -166,16 +212,37 @@ class Parser {
     );
   }
 
-  // `insert … select count(*) from t where {range}`; a subquery's own are its own.
-  void checkAggregates(std::size_t select, std::size_t from) const {
+  // `insert … select count(*) from t where {range}`; a subquery's own are its own, if it reads something.
+  void checkSelectList(std::size_t select, std::size_t from) const {
     for (std::size_t i = select + 1; i + 1 < from; ++i) {
       const Token& token = tokens_[i];
-      if (token.depth > 0 && token.is("select")) {
+      if (token.is("select") && hasOwnFrom(i)) {
         const int depth = token.depth;
         while (i + 1 < from && tokens_[i].depth >= depth) ++i;
-      } else if (tokens_[i + 1].isSymbol('(') && isOneOf(token, kAggregates)) {
+      } else if (tokens_[i + 1].isSymbol('(') && (token.is("over") || isOneOf(token, kAggregates))) {
         refuseByChunk(token);
       }
+    }
+  }
+
+  // Whether the subquery that begins at `i` reads a table.
+  [[nodiscard]] bool hasOwnFrom(std::size_t i) const {
+    for (const int depth = tokens_[i].depth; tokens_[i].depth >= depth; ++i) {
+      if (tokens_[i].depth == depth && tokens_[i].is("from")) return true;
+    }
+    return false;
+  }
+
+  // `insert into u with t as (…) select * from t where {range}`: t is another one then.
+  void checkCommonTables(std::size_t select) const {
+    auto with = find("with", 1);
+    for (std::size_t i = with.value_or(select); i < select; ++i) {
+      const Token& token = tokens_[i];
+      if (token.depth != 0 || !token.isName() || !mayDifferInCaseOnly(token.text, table_.table)) continue;
+      fail(
+          "statement: WITH at byte " + std::to_string(token.begin) + " calls '" + token.text +
+          "' what may hide the table " + table_.toString() + "; expected another name"
+      );
     }
   }
 
@@ -248,9 +315,31 @@ class Parser {
   // What the statement calls the table whose name is at `i`: its alias, or its name.
   [[nodiscard]] std::string calledAt(std::size_t i) const {
     nameAt(i);
+    if (i < tokens_.size() && tokens_[i].is("partition")) {
+      while (i < tokens_.size() && !(tokens_[i].depth == 0 && tokens_[i].isSymbol(')'))) ++i;
+      ++i;
+    }
+    if (i < tokens_.size() && tokens_[i].is("for")) {
+      fail(
+          "statement: FOR at byte " + std::to_string(tokens_[i].begin) +
+          " is refused: a portion of a period would move rows to other chunks, and the history is none of the rows "
+          "that "
+          "are walked"
+      );
+    }
     if (i < tokens_.size() && tokens_[i].is("as")) ++i;
     const bool has_alias = i < tokens_.size() && tokens_[i].isName() && !isOneOf(tokens_[i], kBehindTable);
     return has_alias ? tokens_[i].text : table_.table;
+  }
+
+  void checkAlias() {
+    result_.called = calledAt(walked_);
+    const std::string& alias = tokens_[range_].text;
+    if (alias.empty() || alias == result_.called) return;
+    fail(
+        "statement: {range:" + alias + "} would bound '" + alias + "', expected {range:" + result_.called +
+        "}: the statement calls so the table whose key is walked"
+    );
   }
 
   // A list of tables before `end` is refused, so the one at `i` is the one whose key is walked.
@@ -263,12 +352,14 @@ class Parser {
   void findTarget() {
     result_.target = table_;
     if (result_.kind == StatementKind::kUpdate) {
-      requireTable(skipModifiers(1), "UPDATE");
+      walked_ = skipModifiers(1);
+      requireTable(walked_, "UPDATE");
       return;
     }
     const auto from = find("from", 1);
     if (!from || *from > range_) fail("statement: has no FROM before {range}");
-    requireTable(*from + 1, "FROM");
+    walked_ = *from + 1;
+    requireTable(walked_, "FROM");
     if (result_.kind == StatementKind::kDelete) {
       multiTableDelete(*from);
       return;
@@ -276,7 +367,9 @@ class Parser {
     std::size_t i = skipModifiers(1);
     const auto target = nameAt(i);
     if (!target) fail("statement: INSERT names no table");
-    checkAggregates(*find("select", 0), *from);
+    const std::size_t select = *find("select", 0);
+    checkCommonTables(select);
+    checkSelectList(select, *from);
     result_.updates_duplicates = find("duplicate", range_).has_value();
     if (*target == table_) {
       fail("statement: inserts into the table that it reads; a later chunk would read what an earlier one put in");
@@ -288,57 +381,85 @@ class Parser {
   void multiTableDelete(std::size_t from) const {
     auto name = skipModifiers(1);
     requireNoList(name, from, "deletes from several tables; one statement may change one table");
-    if (name != from) {
-      const std::string called = calledAt(from + 1);
-      const auto deleted = nameAt(name);
-      const bool same = deleted && deleted->schema == table_.schema && deleted->table == called;
-      if (!same) {
-        fail(
-            "statement: deletes from " + (deleted ? deleted->toString() : "no table") + ", expected '" + called +
-            "', the table whose key is walked"
-        );
-      }
-    }
-    if (find("using", 1))
+    if (name == from) {
+      // Without a name before FROM there are no joins: what USING leads to is a list of tables.
+      const auto list = find("using", from);
+      if (!list || *list > range_) return;
       fail("statement: DELETE … USING is refused; write DELETE alias FROM " + table_.toString() + " alias …");
+    }
+    const std::string called = calledAt(from + 1);
+    const auto deleted = nameAt(name);
+    if (deleted && deleted->schema == table_.schema && deleted->table == called) return;
+    fail(
+        "statement: deletes from " + (deleted ? deleted->toString() : "no table") + ", expected '" + called +
+        "', the table whose key is walked"
+    );
   }
 
   void findAssigned() {
     const auto set = find("set", 1);
     if (!set || *set > range_) fail("statement: UPDATE has no SET before {range}");
     requireNoList(1, *set, ("updates a list of tables; join the others to " + table_.toString() + " instead").c_str());
-    const std::string called = calledAt(skipModifiers(1));
-    bool expects_column = true;
-    for (std::size_t i = *set + 1; i != range_ && !(tokens_[i].depth == 0 && tokens_[i].is("where")); ++i) {
-      if (expects_column) {
-        std::string column;
-        std::string qualifier;
-        while (i != range_ && !tokens_[i].isSymbol('=')) {
-          if (tokens_[i].isName()) qualifier = std::exchange(column, tokens_[i].text);
-          ++i;
-        }
-        if (!qualifier.empty() && qualifier != called) {
-          fail(
-              "statement: sets '" + qualifier + "." + column + "', expected columns of '" + called +
-              "' only, the table whose key is walked"
-          );
-        }
-        std::transform(column.begin(), column.end(), column.begin(), [](char c) {
-          return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-        });
-        result_.assigned.push_back(column);
-        expects_column = false;
-        if (i == range_) break;
-      } else if (tokens_[i].depth == 0 && tokens_[i].isSymbol(',')) {
-        expects_column = true;
-      }
+    bool shares_columns = false;
+    for (std::size_t i = walked_; i != *set; ++i) {
+      result_.joined = result_.joined || tokens_[i].is("join") || tokens_[i].is("straight_join");
+      shares_columns = shares_columns || tokens_[i].is("natural") || tokens_[i].is("using");
     }
+    for (const std::vector<std::string>& names : columnsAt(*set + 1, find("where", *set).value_or(range_))) {
+      requireOwn(names);
+      if (names.size() == 1 && shares_columns) {
+        fail(
+            "statement: sets '" + names[0] +
+            "', which a NATURAL JOIN or USING may share with another table; expected '" + result_.called + "." +
+            names[0] + "'"
+        );
+      }
+      result_.assigned.push_back(names.back());
+    }
+  }
+
+  void findDuplicatesAssigned() {
+    const auto update = find("update", *find("duplicate", range_));
+    if (!update) return;
+    for (auto& names : columnsAt(*update + 1, tokens_.size())) result_.assigned.push_back(std::move(names.back()));
+  }
+
+  // COLUMN, CALLED.COLUMN or SCHEMA.CALLED.COLUMN.
+  void requireOwn(const std::vector<std::string>& names) const {
+    if (names.size() == 1) return;
+    const bool own = names[names.size() - 2] == result_.called &&
+                     (names.size() == 2 || (names.size() == 3 && names[0] == table_.schema));
+    if (own) return;
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ".") + name;
+    fail(
+        "statement: sets '" + text + "', expected columns of '" + result_.called +
+        "' only, the table whose key is walked"
+    );
+  }
+
+  // The names in front of each `=` of a list of assignments.
+  [[nodiscard]] std::vector<std::vector<std::string>> columnsAt(std::size_t i, std::size_t end) const {
+    std::vector<std::vector<std::string>> columns;
+    for (; i < end; ++i) {
+      std::vector<std::string>& names = columns.emplace_back();
+      for (bool name_next = true; i == end || name_next || !tokens_[i].isSymbol('='); name_next = !name_next, ++i) {
+        if (i == end || !(name_next ? tokens_[i].isName() : tokens_[i].isSymbol('.'))) {
+          const std::string found = i == tokens_.size() ? "its end" : "'" + tokens_[i].text + "'";
+          fail("statement: what is set must be written COLUMN = …, found " + found);
+        }
+        if (name_next) names.push_back(tokens_[i].text);
+      }
+      while (i < end && !(tokens_[i].depth == 0 && tokens_[i].isSymbol(','))) ++i;
+    }
+    return columns;
   }
 
   const std::string_view text_;
   const TableName& table_;
   std::vector<Token> tokens_;
   std::size_t range_ = 0;
+  std::size_t walked_ = 0;  // the name of the table whose key is walked
   BatchStatement result_;
 };
 
@@ -373,6 +494,10 @@ std::string BatchStatement::renderSelect(
   }
   return "select " + columns + " from " + plugin_common::quoted(from.schema, from.table) + " " + before.substr(where) +
          "(" + condition + ")" + after + " for update";
+}
+
+bool mayBeSame(const TableName& a, const TableName& b) {
+  return mayDifferInCaseOnly(a.schema, b.schema) && mayDifferInCaseOnly(a.table, b.table);
 }
 
 BatchStatement parseStatement(std::string_view text, const TableName& table) {

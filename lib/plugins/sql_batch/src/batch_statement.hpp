@@ -17,6 +17,9 @@ struct TableName {
   friend bool operator==(const TableName&, const TableName&) = default;
 };
 
+/// Whether a server that ignores the case of table names may take the two for one table.
+[[nodiscard]] bool mayBeSame(const TableName& a, const TableName& b);
+
 /// The user's statement with its placeholder for the key range. A value.
 struct BatchStatement {
   StatementKind kind = StatementKind::kUpdate;
@@ -24,9 +27,11 @@ struct BatchStatement {
   std::string after;                  ///< and behind it, without a closing semicolon
   std::string alias;                  ///< of {range:alias}; empty: key columns stand bare
   TableName target;                   ///< what changes: the table itself, or that of an insert
+  std::string called;                 ///< by what name the statement knows the walked table: its alias, or its own
   bool plain = false;                 ///< one table without alias, join or partition
+  bool joined = false;                ///< an update that reads other tables beside the walked one
   bool updates_duplicates = false;    ///< an insert with ON DUPLICATE KEY UPDATE
-  std::vector<std::string> assigned;  ///< columns that an update sets, in lower case
+  std::vector<std::string> assigned;  ///< columns of `target` that the statement sets, as written
 
   /// Returns the statement for one range; `condition` is a boolean expression over the key.
   [[nodiscard]] std::string render(const std::string& condition) const;
@@ -38,8 +43,8 @@ struct BatchStatement {
 
 /// Checks a statement and takes it apart; it works on `table`. Throws kInvalidArgument with one sentence: several
 /// statements, another kind of statement, no or several {range}, a {range} that does not bound the statement (not in
-/// the outer where, beside an `or`), limit and order by, aggregates, another table that would change, an insert into
-/// the table that is read.
+/// the outer where, beside an `or`) or bounds another table, limit and order by, aggregates, another table that would
+/// change, an insert into the table that is read.
 [[nodiscard]] BatchStatement parseStatement(std::string_view text, const TableName& table);
 
 }  // namespace disttask::sql_batch

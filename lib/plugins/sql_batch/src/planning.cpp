@@ -1,6 +1,7 @@
 #include "planning.hpp"
 
 #include "archive.hpp"
+#include "assigned_columns.hpp"
 #include "batch_session.hpp"
 #include "disttask/plugin_common/json_fields.hpp"
 #include "segment_meta.hpp"
@@ -8,8 +9,8 @@
 #include "table_checks.hpp"
 #include "throttle.hpp"
 
-#include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 namespace disttask::sql_batch {
@@ -19,6 +20,17 @@ namespace {
 constexpr auto kBatchTime = std::chrono::seconds(2);
 constexpr std::size_t kMaxMarks = 64;
 
+Json rangeJson(const KeyRange& range) {
+  Json json;
+  json["after"] = toJson(range.after);
+  json["upto"] = toJson(range.upto);
+  return json;
+}
+
+KeyRange rangeAt(const Json& json) {
+  return {keyValuesAt(json, "after"), keyValuesAt(json, "upto")};
+}
+
 /// Where planning has got to.
 struct PlanCursor {
   KeyValues after;
@@ -26,6 +38,7 @@ struct PlanCursor {
   std::int64_t rows = 0;
   std::vector<KeyRange> marks;  ///< of a dry run: ranges spread over what was walked
   std::int64_t stride = 1;      ///< segments between two marks
+  KeyRange latest;              ///< of a dry run: what was walked last
 
   [[nodiscard]] std::string dump() const {
     Json json;
@@ -34,12 +47,8 @@ struct PlanCursor {
     json["rows"] = rows;
     json["stride"] = stride;
     json["marks"] = Json(Json::Array{});
-    for (const KeyRange& mark : marks) {
-      Json item;
-      item["after"] = toJson(mark.after);
-      item["upto"] = toJson(mark.upto);
-      json["marks"].push(std::move(item));
-    }
+    for (const KeyRange& mark : marks) json["marks"].push(rangeJson(mark));
+    json["latest"] = rangeJson(latest);
     return json.dump();
   }
 
@@ -52,12 +61,14 @@ struct PlanCursor {
     cursor.rows = plugin_common::memberAt(json, "rows", what).asInt();
     cursor.stride = plugin_common::memberAt(json, "stride", what).asInt();
     for (const Json& item : plugin_common::memberAt(json, "marks", what).asArray()) {
-      cursor.marks.push_back({keyValuesAt(item, "after"), keyValuesAt(item, "upto")});
+      cursor.marks.push_back(rangeAt(item));
     }
+    cursor.latest = rangeAt(plugin_common::memberAt(json, "latest", what));
     return cursor;
   }
 
   void mark(const KeyRange& range) {
+    latest = range;
     if (segments % stride != 0) return;
     marks.push_back(range);
     if (marks.size() <= kMaxMarks) return;
@@ -68,24 +79,16 @@ struct PlanCursor {
   }
 };
 
-std::vector<std::string> namesOf(const BatchWork& work, const BatchStatement& statement) {
-  std::vector<std::string> names{work.table.table};
-  if (!statement.alias.empty()) names.push_back(statement.alias);
-  return names;
-}
+constexpr sqlclient::Sql kIgnoresCase{"sql_batch.ignores_case", "select @@lower_case_table_names <> 0"};
 
-void refuseOwnKey(const TableKey& key, const BatchStatement& statement) {
-  for (const KeyColumn& column : key.columns) {
-    std::string name = column.name;
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    if (std::find(statement.assigned.begin(), statement.assigned.end(), name) == statement.assigned.end()) continue;
-    plugin_common::fail(
-        "statement: sets '" + column.name +
-        "', a column of the key by which the table is walked; a row could be met twice"
-    );
-  }
+void refuseOwnTarget(sqlclient::Connection& connection, const BatchWork& work, const BatchStatement& statement) {
+  if (statement.target == work.table || !mayBeSame(statement.target, work.table)) return;
+  auto rows = connection.query(kIgnoresCase, {});
+  if (!rows.next() || rows.getInt(1) == 0) return;
+  plugin_common::fail(
+      "statement: inserts into " + statement.target.toString() + ", which may be " + work.table.toString() +
+      " that it reads (this server ignores the case of table names); expected another table"
+  );
 }
 
 void forgetOlder(const sdk::Host& host, const BatchSession& session, std::int64_t days) {
@@ -107,7 +110,7 @@ Json rangeReport(
     sqlclient::Connection& connection, const TaskNote& note, const BatchStatement& statement, const KeyRange& range
 ) {
   const std::string text = statement.render(rangeCondition(note.key, range, statement.alias));
-  const StatementPlan plan = explainStatement(connection, text, namesOf(note.work, statement));
+  const StatementPlan plan = explainStatement(connection, text, statement.called);
   Json json;
   json["after"] = range.after.empty() ? Json() : Json(display(note.key, range.after));
   json["upto"] = display(note.key, range.upto);
@@ -133,7 +136,7 @@ std::string dryRunReport(sqlclient::Connection& connection, const TaskNote& note
   if (middle != 0 && middle + 1 < at.marks.size()) {
     json["ranges"].push(rangeReport(connection, note, statement, at.marks[middle]));
   }
-  if (at.marks.size() > 1) json["ranges"].push(rangeReport(connection, note, statement, at.marks.back()));
+  if (at.segments > 1) json["ranges"].push(rangeReport(connection, note, statement, at.latest));
   return json.dump();
 }
 
@@ -160,6 +163,7 @@ class Planner {
     if (!cursor.empty()) at = PlanCursor::parse(cursor);
     note = cursor.empty() || is_trial_ ? begin() : session_.note(task_);
     const bool complete = note.last.empty() || walk(note, at);
+    if (cursor.empty()) checkMiddle(note);
     if (!complete) return {at.dump(), false};
     if (note.work.dry_run) {
       planning_.addSubtask(dryRunReport(session_.connection(), note, at));
@@ -177,30 +181,43 @@ class Planner {
     const BatchWork& work = options_.work;
     const BatchStatement statement = parseStatement(work.statement, work.table);
     if (statement.target != work.table) session_.info().requireSchema(statement.target.schema, "statement");
+    refuseOwnTarget(connection, work, statement);
     checkTables(connection, work, statement);
     TaskNote note;
     note.work = work;
     note.key = describeKey(connection, work.table, work.key);
-    refuseOwnKey(note.key, statement);
+    checkOwnKey(connection, note.key, statement);
     checkArchive(planning_, sessions_, config_, note, session_);
     Throttle::requireReplicas(planning_, sessions_, options_.throttle);
     if (!is_trial_) forgetOlder(planning_, session_, config_.ledger_days);
     // A batch that is planned again goes by what the first one saw: work may have begun.
     if (const auto before = session_.ledger().readNote(connection, task_)) return TaskNote::parse(*before);
     note.last = lastKey(connection, note.key).value_or(KeyValues());
-    if (!note.last.empty()) checkPlan(note, statement);
+    if (!note.last.empty()) checkPlan(note, statement, firstRange(connection, note));
     if (!is_trial_) session_.ledger().putNote(connection, task_, note.dump());
     return note;
   }
 
-  void checkPlan(const TaskNote& note, const BatchStatement& statement) {
-    const KeyRange range = firstRange(session_.connection(), note);
-    const StatementPlan plan = explainStatement(
-        session_.connection(),
-        statement.render(rangeCondition(note.key, range, statement.alias)),
-        namesOf(note.work, statement)
-    );
-    if (!note.work.allow_full_scan) requireBounded(plan, note.work.subtask_rows, note.key.index);
+  void checkPlan(const TaskNote& note, const BatchStatement& statement, KeyRange range) {
+    auto& connection = session_.connection();
+    const auto explain = [&] {
+      return explainStatement(
+          connection, statement.render(rangeCondition(note.key, range, statement.alias)), statement.called
+      );
+    };
+    const StatementPlan segment = explain();
+    if (note.work.allow_full_scan) return;
+    requireBounded(segment, note.work.subtask_rows, note.key.index);
+    // For a whole subtask it may be cheaper to read another table once than to look up its rows: so a chunk decides.
+    if (auto end = nthKey(connection, note.key, range, options_.throttle.chunk_rows)) range.upto = *std::move(end);
+    requireOthersBounded(explain(), note.work.subtask_rows);
+  }
+
+  // The first range has one bound only, and may be empty for the rest of the condition. Nothing of this batch has
+  // begun.
+  void checkMiddle(const TaskNote& note) {
+    if (walked_.size() < 2) return;
+    checkPlan(note, parseStatement(note.work.statement, note.work.table), walked_[walked_.size() / 2]);
   }
 
   /// Cuts ranges until the batch is full; true: the planned maximum is reached.
@@ -223,6 +240,7 @@ class Planner {
         if (!planning_.hasRoom(text.size())) return false;
         planning_.addSubtask(text);
       }
+      walked_.push_back(meta.range);
       ++at.segments;
       at.rows += meta.rows;
       at.after = meta.range.upto;
@@ -237,6 +255,7 @@ class Planner {
   const PluginConfig& config_;
   plugin_common::Sessions& sessions_;
   BatchSession session_;
+  std::vector<KeyRange> walked_;  // in this batch
 };
 
 }  // namespace

@@ -50,8 +50,13 @@ class Scanner {
       } else if (text_[at_] == '#' || (at(0) == '-' && at(1) == '-' && (at_ + 2 >= text_.size() || isBlank(at(2))))) {
         at_ = std::min(text_.find('\n', at_), text_.size());
       } else if (at(0) == '/' && at(1) == '*') {
-        if (at(2) == '!' || (at(2) == 'M' && at(3) == '!')) {
-          fail("statement: a comment that the server executes ('/*!') at byte " + std::to_string(at_) + " is refused");
+        // MySQL's and MariaDB's, MariaDB's own, TiDB's own.
+        const std::size_t mark = at(2) == 'M' || at(2) == 'T' ? 3 : 2;
+        if (at(mark) == '!') {
+          fail(
+              "statement: a comment that the server executes ('" + std::string(text_.substr(at_, mark + 1)) +
+              "') at byte " + std::to_string(at_) + " is refused"
+          );
         }
         const std::size_t end = text_.find("*/", at_ + 2);
         if (end == std::string_view::npos) unterminated("a comment", at_);

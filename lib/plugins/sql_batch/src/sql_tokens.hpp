@@ -24,7 +24,7 @@ struct Token {
 
 /// Takes a statement apart as the server does with the usual sql_mode: strings in single or double quotes with
 /// backslashes, names in backticks, comments. Throws kInvalidArgument: a quote, comment or parenthesis that never ends,
-/// a comment that the server executes (/*! … */), a brace that is no {range}.
+/// a comment that a server executes (/*! … */, /*M! … */, /*T! … */), a brace that is no {range}.
 [[nodiscard]] std::vector<Token> tokenize(std::string_view statement);
 
 }  // namespace disttask::sql_batch

@@ -3,6 +3,9 @@
 #include "disttask/plugin_common/json_fields.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
 
 namespace disttask::sql_batch {
 namespace {
@@ -11,51 +14,78 @@ namespace {
 constexpr std::int64_t kSmall = 10'000;
 constexpr std::int64_t kFactor = 4;
 
+// Servers differ in the case of column names, and may show an alias in lower case.
+bool sameText(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 std::string memberText(const Json& row, std::string_view name) {
   for (const auto& [key, value] : row.asObject()) {
-    const bool same = key.size() == name.size() && std::equal(key.begin(), key.end(), name.begin(), [](char a, char b) {
-                        return (a | 0x20) == (b | 0x20);
-                      });
-    if (same && value.isString()) return value.asString();
+    if (sameText(key, name) && value.isString()) return value.asString();
   }
   return {};
 }
 
-void noteReader(
-    StatementPlan& plan, const Json& row, bool bounded, const std::string& reader, const std::string& rows
-) {
-  static_cast<void>(row);
-  plan.reader = reader;
-  plan.bounded = plan.bounded && bounded;
-  plan.rows = std::max<std::int64_t>(plan.rows, static_cast<std::int64_t>(std::strtod(rows.c_str(), nullptr)));
+// One line of the plan: a table, and how it is read.
+struct Reader {
+  std::string table;
+  bool whole = false;
+  std::string how;
+  std::int64_t rows = 0;
+};
+
+void note(StatementPlan& plan, const Reader& reader, const std::string& walked) {
+  if (sameText(reader.table, walked)) {
+    plan.reader = reader.how;
+    plan.bounded = plan.bounded && !reader.whole;
+    plan.rows = std::max(plan.rows, reader.rows);
+  } else if (reader.whole) {
+    plan.whole.push_back({reader.table, reader.how, reader.rows});
+  }
 }
 
-// A TiDB shows operators; only those that scan carry the table in "access object".
-void readTiDb(StatementPlan& plan, const Json& row, const std::vector<std::string>& names) {
+std::int64_t rowsOf(const std::string& text) {
+  return static_cast<std::int64_t>(std::strtod(text.c_str(), nullptr));
+}
+
+// A TiDB shows operators; only those that read a table carry it in "access object".
+std::optional<Reader> readTiDb(const Json& row) {
+  constexpr std::string_view kTable = "table:";
   const std::string access = memberText(row, "access object");
-  const bool ours = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    const std::string text = "table:" + name;
-    return access.compare(0, text.size(), text) == 0 && (access.size() == text.size() || access[text.size()] == ',');
-  });
-  if (!ours) return;
+  if (access.compare(0, kTable.size(), kTable) != 0) return std::nullopt;
   const std::string id = memberText(row, "id");
-  const bool full = id.find("FullScan") != std::string::npos;
-  noteReader(plan, row, !full, id.substr(id.find_first_of("ITPB")), memberText(row, "estRows"));
+  Reader reader;
+  reader.table = access.substr(kTable.size(), access.find(',') - kTable.size());
+  reader.whole = id.find("FullScan") != std::string::npos;
+  reader.how = id.substr(std::min(id.find_first_of("ITPB"), id.size()));
+  reader.rows = rowsOf(memberText(row, "estRows"));
+  return reader;
 }
 
-void readClassic(StatementPlan& plan, const Json& row, const std::vector<std::string>& names) {
-  const std::string table = memberText(row, "table");
-  if (std::find(names.begin(), names.end(), table) == names.end()) return;
+std::optional<Reader> readClassic(const Json& row) {
+  Reader reader;
+  reader.table = memberText(row, "table");
   const std::string type = memberText(row, "type");
+  const std::string select = memberText(row, "select_type");
+  // What comes of other lines, such as <derived2>; and where MySQL's insert goes, which is not read.
+  if (reader.table.empty() || reader.table.front() == '<' || select == "INSERT") return std::nullopt;
   const std::string key = memberText(row, "key");
-  const bool full = type == "ALL" || type == "index";
-  noteReader(plan, row, !full, type + (key.empty() ? "" : " of index " + key), memberText(row, "rows"));
+  reader.whole = type == "ALL" || type == "index";
+  reader.how = type + (key.empty() ? "" : " of index " + key);
+  reader.rows = rowsOf(memberText(row, "rows"));
+  return reader;
+}
+
+std::int64_t limitFor(std::int64_t range_rows) {
+  return std::max(kSmall, range_rows * kFactor);
 }
 
 }  // namespace
 
 StatementPlan explainStatement(
-    sqlclient::Connection& connection, const std::string& statement, const std::vector<std::string>& names
+    sqlclient::Connection& connection, const std::string& statement, const std::string& walked
 ) {
   using sqlclient::Flavour;
   const Flavour flavour = connection.flavour();
@@ -69,18 +99,14 @@ StatementPlan explainStatement(
     for (std::uint32_t i = 1; i <= rows.numColumns(); ++i) {
       if (!rows.isNull(i)) row[rows.columnName(i)] = rows.getString(i);
     }
-    if (flavour == Flavour::kTiDb) {
-      readTiDb(plan, row, names);
-    } else {
-      readClassic(plan, row, names);
-    }
+    if (const auto reader = flavour == Flavour::kTiDb ? readTiDb(row) : readClassic(row)) note(plan, *reader, walked);
     plan.lines.push_back(std::move(row));
   }
   return plan;
 }
 
 void requireBounded(const StatementPlan& plan, std::int64_t range_rows, const std::string& index) {
-  const std::int64_t limit = std::max(kSmall, range_rows * kFactor);
+  const std::int64_t limit = limitFor(range_rows);
   const bool reads_all = !plan.bounded && (plan.rows == 0 || plan.rows > limit);
   if (!reads_all && plan.rows <= limit) return;
   plugin_common::fail(
@@ -88,6 +114,17 @@ void requireBounded(const StatementPlan& plan, std::int64_t range_rows, const st
       "), and its range has " + std::to_string(range_rows) +
       "; name the index in the statement, as in UPDATE … FORCE INDEX (" + index + "), or say \"allow\": [\"full_scan\"]"
   );
+}
+
+void requireOthersBounded(const StatementPlan& plan, std::int64_t range_rows) {
+  for (const StatementPlan::WholeTable& table : plan.whole) {
+    if (table.rows <= limitFor(range_rows)) continue;
+    plugin_common::fail(
+        "statement: each chunk would read all of '" + table.name + "', about " + std::to_string(table.rows) +
+        " rows (" + table.reader + "), where up to " + std::to_string(limitFor(range_rows)) +
+        " are expected; give it an index by which its rows are found, or say \"allow\": [\"full_scan\"]"
+    );
+  }
 }
 
 }  // namespace disttask::sql_batch

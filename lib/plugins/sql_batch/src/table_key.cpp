@@ -15,7 +15,8 @@ using plugin_common::quoted;
 constexpr sqlclient::Sql kKeyColumns{
     "sql_batch.key_columns",
     "select s.column_name, cast(s.non_unique as signed), if(s.sub_part is null, 0, 1), c.is_nullable, "
-    "lower(c.data_type), coalesce(c.character_set_name, ''), coalesce(c.collation_name, ''), s.index_name "
+    "lower(c.data_type), coalesce(c.character_set_name, ''), coalesce(c.collation_name, ''), s.index_name, "
+    "coalesce(s.collation, 'A') "
     "from information_schema.statistics s join information_schema.columns c on c.table_schema = s.table_schema "
     "and c.table_name = s.table_name and c.column_name = s.column_name "
     "where s.table_schema = ? and s.table_name = ? and lower(s.index_name) = lower(?) order by s.seq_in_index"};
@@ -126,6 +127,7 @@ TableKey describeKey(sqlclient::Connection& connection, const TableName& table, 
   const std::string where = "key: index '" + index + "' of table " + table.toString();
   {
     auto rows = connection.query(kKeyColumns, {table.schema, table.table, index});
+    std::string direction;
     while (rows.next()) {
       KeyColumn column;
       column.name = rows.getString(1);
@@ -133,6 +135,13 @@ TableKey describeKey(sqlclient::Connection& connection, const TableName& table, 
       if (rows.getInt(3) != 0) fail(where + " holds only the beginning of column '" + column.name + "'");
       if (rows.getString(4) == "YES") {
         fail(where + " has column '" + column.name + "', which may be NULL: rows with NULL have no place in its order");
+      }
+      // An index that descends in all its columns is read backwards; one that turns around is not in the walk's order.
+      if (direction.empty()) direction = rows.getString(9);
+      if (rows.getString(9) != direction) {
+        fail(
+            where + " has ascending and descending columns ('" + column.name + "' turns around); expected one direction"
+        );
       }
       column.kind = kindOf(rows.getString(5), column.name, where);
       column.charset = rows.getString(6);

@@ -37,7 +37,8 @@ struct TableKey {
 };
 
 /// Reads the index of the table. Throws kInvalidArgument: there is no such index, it is not unique, a column may be
-/// NULL, is indexed by a prefix, or has a type whose order is not the same in every session.
+/// NULL, is indexed by a prefix, or has a type whose order is not the same in every session, or some columns ascend and
+/// others descend.
 [[nodiscard]] TableKey describeKey(sqlclient::Connection& connection, const TableName& table, const std::string& index);
 
 /// Returns the expression that reads a column so that literal() can write it again, exactly.
