@@ -312,7 +312,8 @@ TEST_CASE("PluginLoader loads what is new later, and what it knows never again",
   const auto second = loader.loadNew({}, {});
   CHECK(second.loaded.empty());
   CHECK(second.refused.empty());
-  CHECK(second.need_restart.empty());
+  const auto stays = "plugin " + refused + " was refused before, and is tried again after a restart only";
+  CHECK(second.need_restart == std::vector<std::string>{stays});
 
   // Another file under the same name: the library that is loaded stays.
   const auto type = bench.types.find("fixture");
@@ -320,9 +321,10 @@ TEST_CASE("PluginLoader loads what is new later, and what it knows never again",
   fs::rename(good + ".new", good);
   const auto third = loader.loadNew({}, {});
   CHECK(third.loaded.empty());
-  CHECK(third.need_restart == std::vector<std::string>{"plugin " + good + " was replaced since it was loaded"});
+  CHECK(third.need_restart == std::vector<std::string>{stays, "plugin " + good + " was replaced since it was loaded"});
   CHECK(bench.types.find("fixture") == type);
   fs::remove(good);
+  fs::remove(refused);
   CHECK(loader.loadNew({}, {}).need_restart.empty());
 
   const auto missing = loader.loadNew({"nowhere"}, {});

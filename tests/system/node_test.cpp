@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <fstream>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -253,4 +254,22 @@ TEST_CASE("Different nodes die in the first and in the second step, and the task
   CHECK_FALSE(second.process->isRunning());
   CHECK(countOn(cluster, "stays", "succeed") == "40");
   CHECK(stays.stop() == 0);
+}
+
+TEST_CASE("A daemon whose address for hints is taken works without them, and says so") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  runtime::Reactor other;
+  const auto port = other.listenUdp("127.0.0.1", 0, [](std::string_view) {});
+  const auto file = cluster.writeConfig({.id = "alpha"});
+  std::filesystem::create_directory(file.parent_path() / "conf.d");
+  std::ofstream(file.parent_path() / "conf.d/listen.yaml") << "node: {listen: \"127.0.0.1:" << port << "\"}\n";
+  auto node = cluster.startReady({.id = "alpha"});
+  CHECK_THAT(
+      node.process->errors(),
+      Catch::Contains("ERROR no hints that there is work can be received here") &&
+          Catch::Contains("cannot listen on 127.0.0.1:" + std::to_string(port) + " (UDP)")
+  );
+  CHECK(cluster.submit("k", R"({"subtasks": 3})", {"--wait", "--timeout", "60s"}).exit_code == 0);
+  CHECK(node.stop() == 0);
 }

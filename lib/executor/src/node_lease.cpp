@@ -518,7 +518,7 @@ std::uint64_t NodeLease::numRounds() const {
 }
 
 std::uint64_t NodeLease::progress() const {
-  return impl_->renewals.progress();
+  return impl_->renewals.numRounds() + impl_->renewals.numBeats();
 }
 
 proto::Node NodeLease::node() const {

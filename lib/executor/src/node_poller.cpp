@@ -151,7 +151,7 @@ std::uint64_t NodePoller::numPolls() const {
 }
 
 std::uint64_t NodePoller::progress() const {
-  return impl_->progress + impl_->periodic.progress();
+  return impl_->progress + impl_->periodic.numBeats();
 }
 
 proto::WantedState NodePoller::wanted() const noexcept {

@@ -137,9 +137,9 @@ std::uint64_t Periodic::numRounds() const {
   return state_->num_rounds;
 }
 
-std::uint64_t Periodic::progress() const {
+std::uint64_t Periodic::numBeats() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->num_rounds + state_->num_beats;
+  return state_->num_beats;
 }
 
 std::uint64_t Periodic::numRefused() const {

@@ -6,8 +6,11 @@
 #include "output/man_page.hpp"
 #include "output/screen.hpp"
 #include "output/shell_completion.hpp"
+#include "support/child_process.hpp"
+#include "support/temp_dir.hpp"
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <sstream>
 
@@ -70,6 +73,28 @@ TEST_CASE("Every command and option is in its help, in the manual and in each co
     for (const auto& argument : command.arguments) CHECK_THAT(help, Contains(argument.value));
   });
   CHECK(commands > 35);
+}
+
+TEST_CASE("Completion offers the names of the store, and runs nothing of what is in them") {
+  const disttask::test::TempDir folder;
+  const auto script = folder.write("completion", bashCompletion(allCommands()));
+  const auto mark = (folder / "ran").string();
+  const auto program = folder.write(
+      "try",
+      "disttaskctl() { printf '%s\\n' plain 'p$(touch " + mark + ")' '`touch " + mark + "`' 'p two words'; }\n. " +
+          script.string() +
+          "\nCOMP_WORDS=(disttaskctl task show p); COMP_CWORD=3; _disttaskctl\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n"
+  );
+  disttask::test::ChildProcess bash({"/bin/bash", program.string()});
+  REQUIRE(bash.wait(std::chrono::seconds(20)));
+  std::istringstream said(bash.output());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(said, line);) lines.push_back(line);
+  CHECK_FALSE(std::filesystem::exists(mark));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "plain");
+  CHECK_THAT(lines[1], Contains("p\\$\\(touch"));
+  CHECK(lines[2] == "p\\ two\\ words");
 }
 
 TEST_CASE("The description of a command has its values, choices and arguments") {

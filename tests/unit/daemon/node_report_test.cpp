@@ -101,6 +101,11 @@ TEST_CASE("A node is ready only while it works, its lease holds, the store answe
   const Case cases[] = {
       {[](NodeReport& r) { r.phase = Phase::kStarting; }, "[-] phase: starting\n"},
       {[](NodeReport& r) { r.phase = Phase::kStopping; }, "[-] phase: stopping\n"},
+      {[](NodeReport& r) {
+         r.phase = Phase::kStarting;
+         r.waits_for = "waiting for the store: host db7 refused it";
+       },
+       "[-] phase: starting\n"},
       {[](NodeReport& r) { r.lease_left = {}; }, "[-] lease: this node has no life"},
       {[](NodeReport& r) { r.may_start = false; }, "[-] lease: no renewal was confirmed"},
       {[](NodeReport& r) { r.store_answers = false; }, "[-] store: gone for 0 s\n"},

@@ -174,6 +174,21 @@ TEST_CASE("The progress of polls stands still only while the loop does", "[execu
   CHECK(polling.poller.progress() == 4);  // a failed poll moves too
 }
 
+TEST_CASE("The progress of polls moves in a long pause, too", "[executor][poll]") {
+  Polling polling;
+  polling.poller.setIntervals(40s, 40s);
+  polling.poller.start();
+  polling.world.clock.advance(0ms);
+  REQUIRE(eventually([&] { return polling.poller.numPolls() == 1; }));
+  auto before = polling.poller.progress();
+  for (int i = 0; i < 7; ++i) {
+    polling.world.clock.advance(5s);
+    CHECK(polling.poller.progress() > before);
+    before = polling.poller.progress();
+  }
+  CHECK(polling.poller.numPolls() == 1);
+}
+
 TEST_CASE("A stop does not wait for the store", "[executor][poll]") {
   Polling polling;
   polling.table.blocks = true;

@@ -120,6 +120,22 @@ TEST_CASE("A plan that is taken away is cancelled at the next look, and a stop c
   CHECK(world.plans.get().error.empty());
 }
 
+TEST_CASE("A stop waits for a plan that does not obey as long as it may, and says that it goes on", "[planning]") {
+  World world;
+  std::atomic<bool> planning{false};
+  std::atomic<bool> goes_on{true};
+  world.type->on_plan = [&](plugin::PlanContext&) {
+    planning = true;
+    while (goes_on) runtime::Wakeup(runtime::systemClock()).waitFor({}, 1ms);
+  };
+  auto service = world.start();
+  REQUIRE(world.runUntil([&] { return planning.load(); }));
+  CHECK(service->stop(1ms) == 1);
+  goes_on = false;
+  CHECK(service->stop() == 0);
+  CHECK(world.plans.numRows() == 0);
+}
+
 TEST_CASE("A batch beyond the limits is a clear error before anything is written", "[planning]") {
   World world;
   SECTION("a meta that is larger than the store takes") {

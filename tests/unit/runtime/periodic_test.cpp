@@ -43,6 +43,30 @@ struct Bench {
 
 }  // namespace
 
+TEST_CASE("A long delay beats every five seconds, and a round that hangs does not", "[runtime][periodic]") {
+  Bench bench;
+  Periodic periodic("p", bench.timers, bench.pool, bench.body(12s, true));
+  periodic.start(12s);
+  for (const std::uint64_t beats : {1, 2, 2}) {
+    bench.clock.advance(beats == 1 || periodic.numBeats() == 1 ? 5s : 1s);
+    CHECK(periodic.numBeats() == beats);
+  }
+  CHECK(bench.isQuiet());
+  bench.clock.advance(1s);
+  REQUIRE(bench.begun.wait());
+  bench.clock.advance(60s);
+  CHECK(periodic.numBeats() == 2);
+  CHECK(periodic.numRounds() == 0);
+  bench.go.send(1);
+  REQUIRE(bench.waitForRounds(periodic, 1));
+  bench.clock.advance(11s);
+  CHECK(bench.isQuiet());
+  bench.clock.advance(1s);
+  REQUIRE(bench.begun.wait());  // a delay is as long as it was asked for
+  bench.go.send(1);
+  REQUIRE(bench.waitForRounds(periodic, 2));
+}
+
 TEST_CASE("Rounds follow at the delay that the body returns", "[runtime][periodic]") {
   Bench bench;
   Periodic periodic("p", bench.timers, bench.pool, bench.body(300ms));

@@ -25,6 +25,17 @@ TEST_CASE("parseDuration says what to write instead") {
   CHECK(parseDuration("").error().message() == "expected a length of time such as 300ms");
   CHECK(parseDuration("-1s").error().message() == "expected a length of time such as 300ms");
   CHECK(parseDuration("99999999999999d").error().message() == "is too large");
+  CHECK(parseDuration("nan").error().message() == "expected a length of time such as 300ms");
+  CHECK(parseDuration("infd").error().message() == "is too large");
+}
+
+TEST_CASE("A length of time is as long in nanoseconds") {
+  const auto longest = parseDuration("104166d").value();
+  CHECK(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(longest)) == longest);
+  for (const auto* text : {"104167d", "106752d", "999999d", "9000000000001ms"}) {
+    INFO(text);
+    CHECK(parseDuration(text).error().message() == "is too large");
+  }
 }
 
 TEST_CASE("parseSize reads binary units and wants one") {

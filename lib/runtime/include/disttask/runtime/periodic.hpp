@@ -30,9 +30,9 @@ class Periodic {
   void stop();
   /// Returns how many rounds have ended.
   [[nodiscard]] std::uint64_t numRounds() const;
-  /// Returns a number that moves every five seconds at least, however long the delays are, unless a round hangs or gets
-  /// no thread: for those who watch whether it stands still. Any thread.
-  [[nodiscard]] std::uint64_t progress() const;
+  /// Returns how often it has beaten: every five seconds of a delay. With numRounds, what moves however long the delays
+  /// are, unless a round hangs or gets no thread, for those who watch whether it stands still. Any thread.
+  [[nodiscard]] std::uint64_t numBeats() const;
   /// Returns how often the pool had no free thread for a round.
   [[nodiscard]] std::uint64_t numRefused() const;
 
