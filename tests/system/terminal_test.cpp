@@ -133,7 +133,9 @@ TEST_CASE("top leaves the terminal as it was, whether a key, a signal or the sto
 
   auto without = cluster.startTop(kSmall, "500ms");
   cluster.execute("drop table tidb_global_task");
-  CHECK(without->wait()->exit_code == 76);
+  const auto ended = without->wait();
+  INFO(without->picture().text());
+  CHECK(ended->exit_code == 76);
   checkLeft(*without, before);
   // What it says is on the screen that stays.
   CHECK_THAT(without->picture().text(), Contains("disttaskctl: ") && Contains("tidb_global_task"));

@@ -99,6 +99,7 @@ constexpr std::array kTable{
     Entry{8027, kConflict},       // its schema is out of date: no lease from its PD
     Entry{8028, kConflict},       // schema changed under the transaction
     Entry{8055, kConflict},       // snapshot older than the GC safe point
+    Entry{8113, kSchema},         // TiDB: a prepared statement does not fit the tables any more
     Entry{8121, kNoPrivilege},    // privilege check fails, as EXPLAIN says it
     Entry{8175, kKilled},         // memory limit of a query
     Entry{8176, kKilled},         // memory limit of the server

@@ -89,6 +89,7 @@ constexpr Case kCases[] = {
     {1049, ErrorCode::kStoreSchema, Reaction::kGiveUp},
     {1054, ErrorCode::kStoreSchema, Reaction::kGiveUp},
     {1146, ErrorCode::kStoreSchema, Reaction::kGiveUp},
+    {8113, ErrorCode::kStoreSchema, Reaction::kGiveUp},
     {1062, ErrorCode::kAlreadyExists, Reaction::kGiveUp},
     {1064, ErrorCode::kInternal, Reaction::kGiveUp},
 };

@@ -122,7 +122,7 @@ void compareColumns(
 }  // namespace
 
 bool hasDatabase(Connection& connection, const std::string& schema) {
-  return connection.query(statements::kFindDatabase, {schema}).next();
+  return connection.query(statements::kFindDatabase, {schema, schema}).next();
 }
 
 bool hasTable(Connection& connection, std::string_view table) {

@@ -280,8 +280,11 @@ inline constexpr ColumnDefinition kLedgerColumns[] = {
 };
 inline constexpr IndexDefinition kLedgerIndexes[] = {{"PRIMARY", true, "store_id, task_id, step, ordinal"}};
 
+/// TiDB lists a database only to those who have a right on the whole of it, its tables to those who may read them. Binds: schema, schema.
 inline constexpr sqlclient::Sql kFindDatabase{
-    "schema.find_database", "select 1 from information_schema.schemata where schema_name = ?"};
+    "schema.find_database",
+    "select 1 from information_schema.schemata where schema_name = ?"
+    " union all select 1 from information_schema.tables where table_schema = ? limit 1"};
 inline constexpr sqlclient::Sql kFindTable{
     "schema.find_table", "select 1 from information_schema.tables where table_schema = database() and table_name = ?"};
 inline constexpr sqlclient::Sql kListTables{
