@@ -140,3 +140,38 @@ TEST_CASE("An archive that cannot take the rows, or not surely once, is refused 
   );
   CHECK(f.scalar("select count(*) from t") == "600");
 }
+
+TEST_CASE("An archive on another server whose key compares otherwise is refused: rows would replace each other there") {
+  BatchFixture f;
+  const std::string schema = f.store.schema();
+  f.execute(
+      "create table t (k varchar(20) collate utf8mb4_bin not null, d datetime(3) not null, n int, "
+      "primary key (k, d)) default charset utf8mb4"
+  );
+  f.execute("insert into t values ('a1', '2026-01-01', 1), ('A1', '2026-01-01', 2)");
+  const auto meta = f.meta(
+      "delete from t where {range}", "t", R"("archive": {"connection": "other", "table": ")" + schema + ".gone\"}"
+  );
+  const auto failure = [&](const std::string& columns, const std::string& key = "k, d") {
+    f.execute("drop table if exists gone");
+    f.execute("create table gone (" + columns + ", n int, primary key (" + key + ")) default charset utf8mb4");
+    return f.failure(1, meta);
+  };
+  CHECK(
+      failure("k varchar(20) collate utf8mb4_general_ci not null, d datetime(3) not null") ==
+      "archive.table: key column 'k' of " + schema +
+          ".gone is varchar(20) collate utf8mb4_general_ci, and that of the table is varchar(20) collate utf8mb4_bin; "
+          "rows with different keys here could replace each other there"
+  );
+  CHECK_THAT(
+      failure("k varchar(20) collate utf8mb4_bin not null, d datetime not null"),
+      Catch::Contains("key column 'd' of " + schema + ".gone is datetime, and that of the table is datetime(3); ")
+  );
+  CHECK_THAT(
+      failure("k varchar(20) collate utf8mb4_bin not null, d datetime(3) not null", "k(1), d"),
+      Catch::Contains("the key 'PRIMARY' of " + schema + ".gone holds only the beginning of column 'k'; ")
+  );
+  CHECK(f.scalar("select count(*) from t") == "2");
+  CHECK(failure("k varchar(20) collate utf8mb4_bin not null, d datetime(3) not null").empty());
+  CHECK(f.scalar("select concat(count(*), ' ', sum(n)) from gone") == "2 3");
+}
