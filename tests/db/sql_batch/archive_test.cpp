@@ -1,14 +1,21 @@
 // Rows go to the archive first; a crash in between neither loses nor doubles one.
+#include "archive_file.hpp"
 #include "batch_fixture.hpp"
 #include "disttask/base/failpoint.hpp"
+#include "disttask/runtime/thread_group.hpp"
 
+#include "support/wait.hpp"
 #include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 using namespace disttask;
+using namespace std::chrono_literals;
 using test::BatchFixture;
 using test::sumOf;
 
@@ -57,6 +64,9 @@ struct Old : BatchFixture {
       }
     }
   }
+  [[nodiscard]] std::string fileMeta() const {
+    return archiveMeta(R"({"file": ")" + (dir / "archive/t").string() + R"("})");
+  }
   void checkMoved(const std::string& table) const {
     CHECK(scalar("select concat(count(*), ' ', sum(id % 2)) from t") == "300 300");
     CHECK(scalar("select count(*) from " + table) == "300");
@@ -97,10 +107,11 @@ TEST_CASE("Rows of a delete go to a file, and what a crash left behind its valid
   Old f;
   const auto where =
       GENERATE(as<std::string>(), "sql_batch.archived", "sql_batch.before_commit", "sql_batch.after_commit");
-  const auto meta = f.archiveMeta(R"({"file": ")" + (f.dir / "archive/t").string() + R"("})");
-  const Json result = f.workWithCrashes(1, meta, where);
+  const Json result = f.workWithCrashes(1, f.fileMeta(), where);
   REQUIRE(result.find("files")->asObject().size() == 1);
   const auto& [path, length] = *result.find("files")->asObject().begin();
+  // Ids of tasks begin anew in each store.
+  CHECK_THAT(path, Catch::Contains("/archive/t." + f.store.schema() + ".task1.chunk1."));
   CHECK(static_cast<std::int64_t>(std::filesystem::file_size(path)) == length.asInt());
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -110,6 +121,64 @@ TEST_CASE("Rows of a delete go to a file, and what a crash left behind its valid
   // One record for each row: 300, each holds one line break.
   CHECK(std::count(text.begin(), text.end(), '\n') == 601);
   CHECK(f.scalar("select concat(count(*), ' ', sum(id % 2)) from t") == "300 300");
+}
+
+TEST_CASE("A run that ends between its first rows in the file and their delete leaves a file that the next one takes") {
+  Old f;
+  const auto metas = f.plan(1, f.fileMeta());
+  Failpoints::arm("sql_batch.archived", [] { throw sdk::Failure("this run ends here"); });
+  CHECK_THROWS_AS(f.run(*f.step(1, f.fileMeta()), 1, metas.at(0)), sdk::Failure);
+  Failpoints::disarmAll();
+  const Json result = f.run(*f.step(1, f.fileMeta()), 1, metas.at(0));
+  REQUIRE(result.find("files")->asObject().size() == 1);
+  const auto& [path, length] = *result.find("files")->asObject().begin();
+  CHECK(static_cast<std::int64_t>(std::filesystem::file_size(path)) == length.asInt());
+  CHECK(result.find("changed")->asInt() == 300);
+}
+
+TEST_CASE("A file that the ledger does not know is left as it is, unless it is empty") {
+  Old f;
+  const auto path = sql_batch::archivePath((f.dir / "archive/t").string(), f.store.schema(), 1, 1);
+  const auto content = [&] {
+    std::ifstream file(path);
+    return std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  };
+  std::ofstream(path) << "rows of long ago";
+  CHECK(
+      f.failure(1, f.fileMeta()) ==
+      "archive.file: '" + path +
+          "' is there already, and the ledger does not know it; move it away (done: 0 of 1 "
+          "subtasks, 0 of 600 rows, 0 changed)"
+  );
+  CHECK(content() == "rows of long ago");
+  CHECK(f.scalar("select count(*) from t") == "600");
+  std::filesystem::resize_file(path, 0);
+  CHECK(f.failure(1, f.fileMeta()).empty());
+  CHECK_THAT(content(), Catch::StartsWith("\"id\",\"f\","));
+}
+
+TEST_CASE("A file that another run on the host still has is waited for") {
+  Old f;
+  const auto metas = f.plan(1, f.fileMeta());
+  const auto path = sql_batch::archivePath((f.dir / "archive/t").string(), f.store.schema(), 1, 1);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+  REQUIRE(file >= 0);
+  REQUIRE(::flock(file, LOCK_EX | LOCK_NB) == 0);
+  test::TestSignal<std::string> ended;
+  runtime::ThreadGroup threads;
+  threads.spawn("run", [&] {
+    try {
+      f.run(*f.step(1, f.fileMeta()), 1, metas.at(0));
+      ended.send("done");
+    } catch (const std::exception& exception) {
+      ended.send(exception.what());
+    }
+  });
+  CHECK_FALSE(ended.wait(1s));
+  CHECK(f.scalar("select count(*) from t") == "600");
+  ::close(file);
+  CHECK(ended.wait(30s) == "done");
+  CHECK(f.scalar("select count(*) from t") == "300");
 }
 
 TEST_CASE("An archive that cannot take the rows, or not surely once, is refused before a row is touched") {

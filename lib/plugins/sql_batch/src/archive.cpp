@@ -51,7 +51,9 @@ std::unique_ptr<Archive> makeArchive(
   if (!archive.file.empty()) {
     requireAllowed(archive.file, config.archive_dirs);
     return std::make_unique<FileArchive>(
-        note, copyColumns(session.connection(), note.work.table, true), archivePath(archive.file, task, ordinal)
+        note,
+        copyColumns(session.connection(), note.work.table, true),
+        archivePath(archive.file, session.ledger().storeId(), task, ordinal)
     );
   }
   std::vector<CopyColumn> columns = copyColumns(session.connection(), note.work.table, false);

@@ -114,6 +114,11 @@ void SegmentRun::chunk() {
     readProgress(session);
     report();  // what former runs did is the subtask's, too
   }
+  if (!progress_->done && archive_) {
+    if (const std::string file = archive_->newFile(*progress_); !file.empty()) {
+      progress_ = session.ledger().noteFile(session.connection(), step_.task_, ordinal_, file);
+    }
+  }
   if (progress_->done) return;
   std::optional<plugin_common::NamedLock> gate;
   if (step_.one_at_a_time_) {
@@ -181,7 +186,9 @@ std::string SegmentRun::result() const {
   result.chunks = progress_->chunks;
   result.last = isLast();
   if (result.last) result.maximum = display(note_->key, note_->last);
-  result.files = progress_->files;
+  for (const auto& [name, length] : progress_->files) {
+    if (length != 0) result.files[name] = length;  // it may not have come to a row
+  }
   return result.dump();
 }
 
