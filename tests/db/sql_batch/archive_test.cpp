@@ -21,6 +21,13 @@ using test::sumOf;
 
 namespace {
 
+/// An archive on the same server, on another one, or in files.
+std::string archiveAt(const BatchFixture& f, int place) {
+  if (place == 2) return R"({"file": ")" + (f.dir / "archive/t").string() + "\"}";
+  return std::string("{") + (place == 1 ? R"("connection": "other", )" : "") + R"("table": ")" + f.store.schema() +
+         ".gone\"}";
+}
+
 struct Old : BatchFixture {
   Old() {
     execute(
@@ -101,6 +108,104 @@ TEST_CASE("Rows of a delete are moved to another server, and a crash after the c
   const auto meta = f.archiveMeta(R"({"connection": "other", "table": ")" + f.store.schema() + R"(.gone"})");
   CHECK(f.workWithCrashes(1, meta, where).find("changed")->asInt() == 300);
   f.checkMoved("gone");
+}
+
+TEST_CASE("A row whose number is 0 keeps it in an archive that would number it anew") {
+  BatchFixture f;
+  const std::string schema = f.store.schema();
+  f.execute("create table t (id int auto_increment primary key, n int)");
+  f.execute("insert into t values (5, 5), (7, 7)");
+  f.execute("update t set id = 0 where id = 5");
+  f.execute("create table gone like t");
+  const std::string where = GENERATE("", R"("connection": "other", )");
+  const auto meta =
+      f.meta("delete from t where {range}", "t", R"("archive": {)" + where + R"("table": ")" + schema + ".gone\"}");
+  CHECK(f.failure(1, meta).empty());
+  CHECK(f.scalar("select group_concat(id, ' ', n order by id) from gone") == "0 5,7 7");
+  CHECK(f.scalar("select count(*) from t") == "0");
+}
+
+TEST_CASE("Dates of zeros bound chunks, and go to archives as they are") {
+  BatchFixture f;
+  const std::string schema = f.store.schema();
+  f.execute("create table t (d date primary key, w datetime(3) not null, s timestamp not null, n int)");
+  {
+    const auto session = f.store.connect();
+    session->execute("set session sql_mode = ''");
+    session->execute(
+        "insert into t values ('0000-00-00', '0000-00-00', '0000-00-00', 1), ('2026-00-10', '2026-01-00', "
+        "'2026-01-01 10:00:00', 2), ('2026-01-01', '2026-01-01', '2026-01-01', 3)"
+    );
+  }
+  const std::string chunks = R"("chunk_rows": 1, "chunk_time": "0s", "subtask_rows": 2)";
+  CHECK(f.failure(1, f.meta("update t set n = n + 10 where {range}", "t", chunks)).empty());
+  CHECK(f.scalar("select group_concat(n order by n) from t") == "11,12,13");
+  f.execute("create table before_it like t");
+  const auto session = f.store.connect();
+  session->execute("set session sql_mode = ''");
+  session->execute("insert into before_it select * from t");
+  f.execute("create table gone like t");
+  const int place = GENERATE(0, 1, 2);
+  const auto meta = f.meta("delete from t where {range}", "t", chunks + R"(, "archive": )" + archiveAt(f, place));
+  CHECK(f.failure(2, meta) == "");
+  CHECK(f.scalar("select count(*) from t") == "0");
+  if (place == 2) return;
+  CHECK(f.scalar("select count(*) from gone join before_it using (d, w, s, n)") == "3");
+}
+
+TEST_CASE("A run that comes back late does not write its older copy over a newer one") {
+  Old f;
+  if (f.store.isTiDb()) return;  // does not show transactions so
+  f.execute("create table gone like t");
+  const auto meta = f.archiveMeta(archiveAt(f, 1));
+  const auto metas = f.plan(1, meta);
+  int passes = 0;
+  Failpoints::arm("sql_batch.archive_read", [&] {
+    if (++passes != 1) return;
+    // What servers do to a session that is idle within its transaction; then another run moves a row.
+    const auto connection = f.store.connect();
+    const std::string its =
+        "from information_schema.innodb_trx join information_schema.processlist on id = "
+        "trx_mysql_thread_id where db = '" +
+        f.store.schema() + "'";
+    REQUIRE(test::eventually([&] { return f.scalar("select count(*) " + its) == "1"; }));
+    connection->execute("kill " + f.scalar("select id " + its));
+    REQUIRE(test::eventually([&] { return f.scalar("select count(*) " + its) == "0"; }));
+    connection->execute("update t set body = 'newer' where id = 2");
+    connection->execute("insert into gone select * from t where id = 2");
+    connection->execute("delete from t where id = 2");
+  });
+  CHECK(f.run(*f.step(1, meta), 1, metas.at(0)).find("changed")->asInt() == 299);
+  CHECK(f.scalar("select body from gone where id = 2") == "newer");
+  CHECK(f.scalar("select count(*) from gone") == "300");
+}
+
+TEST_CASE("Columns that cannot be carried over are refused") {
+  BatchFixture f;
+  const std::string schema = f.store.schema();
+  if (f.store.isTiDb()) return;  // has no such types
+  for (const char* type :
+       {"bit(4)",
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection"}) {
+    INFO(type);
+    f.execute("drop table if exists t, gone");
+    f.execute(std::string("create table t (id int primary key, g ") + type + ")");
+    f.execute("create table gone like t");
+    f.execute("insert into t (id) values (1)");
+    for (const int place : {1, 2}) {
+      CHECK_THAT(
+          f.failure(1, f.meta("delete from t where {range}", "t", R"("archive": )" + archiveAt(f, place))),
+          Catch::StartsWith("archive: column 'g' is of type ") && Catch::EndsWith(", which cannot be carried over")
+      );
+    }
+  }
 }
 
 TEST_CASE("Rows of a delete go to a file, and what a crash left behind its valid length is cut off") {
