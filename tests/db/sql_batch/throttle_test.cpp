@@ -1,4 +1,5 @@
 #include "batch_fixture.hpp"
+#include "disttask/plugin_common/named_lock.hpp"
 #include "disttask/runtime/thread_group.hpp"
 
 #include "support/wait.hpp"
@@ -138,6 +139,35 @@ TEST_CASE("A closed window is opened by a new meta") {
   f.worker->taskMetaModified(f.host->host(), f.update(""));
   CHECK(f.ended.wait(20s) == "done");
   CHECK(f.logged("goes on; window allows it"));
+  CHECK(f.scalar("select sum(n) from t") == "100");
+}
+
+TEST_CASE("A run that waits for its turn looks at the throttles again before its chunk") {
+  Throttled f;
+  const auto other = f.store.connect();
+  {
+    // As another node would in its chunk.
+    const plugin_common::NamedLock lock(
+        *other,
+        plugin_common::lockName("disttask_batch_", f.store.schema() + "/1"),
+        0,
+        [] { FAIL("the lock is taken"); }
+    );
+    f.start("");
+    // It waits for the lock.
+    REQUIRE(test::eventually([&] {
+      return f.scalar(
+                 "select count(*) from information_schema.processlist where db = '" + f.store.schema() +
+                 "' and info like 'select get_lock%'"
+             ) != "0";
+    }));
+    f.worker->taskMetaModified(f.host->host(), f.update(R"("window": ")" + f.closedWindow() + "\""));
+    CHECK(test::eventually(10s, [&] { return f.logged("waits: window: "); }));
+  }
+  CHECK_FALSE(f.ended.wait(1500ms));
+  CHECK(f.scalar("select sum(n) from t") == "0");
+  f.worker->taskMetaModified(f.host->host(), f.update(""));
+  CHECK(f.ended.wait(20s) == "done");
   CHECK(f.scalar("select sum(n) from t") == "100");
 }
 

@@ -9,8 +9,8 @@ namespace {
 using plugin_common::memberAt;
 using plugin_common::SessionKind;
 
-// A chunk that waits longer for a lock is rolled back: the others come first.
-constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 2";
+// A chunk that waits longer for a lock, of rows or of a table's definition, is rolled back: the others come first.
+constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 2, lock_wait_timeout = 2";
 constexpr const char* kNames = "set names utf8mb4";
 // The same on every node and server. Without ANSI_QUOTES and NO_BACKSLASH_ESCAPES: the statement was read that way.
 constexpr const char* kSqlMode =
