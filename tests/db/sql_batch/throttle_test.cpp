@@ -1,3 +1,5 @@
+#include "throttle.hpp"
+
 #include "batch_fixture.hpp"
 #include "disttask/plugin_common/named_lock.hpp"
 #include "disttask/runtime/thread_group.hpp"
@@ -97,6 +99,23 @@ TEST_CASE("A replica that is none is refused, an unknown status variable too") {
         f.failure(1, f.update(R"("max_lag": "2s", "replicas": ["other"])")) ==
         "replicas: the server of connection 'other' is not a replica"
     );
+  }
+  // Sources with names count, too. Here, since it makes the server a replica for a while.
+  if (f.scalar("select version() like '%MariaDB%'") == "1") {
+    const std::string name = "'" + f.store.schema() + "'";
+    f.execute("change master " + name + " to master_host = '127.0.0.1', master_port = 1, master_user = 'nobody'");
+    try {
+      CHECK_NOTHROW(f.plan(3, f.update(R"("max_lag": "2s", "replicas": ["other"])")));
+      sql_batch::ThrottleOptions options;
+      options.max_lag_ms = 2000;
+      options.replicas = {"other"};
+      plugin_common::Sessions sessions("watch");
+      sql_batch::Throttle throttle(options, sessions);
+      CHECK(throttle.reasonToWait(f.host->host(), "main") == "max_lag: replica 'other' does not replicate now");
+    } catch (const std::exception& exception) {
+      FAIL_CHECK(exception.what());
+    }
+    f.execute("reset slave " + name + " all");
   }
   CHECK_THAT(
       f.failure(2, f.update(R"("max_load": {"No_such": 1})")),
