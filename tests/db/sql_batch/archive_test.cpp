@@ -125,32 +125,47 @@ TEST_CASE("A row whose number is 0 keeps it in an archive that would number it a
   CHECK(f.scalar("select count(*) from t") == "0");
 }
 
-TEST_CASE("Dates of zeros bound chunks, and go to archives as they are") {
-  BatchFixture f;
-  const std::string schema = f.store.schema();
-  f.execute("create table t (d date primary key, w datetime(3) not null, s timestamp not null, n int)");
-  {
-    const auto session = f.store.connect();
-    session->execute("set session sql_mode = ''");
-    session->execute(
-        "insert into t values ('0000-00-00', '0000-00-00', '0000-00-00', 1), ('2026-00-10', '2026-01-00', "
-        "'2026-01-01 10:00:00', 2), ('2026-01-01', '2026-01-01', '2026-01-01', 3)"
-    );
-  }
-  const std::string chunks = R"("chunk_rows": 1, "chunk_time": "0s", "subtask_rows": 2)";
-  CHECK(f.failure(1, f.meta("update t set n = n + 10 where {range}", "t", chunks)).empty());
-  CHECK(f.scalar("select group_concat(n order by n) from t") == "11,12,13");
+namespace {
+
+/// Three rows, by key: dates of zeros, dates with zeros in them, other ones.
+void makeZeroDates(BatchFixture& f, const std::string& key) {
+  f.execute(
+      "create table t (id int not null, d date not null, w datetime(3) not null, s timestamp not null, n int, primary "
+      "key (" +
+      key + "))"
+  );
+  f.execute("create table gone like t");
   f.execute("create table before_it like t");
   const auto session = f.store.connect();
   session->execute("set session sql_mode = ''");
-  session->execute("insert into before_it select * from t");
-  f.execute("create table gone like t");
+  for (const char* table : {"t", "before_it"}) {
+    session->execute(
+        std::string("insert into ") + table +
+        " values (1, '0000-00-00', '0000-00-00', '0000-00-00', 1), (2, '2026-00-10', '2026-01-00', '2026-01-01 "
+        "10:00:00', 2), (3, '2026-01-01', '2026-01-01', '2026-01-01', 3)"
+    );
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Dates of zeros go to archives as they are") {
+  BatchFixture f;
+  makeZeroDates(f, "id");
   const int place = GENERATE(0, 1, 2);
-  const auto meta = f.meta("delete from t where {range}", "t", chunks + R"(, "archive": )" + archiveAt(f, place));
-  CHECK(f.failure(2, meta) == "");
+  CHECK(f.failure(1, f.meta("delete from t where {range}", "t", R"("archive": )" + archiveAt(f, place))) == "");
   CHECK(f.scalar("select count(*) from t") == "0");
   if (place == 2) return;
-  CHECK(f.scalar("select count(*) from gone join before_it using (d, w, s, n)") == "3");
+  CHECK(f.scalar("select count(*) from gone join before_it using (id, d, w, s, n)") == "3");
+}
+
+TEST_CASE("Dates of zeros bound chunks on a MariaDB") {
+  BatchFixture f;
+  if (f.scalar("select version() like '%MariaDB%'") != "1") return;  // others refuse to compare with them, strictly
+  makeZeroDates(f, "d");
+  const std::string chunks = R"("chunk_rows": 1, "chunk_time": "0s", "subtask_rows": 2)";
+  CHECK(f.failure(1, f.meta("update t set n = n + 10 where {range}", "t", chunks)).empty());
+  CHECK(f.scalar("select group_concat(n order by n) from t") == "11,12,13");
 }
 
 TEST_CASE("A run that comes back late does not write its older copy over a newer one") {
