@@ -105,7 +105,11 @@ const settings::Settings& Context::daemonSettings() {
   if (options_.config.empty()) {
     throw Exception(ErrorCode::kInvalidArgument, "connections are named in a daemon's settings: give --config FILE");
   }
-  if (!daemon_settings_) daemon_settings_ = settings::loadSettings(options_.config, facts_).value();
+  if (!daemon_settings_) {
+    auto facts = facts_;
+    facts.has_password = password_variable_ || !options_.password_file.empty();
+    daemon_settings_ = settings::loadSettings(options_.config, facts).value();
+  }
   return *daemon_settings_;
 }
 

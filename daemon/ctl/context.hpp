@@ -91,7 +91,7 @@ class Context {
     const std::optional<std::string>& dsn_variable,
     const std::optional<std::string>& password_variable,
     const std::string& config_home,
-    const settings::HostFacts& facts
+    settings::HostFacts facts
 );
 
 }  // namespace disttask::ctl

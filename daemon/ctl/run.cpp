@@ -17,6 +17,7 @@ int exitCodeOf(ErrorCode code) {
     case ErrorCode::kInvalidArgument:
       return app::kExitUsage;
     case ErrorCode::kInvalidConfig:
+    case ErrorCode::kStoreSessionUnfit:
       return app::kExitConfig;
     case ErrorCode::kNotFound:
       return app::kCtlNotFound;

@@ -43,8 +43,9 @@ std::optional<settings::StoreSettings> chooseStoreFrom(
     const std::optional<std::string>& dsn_variable,
     const std::optional<std::string>& password_variable,
     const std::string& config_home,
-    const settings::HostFacts& facts
+    settings::HostFacts facts
 ) {
+  facts.has_password = password_variable || !options.password_file.empty();
   auto store = chooseAddress(options, dsn_variable, config_home, facts);
   if (!store) return std::nullopt;
   if (!options.schema.empty()) store->schema = toSchemaName(options.schema);

@@ -99,6 +99,9 @@ TEST_CASE("A daemon ends with 78 and one sentence when another authority signed 
   const auto checked = runProgram({DISTTASKCTL, "config", "check", file.string(), "--online"});
   CHECK(checked.exit_code == 78);
   CHECK_THAT(checked.out, Catch::Contains("see the certificates"));
+  const auto asked = runProgram({DISTTASKCTL, "--config", file.string(), "task", "ls"});
+  CHECK(asked.exit_code == 78);
+  CHECK_THAT(asked.err, Catch::Contains("TLS with a verified server is asked for"));
 }
 
 TEST_CASE("A target is reached by TLS where its connection says so, and a task whose target is another server's fails"

@@ -96,6 +96,25 @@ bool isSettled(proto::TaskState state) {
   }
 }
 
+bool take(std::string_view& text, std::string_view word) {
+  if (text.substr(0, word.size()) != word) return false;
+  text.remove_prefix(word.size());
+  return true;
+}
+
+bool takeNumber(std::string_view& text) {
+  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(end);
+  return end != 0;
+}
+
+/// True for what a cancel of a task, or of one of its subtasks, writes. Errors of plugins may quote it.
+bool isCancelText(std::string_view text) {
+  if (text == "cancelled by user") return true;
+  return take(text, "subtask ") && takeNumber(text) && take(text, " of step ") && takeNumber(text) &&
+         take(text, " was cancelled by user ");
+}
+
 }  // namespace
 
 bool isPassing(const Error& error) {
@@ -105,7 +124,7 @@ bool isPassing(const Error& error) {
 }
 
 bool wasCancelled(const proto::Task& task) {
-  return task.state == proto::TaskState::kReverted && task.error.find("cancelled by user") != std::string::npos;
+  return task.state == proto::TaskState::kReverted && isCancelText(task.error);
 }
 
 std::string_view outcomeOf(const proto::Task& task) {

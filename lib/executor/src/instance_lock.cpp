@@ -83,8 +83,10 @@ InstanceLock InstanceLock::acquire(const std::filesystem::path& state_dir, const
   const auto lock_path = state_dir / "lock";
   // Not close-on-exec: a child that outlives this process keeps the lock.
   InstanceLock lock(::open(lock_path.c_str(), O_RDWR | O_CREAT, 0640));  // NOLINT: see above
-  if (lock.descriptor_ < 0)
-    refuse(lock_path, "cannot be opened: " + reasonOf(errno) + sandboxWriteHint(lock_path.string()));
+  if (lock.descriptor_ < 0) {
+    const int reason = errno;  // the hint opens a file
+    refuse(lock_path, "cannot be opened: " + reasonOf(reason) + sandboxWriteHint(lock_path.string()));
+  }
   if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) refuse(lock_path, "cannot be locked: " + reasonOf(errno));
     const auto holder = firstLineOf(lock_path);

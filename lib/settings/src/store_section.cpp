@@ -21,10 +21,10 @@ void readTlsFile(Section& section, std::string_view key, std::string& path) {
     section.problem(key, "value '" + path + "', expected a file that can be read: " + why);
 }
 
-/// Reads a file that only this process may read, of passwords and keys.
-void readSecretFile(Section& section, std::string_view key, std::string& path) {
+/// Reads a file that only this process may read, of passwords and keys. `is_needed`: it is checked.
+void readSecretFile(Section& section, std::string_view key, bool is_needed, std::string& path) {
   section.read(key, path);
-  if (path.empty()) return;
+  if (path.empty() || !is_needed) return;
   if (const auto wrong = checkSecretFile(path); !wrong.empty()) section.problem(key, "value '" + path + "': " + wrong);
 }
 
@@ -73,8 +73,8 @@ void readSideSchema(Section& section, StoreSettings& store) {
 }
 
 /// Reads `tls: {mode, ca, cert, key}` of a store or connection. `remote`: the server is not reached through a socket or
-/// loopback.
-void readTls(Section& parent, bool remote, Tls& tls) {
+/// loopback. `is_needed`: the key is checked.
+void readTls(Section& parent, bool remote, bool is_needed, Tls& tls) {
   if (!parent.has("tls")) {
     if (remote)
       parent.problem(
@@ -86,7 +86,7 @@ void readTls(Section& parent, bool remote, Tls& tls) {
   section.readWord("mode", tls.mode);
   readTlsFile(section, "ca", tls.ca);
   readTlsFile(section, "cert", tls.cert);
-  readSecretFile(section, "key", tls.key);
+  readSecretFile(section, "key", is_needed, tls.key);
   if (!section.has("mode")) section.problem("mode", "is missing, expected off or verify");
   if (tls.mode == TlsMode::kVerify && !section.has("ca"))
     section.problem("ca", "is missing, expected a PEM file to verify the server with");
@@ -96,7 +96,7 @@ void readTls(Section& parent, bool remote, Tls& tls) {
 
 /// Reads `password_file` or `password_credential`, and checks the file.
 void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource& source) {
-  readSecretFile(section, "password_file", source.file);
+  readSecretFile(section, "password_file", !facts.has_password, source.file);
   section.read("password_credential", source.credential);
   if (!source.file.empty() && !source.credential.empty()) {
     section.problem("password_credential", "stands beside password_file, expected only one of them");
@@ -107,7 +107,7 @@ void readPasswordSource(Section& section, const HostFacts& facts, PasswordSource
         "password_credential",
         "value '" + source.credential + "', expected the name of a systemd credential, without '/'"
     );
-  } else if (!source.credential.empty() && !facts.credentials_directory.empty()) {
+  } else if (!source.credential.empty() && !facts.credentials_directory.empty() && !facts.has_password) {
     const auto path = facts.credentials_directory + "/" + source.credential;
     if (const auto wrong = checkSecretFile(path); !wrong.empty()) {
       section.problem("password_credential", "value '" + source.credential + "': " + path + ": " + wrong);
@@ -136,7 +136,7 @@ void readStore(Section& root, const HostFacts& facts, StoreSettings& store) {
     section.problem("schema", "value '" + store.schema + "', expected the name of a schema");
   readSideSchema(section, store);
   const bool remote = !std::all_of(store.endpoints.begin(), store.endpoints.end(), isLocal);
-  readTls(section, remote, store.tls);
+  readTls(section, remote, true, store.tls);
   section.read("connect_timeout", store.connect_timeout);
   section.read("read_timeout", store.read_timeout);
   Section pool(section, "pool");
@@ -163,7 +163,7 @@ void readConnections(Section& root, const HostFacts& facts, std::map<std::string
     section.read("user", connection.user);
     if (!section.has("user")) section.problem("", "has no user");
     readPasswordSource(section, facts, connection.password);
-    readTls(section, !endpoints.empty() && !isLocal(connection.endpoint), connection.tls);
+    readTls(section, !endpoints.empty() && !isLocal(connection.endpoint), !facts.has_password, connection.tls);
     section.read("max_connections", connection.max_connections);
     section.read("types", connection.types);
     if (connection.types.empty())

@@ -207,7 +207,7 @@ TEST_CASE("Up to max_bad_records records go to a file with line and reason, and 
   CHECK(*result.find("verified_rows") == Json(997));
   CHECK(*result.find("bad_records") == Json(3));
   CHECK(f.scalar("select concat(count(*), ' ', count(distinct id)) from t") == "997 997");
-  const std::string rejects = content(f.dir / "rejects/f.csv.task7.chunk1.rejects.csv");
+  const std::string rejects = content(f.dir / "rejects/f.csv.test-store.task7.chunk1.rejects.csv");
   CHECK_THAT(rejects, Catch::StartsWith("line,byte_offset,reason,record\n"));
   CHECK_THAT(rejects, Catch::Contains("\n18,") && Catch::Contains("\"17,x,2000-13-01\"\n"));
   CHECK_THAT(rejects, Catch::Contains("\n501,") && Catch::Contains("Duplicate entry '16'"));

@@ -73,6 +73,28 @@ TEST_CASE("A run that waits for a lock leaves it when it is cancelled") {
   CHECK(f.scalar("select concat(sum(n), ' ', max(n)) from t") == "400 1");
 }
 
+TEST_CASE("A chunk that waits for the lock of the table's definition is given up like one that waits for a row") {
+  Running f;
+  f.start(f.meta("update t set n = n + 1 where {range}", "t", R"("chunk_rows": 100, "chunk_time": "0s")"));
+  if (f.store.isTiDb()) return;  // has no lock tables
+  const auto blocker = f.store.connect();
+  blocker->execute("lock tables t read");
+  f.spawn();
+  const std::string schema = f.store.schema();
+  const auto waits = [&] {
+    return f.scalar(
+               "select count(*) from information_schema.processlist where db = '" + schema +
+               "' and state like 'Waiting for table%'"
+           ) != "0";
+  };
+  REQUIRE(test::eventually(waits));
+  CHECK(test::eventually(10s, [&] { return !waits(); }));
+  CHECK_FALSE(f.ended.wait(0ms));
+  blocker->execute("unlock tables");
+  CHECK(f.ended.wait(30s) == "done");
+  CHECK(f.scalar("select concat(count(*), ' ', sum(n)) from t") == "400 400");
+}
+
 TEST_CASE("One chunk of a task runs at a time among all nodes, unless more were asked for") {
   const std::int32_t parallel = GENERATE(1, 2);
   Running f;

@@ -7,6 +7,8 @@
 #include "support/wait.hpp"
 #include <catch2/catch.hpp>
 
+#include <utility>
+
 using namespace disttask;
 using test::BatchFixture;
 
@@ -56,11 +58,21 @@ TEST_CASE("A commit whose answer is lost is looked up in the ledger") {
   Numbers f;
   int passes = 0;
   Failpoints::arm("sql_batch.after_commit", [&] {
-    if (++passes % 2 == 0) throw Exception(ErrorCode::kStoreUnavailable, "the answer was lost");
+    if (++passes == 2) throw Exception(ErrorCode::kStoreUnavailable, "the answer was lost");
   });
   const auto worker = f.step(1, f.task_meta);
   CHECK(f.run(*worker, 1, f.metas[0]).find("rows")->asInt() == 1000);
-  CHECK(passes == 10);
+  CHECK(passes == 2 + 16);  // in chunks of half the size then
+  f.checkOnce();
+}
+
+TEST_CASE("After a lost session chunks are half as large: theirs may have taken longer than servers let one be idle") {
+  Numbers f;
+  bool lost = false;
+  Failpoints::arm("sql_batch.before_commit", [&] {
+    if (!std::exchange(lost, true)) throw Exception(ErrorCode::kStoreUnavailable, "the session was ended");
+  });
+  CHECK(f.run(*f.step(1, f.task_meta), 1, f.metas[0]).find("chunks")->asInt() == 20);
   f.checkOnce();
 }
 

@@ -1,4 +1,7 @@
+#include "throttle.hpp"
+
 #include "batch_fixture.hpp"
+#include "disttask/plugin_common/named_lock.hpp"
 #include "disttask/runtime/thread_group.hpp"
 
 #include "support/wait.hpp"
@@ -97,6 +100,23 @@ TEST_CASE("A replica that is none is refused, an unknown status variable too") {
         "replicas: the server of connection 'other' is not a replica"
     );
   }
+  // Sources with names count, too. Here, since it makes the server a replica for a while.
+  if (f.scalar("select version() like '%MariaDB%'") == "1") {
+    const std::string name = "'" + f.store.schema() + "'";
+    f.execute("change master " + name + " to master_host = '127.0.0.1', master_port = 1, master_user = 'nobody'");
+    try {
+      CHECK_NOTHROW(f.plan(3, f.update(R"("max_lag": "2s", "replicas": ["other"])")));
+      sql_batch::ThrottleOptions options;
+      options.max_lag_ms = 2000;
+      options.replicas = {"other"};
+      plugin_common::Sessions sessions("watch");
+      sql_batch::Throttle throttle(options, sessions);
+      CHECK(throttle.reasonToWait(f.host->host(), "main") == "max_lag: replica 'other' does not replicate now");
+    } catch (const std::exception& exception) {
+      FAIL_CHECK(exception.what());
+    }
+    f.execute("reset slave " + name + " all");
+  }
   CHECK_THAT(
       f.failure(2, f.update(R"("max_load": {"No_such": 1})")),
       Catch::StartsWith("max_load: the server has no status variable No_such")
@@ -138,6 +158,35 @@ TEST_CASE("A closed window is opened by a new meta") {
   f.worker->taskMetaModified(f.host->host(), f.update(""));
   CHECK(f.ended.wait(20s) == "done");
   CHECK(f.logged("goes on; window allows it"));
+  CHECK(f.scalar("select sum(n) from t") == "100");
+}
+
+TEST_CASE("A run that waits for its turn looks at the throttles again before its chunk") {
+  Throttled f;
+  const auto other = f.store.connect();
+  {
+    // As another node would in its chunk.
+    const plugin_common::NamedLock lock(
+        *other,
+        plugin_common::lockName("disttask_batch_", f.store.schema() + "/1"),
+        0,
+        [] { FAIL("the lock is taken"); }
+    );
+    f.start("");
+    // It waits for the lock.
+    REQUIRE(test::eventually([&] {
+      return f.scalar(
+                 "select count(*) from information_schema.processlist where db = '" + f.store.schema() +
+                 "' and info like 'select get_lock%'"
+             ) != "0";
+    }));
+    f.worker->taskMetaModified(f.host->host(), f.update(R"("window": ")" + f.closedWindow() + "\""));
+    CHECK(test::eventually(10s, [&] { return f.logged("waits: window: "); }));
+  }
+  CHECK_FALSE(f.ended.wait(1500ms));
+  CHECK(f.scalar("select sum(n) from t") == "0");
+  f.worker->taskMetaModified(f.host->host(), f.update(""));
+  CHECK(f.ended.wait(20s) == "done");
   CHECK(f.scalar("select sum(n) from t") == "100");
 }
 

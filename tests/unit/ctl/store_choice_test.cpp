@@ -55,6 +55,30 @@ TEST_CASE("DISTTASK_PASSWORD wins over a password file, which wins over the addr
   CHECK(choose(options)->password.file == "/run/pw");
 }
 
+TEST_CASE("With a password at hand the files of passwords that a daemon's settings name need not be readable") {
+  const test::TempDir folder;
+  const auto daemon = folder.write(
+      "daemon.yaml",
+      "store: {socket: /from/daemon, password_file: /no/store.password}\n"
+      "connections:\n  shop: {socket: /s, user: u, types: [sql_batch], schemas: [shop], password_file: "
+      "/no/shop.password,\n"
+      "    tls: {mode: off, cert: " +
+          folder.write("cert", "c").string() + ", key: /no/key}}\n"
+  );
+  CommonOptions options;
+  options.config = daemon.string();
+  try {
+    (void)choose(options);
+    FAIL("accepted");
+  } catch (const Exception& failure) {
+    CHECK(failure.error().code() == ErrorCode::kInvalidConfig);
+    CHECK_THAT(failure.what(), Catch::Contains("/no/store.password") && Catch::Contains("/no/shop.password"));
+  }
+  CHECK(choose(options, std::nullopt, "hush")->password.value == "hush");
+  options.password_file = "/run/pw";
+  CHECK(choose(options)->password.file == "/run/pw");
+}
+
 TEST_CASE("An address that cannot be read is a mistake of use, a wrong file one of settings") {
   try {
     (void)choose(withStore("nonsense"));

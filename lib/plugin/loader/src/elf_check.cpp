@@ -85,7 +85,10 @@ std::optional<std::string> checkElf(std::uint64_t size, const ReadAt& read) {
 
 std::optional<std::string> checkElfFile(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return std::generic_category().message(errno) + sandboxHint(path);
+  if (file < 0) {
+    const int reason = errno;  // the hint opens a file
+    return std::generic_category().message(reason) + sandboxHint(path);
+  }
   struct stat status {};
   std::optional<std::string> bad;
   if (::fstat(file, &status) != 0) {

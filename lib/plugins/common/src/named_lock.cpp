@@ -17,7 +17,10 @@ NamedLock::NamedLock(
     sqlclient::Connection& connection, std::string name, int max_seconds, const std::function<void()>& check
 )
     : connection_(connection), name_(std::move(name)) {
-  for (int round = 0; (max_seconds == 0 || round < max_seconds) && !lock(); ++round) check();
+  for (int round = 0; !in_ && (max_seconds == 0 || round < max_seconds); ++round) {
+    in_ = lock();
+    if (!in_) check();
+  }
 }
 
 // True when there is nothing to wait for any more.

@@ -36,7 +36,7 @@ class ChunkRun {
         ordinal_(ordinal),
         job_(job),
         check_(check),
-        rejects_(job.rejects_dir, file, job.task, ordinal),
+        rejects_(job.rejects_dir, file, job.ledger.storeId(), job.task, ordinal),
         converter_(job.options, job.target.columns),
         load_(load),
         sink_(load ? makeLoader() : makeWriter()) {}

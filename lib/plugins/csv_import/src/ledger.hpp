@@ -70,6 +70,8 @@ class Ledger {
   void forgetOlder(sqlclient::Connection& connection, std::int64_t days) const;
   void putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const;
 
+  [[nodiscard]] const std::string& storeId() const noexcept { return store_id_; }
+
  private:
   template <typename F>
   auto guarded(F body) const;

@@ -31,12 +31,17 @@ std::string quotedField(const std::string& text) {
 }  // namespace
 
 RejectsFile::RejectsFile(
-    const std::string& directory, const SourceFile& source, std::int64_t task, std::int32_t ordinal
+    const std::string& directory,
+    const SourceFile& source,
+    const std::string& store_id,
+    std::int64_t task,
+    std::int32_t ordinal
 )
     : source_(source) {
   if (directory.empty()) return;
   const std::string name = source.path().substr(source.path().rfind('/') + 1);
-  path_ = directory + "/" + name + ".task" + std::to_string(task) + ".chunk" + std::to_string(ordinal) + ".rejects.csv";
+  path_ = directory + "/" + name + "." + store_id + ".task" + std::to_string(task) + ".chunk" +
+          std::to_string(ordinal) + ".rejects.csv";
   temporary_ = path_ + "." + std::to_string(::getpid()) + ".tmp";
 }
 

@@ -12,8 +12,14 @@ namespace disttask::csv_import {
 /// appears under its name only when it is complete; a second run of the chunk replaces it. One thread.
 class RejectsFile {
  public:
-  /// `directory` may be empty: then nothing is written.
-  RejectsFile(const std::string& directory, const SourceFile& source, std::int64_t task, std::int32_t ordinal);
+  /// `directory` may be empty: then nothing is written. Ids of tasks begin anew in each store.
+  RejectsFile(
+      const std::string& directory,
+      const SourceFile& source,
+      const std::string& store_id,
+      std::int64_t task,
+      std::int32_t ordinal
+  );
   RejectsFile(const RejectsFile&) = delete;
   RejectsFile& operator=(const RejectsFile&) = delete;
   ~RejectsFile();

@@ -1,23 +1,18 @@
 #include "archive.hpp"
 
 #include "archive_file.hpp"
+#include "archive_key.hpp"
 #include "archive_table.hpp"
 #include "disttask/plugin_common/json_fields.hpp"
 #include "disttask/plugin_common/table_facts.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace disttask::sql_batch {
 namespace {
 
 using plugin_common::fail;
-
-constexpr sqlclient::Sql kUniqueKeys{
-    "sql_batch.unique_keys",
-    "select index_name, lower(column_name) from information_schema.statistics "
-    "where table_schema = ? and table_name = ? and non_unique = 0"};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](char c) {
@@ -28,37 +23,6 @@ std::string lower(std::string text) {
 
 bool isLocal(const BatchWork& work) {
   return work.archive->connection.empty() || work.archive->connection == work.connection;
-}
-
-// A row that was copied before a crash is copied again: only a key of the same columns keeps it from being there twice,
-// and no other unique key may make two rows one.
-void requireSameKey(sqlclient::Connection& connection, const TaskNote& note) {
-  const TableName& to = note.work.archive->table;
-  std::map<std::string, std::set<std::string>> keys;
-  auto rows = connection.query(kUniqueKeys, {to.schema, to.table});
-  while (rows.next()) keys[rows.getString(1)].insert(rows.getString(2));
-  std::set<std::string> wanted;
-  std::string list;
-  for (const KeyColumn& column : note.key.columns) {
-    wanted.insert(lower(column.name));
-    list += (list.empty() ? "" : ", ") + column.name;
-  }
-  bool found = false;
-  for (const auto& [name, columns] : keys) {
-    if (columns != wanted) {
-      fail(
-          "archive.table: " + to.toString() + " has another unique key, '" + name +
-          "'; rows could replace each other there"
-      );
-    }
-    found = true;
-  }
-  if (!found) {
-    fail(
-        "archive.table: " + to.toString() + " needs a primary or unique key (" + list +
-        "), so that no row is in it twice"
-    );
-  }
 }
 
 void requireColumns(sqlclient::Connection& connection, const TableName& to, const std::vector<CopyColumn>& columns) {
@@ -87,7 +51,9 @@ std::unique_ptr<Archive> makeArchive(
   if (!archive.file.empty()) {
     requireAllowed(archive.file, config.archive_dirs);
     return std::make_unique<FileArchive>(
-        note, copyColumns(session.connection(), note.work.table, true), archivePath(archive.file, task, ordinal)
+        note,
+        copyColumns(session.connection(), note.work.table, true),
+        archivePath(archive.file, session.ledger().storeId(), task, ordinal)
     );
   }
   std::vector<CopyColumn> columns = copyColumns(session.connection(), note.work.table, false);
@@ -125,7 +91,7 @@ void checkArchive(
       host, sessions, archive.connection, archiveKind(), archive.table.schema, "archive.table"
   );
   check(to.connection());
-  requireSameKey(to.connection(), note);
+  requireSameKey(session.connection(), to.connection(), note);
 }
 
 }  // namespace disttask::sql_batch

@@ -14,6 +14,9 @@ namespace disttask::sql_batch {
 class Archive {
  public:
   virtual ~Archive() = default;
+  /// Before a chunk: returns the file that the ledger has to name before anything is written to it; "": none. Throws
+  /// kInvalidArgument when it is there and may be somebody else's, kStoreConflict while another run has it.
+  virtual std::string newFile(const SegmentProgress&) { return {}; }
   /// Within the chunk's transaction: locks the rows of the range that the statement would delete and puts them where
   /// they are safe whatever becomes of this transaction; repeated, it does not double them. Notes in `progress` what
   /// the ledger has to remember. Returns how many there are: the delete must find as many, else another one came in

@@ -5,6 +5,7 @@
 #include "disttask/plugin_common/json_fields.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,14 +48,44 @@ FileArchive::~FileArchive() {
   if (file_ >= 0) ::close(file_);
 }
 
-void FileArchive::open(std::int64_t valid) {
-  if (file_ < 0) file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-  if (file_ < 0) failWith(path_, "cannot be written to");
+std::int64_t FileArchive::open() {
+  if (file_ < 0) {
+    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (file < 0) failWith(path_, "cannot be written to");
+    // A run that was thought dead may wake up, and would write over what the next one has put here.
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+      const int reason = errno;
+      ::close(file);
+      if (reason == EWOULDBLOCK) {
+        throw Exception(
+            ErrorCode::kStoreConflict, "archive.file: '" + path_ + "' is in use by another run on this host"
+        );
+      }
+      errno = reason;
+      failWith(path_, "cannot be locked");
+    }
+    file_ = file;
+  }
   struct stat facts {};
   if (::fstat(file_, &facts) != 0) failWith(path_, "cannot be looked at");
-  if (facts.st_size < valid) {
+  return facts.st_size;
+}
+
+// What the ledger does not name may hold the only copy of rows that are deleted, such as those of a task with this id
+// before the store was set back to an older state.
+std::string FileArchive::newFile(const SegmentProgress& progress) {
+  if (progress.files.count(path_) != 0) return {};
+  if (open() != 0) {
+    fail("archive.file: '" + path_ + "' is there already, and the ledger does not know it; move it away");
+  }
+  return path_;
+}
+
+void FileArchive::cutTo(std::int64_t valid) {
+  const std::int64_t size = open();
+  if (size < valid) {
     fail(
-        "archive.file: '" + path_ + "' has " + std::to_string(facts.st_size) + " bytes, and the rows of " +
+        "archive.file: '" + path_ + "' has " + std::to_string(size) + " bytes, and the rows of " +
         std::to_string(valid) + " bytes are deleted already; was it cut?"
     );
   }
@@ -75,9 +106,8 @@ void FileArchive::append(const std::string& text) {
 std::int64_t FileArchive::copy(
     sqlclient::Connection& connection, const std::string& condition, SegmentProgress& progress
 ) {
-  const auto known = progress.files.find(path_);
-  const std::int64_t valid = known == progress.files.end() ? 0 : known->second;
-  if (file_ < 0 || length_ != valid) open(valid);  // the chunk before may have been rolled back
+  const std::int64_t valid = progress.files.at(path_);
+  if (file_ < 0 || length_ != valid) cutTo(valid);  // the chunk before may have been rolled back
   std::string text;
   if (valid == 0) {
     for (const CopyColumn& column : columns_) {
@@ -118,10 +148,11 @@ std::int64_t FileArchive::copy(
   return count;
 }
 
-std::string archivePath(const std::string& path, std::int64_t task, std::int32_t ordinal) {
+std::string archivePath(const std::string& path, const std::string& store_id, std::int64_t task, std::int32_t ordinal) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"host"};
-  return path + ".task" + std::to_string(task) + ".chunk" + std::to_string(ordinal) + "." + host.data() + ".csv";
+  return path + "." + store_id + ".task" + std::to_string(task) + ".chunk" + std::to_string(ordinal) + "." +
+         host.data() + ".csv";
 }
 
 void requireAllowed(const std::string& path, const std::vector<std::string>& directories) {

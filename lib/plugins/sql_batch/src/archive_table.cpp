@@ -5,6 +5,8 @@
 #include "disttask/plugin_common/names.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace disttask::sql_batch {
 namespace {
@@ -18,6 +20,19 @@ constexpr sqlclient::Sql kColumns{
     "sql_batch.archive_columns",
     "select column_name, lower(data_type), lower(extra) from information_schema.columns "
     "where table_schema = ? and table_name = ? order by ordinal_position"};
+
+constexpr std::array<std::string_view, 11> kCannotCarry = {
+    "bit",
+    "vector",
+    "geometry",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "multilinestring",
+    "multipolygon",
+    "geomcollection",
+    "geometrycollection"};
 
 std::string selectList(const std::vector<CopyColumn>& columns) {
   std::string text;
@@ -46,8 +61,7 @@ std::vector<CopyColumn> copyColumns(sqlclient::Connection& connection, const Tab
                            extra.find("persistent") != std::string::npos;
     if (generated) continue;
     CopyColumn column{rows.getString(1), quoted(rows.getString(1)), "?", type == "double" || type == "float"};
-    if (type == "bit" || type == "geometry" || type == "point" || type == "linestring" || type == "polygon" ||
-        type == "vector") {
+    if (std::find(kCannotCarry.begin(), kCannotCarry.end(), type) != kCannotCarry.end()) {
       fail("archive: column '" + column.name + "' is of type " + type + ", which cannot be carried over");
     }
     if (type == "float") {
@@ -57,7 +71,8 @@ std::vector<CopyColumn> copyColumns(sqlclient::Connection& connection, const Tab
       column.write = "convert(? using utf8mb4)";
     } else if (type == "timestamp" && !as_text) {
       column.read = "cast(unix_timestamp(" + column.read + ") as char)";  // an hour may come twice a year
-      column.write = "from_unixtime(?)";
+      // No timestamp lies in the first second of 1970: that number is the date of zeros.
+      column.write = "replace(from_unixtime(?), '1970-01-01 00:00:00', '0000-00-00 00:00:00')";
     } else if (type != "double" && type.find("blob") == std::string::npos && type.find("binary") == std::string::npos) {
       column.read = "cast(" + column.read + " as char)";
     }
@@ -85,6 +100,7 @@ std::int64_t
 LocalTableArchive::copy(sqlclient::Connection& connection, const std::string& condition, SegmentProgress&) {
   const TableName& to = note_.work.archive->table;
   const std::string names = nameList(columns_);
+  const CopyMode mode(connection);
   return connection.execute(
       "insert into " + quoted(to.schema, to.table) + " (" + names + ") " +
       statement_.renderSelect(names, note_.work.table, condition)
@@ -114,12 +130,20 @@ RemoteTableArchive::copy(sqlclient::Connection& connection, const std::string& c
     }
   }
   if (found.empty()) return 0;
+  DISTTASK_FAILPOINT("sql_batch.archive_read");
   const ArchiveOptions& archive = *note_.work.archive;
   const plugin_common::WatchedSession to(
       host_, sessions_, archive.connection, archiveKind(), archive.table.schema, "archive.table"
   );
   sqlclient::Transaction transaction(to.connection());
   write(to.connection(), found);
+  // A run that stood still has lost the locks with its session, and another one may have moved the rows since then.
+  // When it stands still only after this, the archive's server ends its session before the other one is ended.
+  if (!connection.ping()) {
+    throw Exception(
+        ErrorCode::kStoreUnavailable, "archive: the session with the locked rows was lost; nothing is copied"
+    );
+  }
   transaction.commit();
   DISTTASK_FAILPOINT("sql_batch.archived");
   return static_cast<std::int64_t>(found.size());

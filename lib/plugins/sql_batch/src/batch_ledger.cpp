@@ -55,23 +55,41 @@ void BatchLedger::begin(sqlclient::Connection& connection, std::int64_t task, st
   });
 }
 
+std::optional<SegmentProgress> BatchLedger::readRow(
+    sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal, const char* lock
+) const {
+  auto rows = connection.queryDynamic(
+      "sql_batch.read_segment",
+      "select num_bytes, num_records, num_rows, bad_records, note from " + table_ + kWhere + lock,
+      key(task, kStepRun, ordinal)
+  );
+  if (!rows.next()) return std::nullopt;
+  SegmentProgress progress{rows.getInt(1), rows.getInt(2), rows.getInt(3), rows.getInt(4) != 0, {}, {}};
+  const Json note = plugin_common::parseObject(rows.getString(5), "ledger note");
+  progress.position = keyValuesAt(note, "position");
+  if (const Json* files = note.find("files")) {
+    for (const auto& [name, length] : files->asObject()) progress.files[name] = length.asInt();
+  }
+  return progress;
+}
+
 std::optional<SegmentProgress> BatchLedger::read(
     sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal
 ) const {
-  return plugin_common::withLedger(name_, connection_name_, [&]() -> std::optional<SegmentProgress> {
-    auto rows = connection.queryDynamic(
-        "sql_batch.read_segment",
-        "select num_bytes, num_records, num_rows, bad_records, note from " + table_ + kWhere,
-        key(task, kStepRun, ordinal)
-    );
-    if (!rows.next()) return std::nullopt;
-    SegmentProgress progress{rows.getInt(1), rows.getInt(2), rows.getInt(3), rows.getInt(4) != 0, {}, {}};
-    const Json note = plugin_common::parseObject(rows.getString(5), "ledger note");
-    progress.position = keyValuesAt(note, "position");
-    if (const Json* files = note.find("files")) {
-      for (const auto& [name, length] : files->asObject()) progress.files[name] = length.asInt();
-    }
-    return progress;
+  return plugin_common::withLedger(name_, connection_name_, [&] { return readRow(connection, task, ordinal, ""); });
+}
+
+SegmentProgress BatchLedger::noteFile(
+    sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal, const std::string& file
+) const {
+  return plugin_common::withLedger(name_, connection_name_, [&] {
+    sqlclient::Transaction transaction(connection);
+    auto progress = readRow(connection, task, ordinal, " for update");
+    if (!progress) throw Exception(ErrorCode::kStoreConflict, "the ledger row of the subtask went away");
+    progress->files.emplace(file, 0);
+    finish(connection, task, ordinal, *progress);
+    transaction.commit();
+    return *std::move(progress);
   });
 }
 

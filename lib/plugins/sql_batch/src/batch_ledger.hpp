@@ -18,7 +18,7 @@ struct SegmentProgress {
   std::int64_t changed = 0;  ///< rows that the statement changed, as the server counts them
   bool done = false;
   KeyValues position;                         ///< everything up to it is applied; empty: nothing is
-  std::map<std::string, std::int64_t> files;  ///< archive files and the length that is valid
+  std::map<std::string, std::int64_t> files;  ///< archive files of all hosts and the length that is valid
 };
 
 /// Sums over the subtasks that have begun.
@@ -40,6 +40,11 @@ class BatchLedger {
   /// Makes the row of a subtask unless it is there. A transaction of its own.
   void begin(sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal) const;
   std::optional<SegmentProgress> read(sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal) const;
+  /// Notes that a file may be written to, beside those that are noted already; returns what the row says now. A
+  /// transaction of its own.
+  SegmentProgress noteFile(
+      sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal, const std::string& file
+  ) const;
   /// Locks the row for one more chunk; false when somebody else has moved it. First in the chunk's transaction.
   bool take(sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal, std::int64_t chunks) const;
   /// Writes where the chunk has got to. In the same transaction.
@@ -59,6 +64,9 @@ class BatchLedger {
   [[nodiscard]] const std::string& storeId() const noexcept { return store_id_; }
 
  private:
+  std::optional<SegmentProgress> readRow(
+      sqlclient::Connection& connection, std::int64_t task, std::int32_t ordinal, const char* lock
+  ) const;
   [[nodiscard]] sqlclient::Values key(std::int64_t task, std::int32_t step, std::int32_t ordinal) const;
 
   const std::string name_;

@@ -9,13 +9,16 @@ namespace {
 using plugin_common::memberAt;
 using plugin_common::SessionKind;
 
-// A chunk that waits longer for a lock is rolled back: the others come first.
-constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 2";
+// A chunk that waits longer for a lock, of rows or of a table's definition, is rolled back: the others come first.
+constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 2, lock_wait_timeout = 2";
 constexpr const char* kNames = "set names utf8mb4";
 // The same on every node and server. Without ANSI_QUOTES and NO_BACKSLASH_ESCAPES: the statement was read that way.
 constexpr const char* kSqlMode =
     "set session sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION'";
+constexpr const char* kCopyMode =
+    "set session sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "NO_AUTO_VALUE_ON_ZERO'";
 
 }  // namespace
 
@@ -83,6 +86,19 @@ TaskNote BatchSession::note(std::int64_t task) const {
     );
   }
   return TaskNote::parse(*note);
+}
+
+CopyMode::CopyMode(sqlclient::Connection& connection) : connection_(connection) {
+  connection_.execute(kCopyMode);
+}
+
+CopyMode::~CopyMode() {
+  if (connection_.isBroken()) return;
+  try {
+    connection_.execute(kSqlMode);
+  } catch (const Exception&) {  // the statement may not run in this mode
+    connection_.markBroken();
+  }
 }
 
 std::string progressText(const BatchSession& session, std::int64_t task) noexcept {

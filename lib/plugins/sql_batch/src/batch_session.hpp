@@ -46,6 +46,19 @@ class BatchSession {
   BatchLedger ledger_;
 };
 
+/// While it lives, rows that the session copies stay as they are: a number 0 in an AUTO_INCREMENT column and dates of
+/// zeros, which the session's own sql_mode would number anew or refuse.
+class CopyMode {
+ public:
+  explicit CopyMode(sqlclient::Connection& connection);
+  CopyMode(const CopyMode&) = delete;
+  CopyMode& operator=(const CopyMode&) = delete;
+  ~CopyMode();
+
+ private:
+  sqlclient::Connection& connection_;
+};
+
 /// Returns how far a task has come, for people: "12 of 40 subtasks, 600000 of 2000000 rows". Empty when the store does
 /// not tell.
 [[nodiscard]] std::string progressText(const BatchSession& session, std::int64_t task) noexcept;

@@ -18,6 +18,8 @@ constexpr std::int64_t kConflictWaitMs = 50;
 constexpr std::int64_t kMaxConflictWaitMs = 2000;
 constexpr std::int64_t kReconnectWaitMs = 200;
 constexpr std::int64_t kThrottleWaitMs = 1000;
+// Others may have the gate for long, and what the throttles said is old then: they are asked again.
+constexpr int kGateSeconds = 1;
 constexpr double kKeepAliveMs = 2000;  // servers end sessions of ours that are idle for ten seconds
 constexpr const char* kBegun = R"({"begun": true})";
 constexpr auto kSayAgain = std::chrono::minutes(1);
@@ -114,11 +116,17 @@ void SegmentRun::chunk() {
     readProgress(session);
     report();  // what former runs did is the subtask's, too
   }
+  if (!progress_->done && archive_) {
+    if (const std::string file = archive_->newFile(*progress_); !file.empty()) {
+      progress_ = session.ledger().noteFile(session.connection(), step_.task_, ordinal_, file);
+    }
+  }
   if (progress_->done) return;
   std::optional<plugin_common::NamedLock> gate;
   if (step_.one_at_a_time_) {
     const std::string subject = session.ledger().storeId() + "/" + std::to_string(step_.task_);
-    gate.emplace(session.connection(), plugin_common::lockName("disttask_batch_", subject), 0, check);
+    gate.emplace(session.connection(), plugin_common::lockName("disttask_batch_", subject), kGateSeconds, check);
+    if (!gate->isIn()) return;
   }
   const std::int64_t rows = step_.size_.rows();
   const auto begin = std::chrono::steady_clock::now();
@@ -166,7 +174,12 @@ std::int64_t SegmentRun::waitAfter(const Exception& exception) {
     if (conflicts_ >= kHalveAfter) step_.size_.halve();
     return std::min(kConflictWaitMs << std::min(conflicts_, 6), kMaxConflictWaitMs);
   }
-  if (code == ErrorCode::kStoreUnavailable && ++reconnects_ <= kMaxReconnects) return kReconnectWaitMs * reconnects_;
+  if (code == ErrorCode::kStoreUnavailable) {
+    // Servers end a session that is idle within its transaction for ten seconds: the archive of a smaller chunk is
+    // quicker. Also for the run after this one.
+    step_.size_.halve();
+    if (++reconnects_ <= kMaxReconnects) return kReconnectWaitMs * reconnects_;
+  }
   throw;
 }
 
@@ -181,7 +194,9 @@ std::string SegmentRun::result() const {
   result.chunks = progress_->chunks;
   result.last = isLast();
   if (result.last) result.maximum = display(note_->key, note_->last);
-  result.files = progress_->files;
+  for (const auto& [name, length] : progress_->files) {
+    if (length != 0) result.files[name] = length;  // it may not have come to a row
+  }
   return result.dump();
 }
 

@@ -87,9 +87,17 @@ struct Lag {
   std::optional<std::int64_t> seconds;  ///< nothing: replication does not run
 };
 
+/// Shows all sources: of MariaDB's plain statement only the one without a name. Its word is the one that all its
+/// versions know.
+std::string statusStatement(sqlclient::Flavour flavour) {
+  return flavour == sqlclient::Flavour::kMariaDb ? "show all slaves status" : "show replica status";
+}
+
+/// The greatest lag of all sources.
 Lag lagOf(const sdk::Host& host, plugin_common::Sessions& sessions, const std::string& replica) {
   const WatchedSession session(host, sessions, replica, replicaKind(), "", "replicas");
-  auto rows = session.connection().queryDynamic("sql_batch.replica_status", "show replica status", {});
+  auto& connection = session.connection();
+  auto rows = connection.queryDynamic("sql_batch.replica_status", statusStatement(connection.flavour()), {});
   Lag lag;
   while (rows.next()) {
     lag.is_replica = true;

@@ -19,6 +19,8 @@ struct HostFacts {
   std::string credentials_directory;  ///< $CREDENTIALS_DIRECTORY; empty = none
   std::string instance = {};          ///< what node.instance is when the file does not say; empty = none
   std::string state_dir = {};         ///< what node.state_dir is then; empty = the built-in default
+  /// The store's password comes from elsewhere: those of the settings need not be readable, nor keys of connections.
+  bool has_password = false;
 };
 
 /// Finds out host name, CPUs and memory that this process may use: affinity and cgroup limits count. The others stay

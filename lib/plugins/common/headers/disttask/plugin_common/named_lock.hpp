@@ -18,6 +18,8 @@ class NamedLock {
   NamedLock& operator=(const NamedLock&) = delete;
   /// Lets the next one in.
   ~NamedLock();
+  /// False: the others were not out in time.
+  [[nodiscard]] bool isIn() const noexcept { return in_; }
 
  private:
   bool lock();
@@ -25,6 +27,7 @@ class NamedLock {
   sqlclient::Connection& connection_;
   const std::string name_;
   bool locked_ = false;
+  bool in_ = false;
 };
 
 /// Returns `prefix` and a hash of `subject`, the same on every node.
