@@ -280,7 +280,8 @@ inline constexpr ColumnDefinition kLedgerColumns[] = {
 };
 inline constexpr IndexDefinition kLedgerIndexes[] = {{"PRIMARY", true, "store_id, task_id, step, ordinal"}};
 
-/// TiDB lists a database only to those who have a right on the whole of it, its tables to those who may read them. Binds: schema, schema.
+/// TiDB lists a database only to those who have a right on the whole of it, its tables to those who may read them.
+/// Binds: schema, schema.
 inline constexpr sqlclient::Sql kFindDatabase{
     "schema.find_database",
     "select 1 from information_schema.schemata where schema_name = ?"
