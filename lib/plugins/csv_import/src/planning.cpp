@@ -119,10 +119,13 @@ sdk::Cursor planImport(
     checkRejectsDir(options, config);
     at = readHead(file, options);
     const TaskSession session(planning, sessions, options, Purpose::kImport);
-    checkTarget(session, task, options, at);
+    // First: what it deletes cannot be resumed.
     if (!isTrial(task)) forgetOlder(planning, session, config.ledger_days);
+    checkTarget(session, task, options, at);
   } else {
     at = PlanCursor::parse(cursor);
+    // The rest of the file is cut by the options that the first batch was planned with, or not at all.
+    if (!isTrial(task)) static_cast<void>(TaskSession(planning, sessions, options, Purpose::kImport).note(task.id));
   }
   std::uint64_t bytes = 0;
   const auto take = [&](const ChunkMeta& chunk) {

@@ -70,8 +70,18 @@ using plugin_common::quoted;
 [[nodiscard]] std::string finishLedger(const std::string& table);
 [[nodiscard]] std::string readLedger(const std::string& table);
 [[nodiscard]] std::string sumLedger(const std::string& table);
-[[nodiscard]] std::string oldLedgerTasks(const std::string& table);
-[[nodiscard]] std::string deleteLedgerRows(const std::string& table);
 [[nodiscard]] std::string putLedgerNote(const std::string& table);
+// The row of step 0: whether a task goes on, has ended, or is being deleted.
+[[nodiscard]] std::string lockLedgerTask(const std::string& table);
+[[nodiscard]] std::string touchLedgerTask(const std::string& table);
+[[nodiscard]] std::string markLedgerTask(const std::string& table);
+[[nodiscard]] std::string claimLedgerTask(const std::string& table);
+/// Binds days, store_id: all tasks of this type, with root, mark, whether the end is marked at all, and whether it is
+/// old.
+[[nodiscard]] std::string listLedgerTasks(const std::string& table);
+/// Binds days, store_id, task_id: whether the last row of any step is old.
+[[nodiscard]] std::string isLedgerTaskOld(const std::string& table);
+/// Binds store_id, task_id and the least step.
+[[nodiscard]] std::string deleteLedgerRows(const std::string& table);
 
 }  // namespace disttask::csv_import::statements
