@@ -167,6 +167,9 @@ TEST_CASE("Targets that cannot take the import are errors of planning") {
   CHECK(f.failure(1, f.meta(file, "g")) == "columns: 'x' of table " + s + ".g has no default and is not in the file");
   f.execute("create table h (id int, name varchar(10), born int as (id + 1))");
   CHECK(f.failure(1, f.meta(file, "h")) == "columns: 'born' of table " + s + ".h is generated");
+  const std::string own = " is the ledger table of connection 'main'; no task writes there";
+  CHECK(f.failure(1, f.meta(file, "ledger")) == "target: " + s + ".ledger" + own);
+  CHECK(f.failure(1, f.meta(file, "LedgeR")) == "target: " + s + ".LedgeR" + own);
   f.execute("insert into t values (5, 'x', null)");
   CHECK(f.failure(1, f.meta(file, "t")) == "target: table " + s + ".t is not empty, and into is 'empty'");
   CHECK(f.scalar("select count(*) from ledger") == "0");

@@ -39,6 +39,15 @@ inline constexpr const char* kStrictMode =
     "set session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'";
 inline constexpr const char* kNames = "set names utf8mb4";
+// A value that was changed must show as a warning, however the server is set: rounded decimals are notes. And MariaDB's
+// check constraints must hold.
+inline constexpr const char* kNotes = "set session sql_notes = 1";
+inline constexpr const char* kMaxErrors = "set session max_error_count = 64";
+inline constexpr const char* kConstraints = "set session check_constraint_checks = 1";
+// Verification reads for as long as it takes (MariaDB, then MySQL and TiDB), and on Galera what other nodes committed.
+inline constexpr const char* kNoStatementTime = "set session max_statement_time = 0";
+inline constexpr const char* kNoExecutionTime = "set session max_execution_time = 0";
+inline constexpr const char* kReadAllCommitted = "set session wsrep_sync_wait = 1";
 inline constexpr const char* kChecksOn = "set session unique_checks = 1, foreign_key_checks = 1";
 inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 10";
 

@@ -7,7 +7,9 @@ namespace disttask::csv_import {
 TaskSession::TaskSession(const sdk::Host& host, Sessions& sessions, const ImportOptions& options, Purpose purpose)
     : options_(options),
       session_(host, sessions, options.connection, sessionKind(purpose), options.schema, "target.schema"),
-      ledger_(session_.info().ledger, session_.info().store_id, session_.info().name) {}
+      ledger_(session_.info().ledger, session_.info().store_id, session_.info().name) {
+  session_.info().refuseLedger(options.schema, options.table, "target");
+}
 
 TaskNote TaskSession::note(std::int64_t task) const {
   auto note = ledger_.readNote(connection(), task);

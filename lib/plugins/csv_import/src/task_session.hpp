@@ -16,8 +16,8 @@ namespace disttask::csv_import {
 /// A watched session on a task's connection, with the ledger that goes with it. One thread.
 class TaskSession {
  public:
-  /// Waits for a place; `options` must outlive it. Throws what the host throws for the connection, and what
-  /// Connection::open throws.
+  /// Waits for a place; `options` must outlive it. Throws what the host throws for the connection, what
+  /// Connection::open throws, and kInvalidArgument when the target is the ledger.
   TaskSession(const sdk::Host& host, Sessions& sessions, const ImportOptions& options, Purpose purpose);
   TaskSession(const TaskSession&) = delete;
   TaskSession& operator=(const TaskSession&) = delete;

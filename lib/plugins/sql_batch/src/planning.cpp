@@ -177,6 +177,7 @@ class Planner {
     const BatchWork& work = options_.work;
     const BatchStatement statement = parseStatement(work.statement, work.table);
     if (statement.target != work.table) session_.info().requireSchema(statement.target.schema, "statement");
+    refuseLedger(session_.info(), work, statement);
     checkTables(connection, work, statement);
     TaskNote note;
     note.work = work;

@@ -67,4 +67,9 @@ void checkTables(sqlclient::Connection& connection, const BatchWork& work, const
   checkCascades(connection, work, statement);
 }
 
+void refuseLedger(const plugin_common::ConnectionInfo& info, const BatchWork& work, const BatchStatement& statement) {
+  info.refuseLedger(work.table.schema, work.table.table, "table");
+  info.refuseLedger(statement.target.schema, statement.target.table, "statement");
+}
+
 }  // namespace disttask::sql_batch
