@@ -90,6 +90,37 @@ TEST_CASE("What the server would change with no more than a warning is an error 
   );
 }
 
+TEST_CASE("What servers change without a word is an error too") {
+  ImportFixture f;
+  f.execute(
+      "create table t (id int, seen datetime, stamp timestamp(3) null, took time(1), kind enum('a','7'), tags "
+      "set('x','y'))"
+  );
+  const std::string head = "id,seen,stamp,took,kind,tags\n";
+  const auto refusal = [&](const std::string& record) {
+    const std::string error = errorOf(f, head + record + "\n");
+    CHECK_THAT(error, Catch::StartsWith("line 2, byte 29: value "));
+    return error.substr(error.find("' ") + 2);
+  };
+  CHECK_THAT(refusal("1,2020-01-01 10:00:00.5,,,,"), Catch::Contains("for column 'seen' (datetime)"));
+  CHECK_THAT(refusal("1,,2020-01-01 10:00:00.1234,,,"), Catch::Contains("for column 'stamp' (timestamp(3))"));
+  CHECK_THAT(refusal("1,,,10:00:00.25,,"), Catch::Contains("for column 'took' (time(1))"));
+  CHECK_THAT(refusal("1,,,,1,"), Catch::Contains("for column 'kind' (enum('a','7'))"));
+  CHECK_THAT(refusal("1,,,,,3"), Catch::Contains("for column 'tags' (set('x','y'))"));
+  f.importAndVerify(
+      1, f.meta(f.file("f.csv", head + "1,2020-01-01 10:00:00.0,2020-01-01 10:00:00.123,10:00:00.2,7,\"x,y\"\n"), "t")
+  );
+  CHECK(
+      f.scalar("select concat_ws(' ', seen, stamp, took, kind, tags) from t") ==
+      "2020-01-01 10:00:00 2020-01-01 10:00:00.123 10:00:00.2 7 x,y"
+  );
+  f.execute("create table b (id int, flag bit(8))");
+  CHECK_THAT(
+      f.failure(1, f.meta(f.file("f.csv", "id,flag\n1,1\n"), "b")),
+      Catch::StartsWith("columns: 'flag' of table ") && Catch::Contains("is of type bit(8)")
+  );
+}
+
 TEST_CASE("Files that are missing, outside, unreadable, compressed or changed are errors") {
   ImportFixture f;
   f.execute(kTable);

@@ -27,10 +27,6 @@ bool isAmong(const std::array<int, N>& numbers, std::int64_t number) {
   return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
-bool isRefusal(const Error& error) {
-  return error.code() == ErrorCode::kStoreContent || isAmong(kRefusals, error.storeNumber());
-}
-
 // "… at row 17" gives 17; 0 when the text says nothing.
 std::size_t rowOf(const std::string& message) {
   const std::size_t found = message.rfind("at row ");
@@ -50,6 +46,11 @@ std::size_t capacityFor(std::size_t num_columns) {
 }
 
 }  // namespace
+
+bool isRefusal(const Error& error) {
+  if (error.storeNumber() == kTransactionTooLarge) return false;
+  return error.code() == ErrorCode::kStoreContent || isAmong(kRefusals, error.storeNumber());
+}
 
 RowWriter::RowWriter(
     sqlclient::Connection& connection,

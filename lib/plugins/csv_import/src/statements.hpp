@@ -19,8 +19,9 @@ inline constexpr sqlclient::Sql kListColumns{
     "csv_import.list_columns",
     "select column_name, data_type, column_type, is_nullable, if(column_default is null, 0, 1), extra, "
     "cast(least(coalesce(character_maximum_length, 0), 4294967295) as signed), "
-    "cast(least(coalesce(character_octet_length, 0), 4294967295) as signed), coalesce(character_set_name, '') "
-    "from information_schema.columns where table_schema = ? and table_name = ? order by ordinal_position"};
+    "cast(least(coalesce(character_octet_length, 0), 4294967295) as signed), coalesce(character_set_name, ''), "
+    "coalesce(datetime_precision, 0) from information_schema.columns where table_schema = ? and table_name = ? order "
+    "by ordinal_position"};
 inline constexpr sqlclient::Sql kPrimaryKey{
     "csv_import.primary_key",
     "select column_name from information_schema.statistics "
