@@ -260,6 +260,18 @@ TEST_CASE("Up to max_bad_records records go to a file with line and reason, and 
   );
 }
 
+TEST_CASE("A node that cannot write rejects gives the plan and the chunk to another one") {
+  ImportFixture f;
+  f.execute(kTable);
+  const std::string meta = f.meta(f.file("f.csv", "id,name,born\n1,a\n"), "t", R"("max_bad_records": 1)");
+  const auto metas = f.plan(1, meta, 1);
+  std::filesystem::remove(f.dir / "rejects");
+  const auto step = f.step(1, meta, 1);
+  CHECK_THROWS_AS(f.run(*step, 1, 1, metas.at(0)), sdk::HandBack);
+  CHECK_THROWS_AS(f.plan(2, meta, 1), sdk::HandBack);
+  CHECK(f.scalar("select count(*) from ledger where step = 1") == "0");
+}
+
 TEST_CASE("max_bad_records needs a directory for the rejects") {
   ImportFixture f;
   f.execute(kTable);

@@ -26,8 +26,8 @@ void checkRejectsDir(const ImportOptions& options, const PluginConfig& config) {
     fail("max_bad_records: needs a directory for rejects, plugins.config.csv_import.rejects_dir");
   if (::access(config.rejects_dir.c_str(), W_OK | X_OK) != 0) {
     const std::string why = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-    fail(
-        "plugins.config.csv_import.rejects_dir '" + config.rejects_dir + "' cannot be written to: " + why +
+    throw FileMissing(
+        "plugins.config.csv_import.rejects_dir '" + config.rejects_dir + "' cannot be written to on this node: " + why +
         sandboxWriteHint(config.rejects_dir)
     );
   }
