@@ -117,8 +117,8 @@ std::string sumLedger(const std::string& table) {
 }
 
 std::string listLedgerTasks(const std::string& table) {
-  return "select task_id, cast(json_extract(note, '$.root') as signed), bad_records, json_extract(note, '$.ends'), "
-         "if(done_at < now() - interval ? day, 1, 0) from " +
+  return "select task_id, cast(json_extract(note, '$.root') as signed), bad_records, "
+         "cast(json_extract(note, '$.ends') as char), if(done_at < now() - interval ? day, 1, 0) from " +
          table + " where store_id = ? and step = 0 and note like '%\"identity\":%' order by task_id";
 }
 

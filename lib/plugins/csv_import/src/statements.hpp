@@ -34,6 +34,9 @@ inline constexpr const char* kFirstWarning = "get diagnostics condition 1 @distt
 inline constexpr sqlclient::Sql kCountedWarnings{
     "csv_import.counted_warnings", "select @disttask_warnings, @disttask_warning"};
 
+inline constexpr sqlclient::Sql kKeptWarnings{
+    "csv_import.kept_warnings", "select least(@@session.max_error_count, @@session.sql_notes)"};
+
 // Each session that imports or verifies. A value out of range must be an error; 0 in an auto_increment column must stay
 // 0.
 inline constexpr const char* kStrictMode =

@@ -40,7 +40,7 @@ struct SessionKind {
   std::chrono::seconds write_timeout{60};
   bool found_rows = false;           ///< see ConnectSettings
   std::vector<std::string> session;  ///< statements sent after each connect
-  /// Sent after those, each one to servers that know its variable.
+  /// Sent after those; a server that does not know the variable, or does not let this account set it, is passed over.
   std::vector<std::string> where_known = {};
 };
 
