@@ -46,12 +46,12 @@ sdk::Cursor CsvImport::plan(
     if (step == kStepVerify) return planVerify(planning, task, options, *sessions_);
     try {
       return planImport(planning, task, options, config_, *sessions_, cursor);
+    } catch (const FileMissing&) {
+      throw;  // another node may have the file
     } catch (const Exception& exception) {
-      // The task is over, and no hook comes for one that never had a subtask. But another node may have the file.
+      // The task is over, and no hook comes for one that never had a subtask.
       const bool is_over = exception.error().reaction() == Reaction::kGiveUp;
-      if (is_over && task.id != 0 && dynamic_cast<const FileMissing*>(&exception) == nullptr) {
-        tryMarkEnded(planning, *sessions_, task);
-      }
+      if (is_over && task.id != 0) tryMarkEnded(planning, *sessions_, task);
       throw;
     }
   });
