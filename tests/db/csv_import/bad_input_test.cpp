@@ -90,6 +90,37 @@ TEST_CASE("What the server would change with no more than a warning is an error 
   );
 }
 
+TEST_CASE("What servers change without a word is an error too") {
+  ImportFixture f;
+  f.execute(
+      "create table t (id int, seen datetime, stamp timestamp(3) null, took time(1), kind enum('a','7'), tags "
+      "set('x','y'))"
+  );
+  const std::string head = "id,seen,stamp,took,kind,tags\n";
+  const auto refusal = [&](const std::string& record) {
+    const std::string error = errorOf(f, head + record + "\n");
+    CHECK_THAT(error, Catch::StartsWith("line 2, byte 29: value "));
+    return error.substr(error.find("' ") + 2);
+  };
+  CHECK_THAT(refusal("1,2020-01-01 10:00:00.5,,,,"), Catch::Contains("for column 'seen' (datetime)"));
+  CHECK_THAT(refusal("1,,2020-01-01 10:00:00.1234,,,"), Catch::Contains("for column 'stamp' (timestamp(3))"));
+  CHECK_THAT(refusal("1,,,10:00:00.25,,"), Catch::Contains("for column 'took' (time(1))"));
+  CHECK_THAT(refusal("1,,,,1,"), Catch::Contains("for column 'kind' (enum('a','7'))"));
+  CHECK_THAT(refusal("1,,,,,3"), Catch::Contains("for column 'tags' (set('x','y'))"));
+  f.importAndVerify(
+      1, f.meta(f.file("f.csv", head + "1,2020-01-01 10:00:00.0,2020-01-01 10:00:00.123,10:00:00.2,7,\"x,y\"\n"), "t")
+  );
+  CHECK(
+      f.scalar("select concat_ws(' ', seen, stamp, took, kind, tags) from t") ==
+      "2020-01-01 10:00:00 2020-01-01 10:00:00.123 10:00:00.2 7 x,y"
+  );
+  f.execute("create table b (id int, flag bit(8))");
+  CHECK_THAT(
+      f.failure(1, f.meta(f.file("f.csv", "id,flag\n1,1\n"), "b")),
+      Catch::StartsWith("columns: 'flag' of table ") && Catch::Contains("is of type bit(8)")
+  );
+}
+
 TEST_CASE("Files that are missing, outside, unreadable, compressed or changed are errors") {
   ImportFixture f;
   f.execute(kTable);
@@ -167,6 +198,9 @@ TEST_CASE("Targets that cannot take the import are errors of planning") {
   CHECK(f.failure(1, f.meta(file, "g")) == "columns: 'x' of table " + s + ".g has no default and is not in the file");
   f.execute("create table h (id int, name varchar(10), born int as (id + 1))");
   CHECK(f.failure(1, f.meta(file, "h")) == "columns: 'born' of table " + s + ".h is generated");
+  const std::string own = " is the ledger table of connection 'main'; no task writes there";
+  CHECK(f.failure(1, f.meta(file, "ledger")) == "target: " + s + ".ledger" + own);
+  CHECK(f.failure(1, f.meta(file, "LedgeR")) == "target: " + s + ".LedgeR" + own);
   f.execute("insert into t values (5, 'x', null)");
   CHECK(f.failure(1, f.meta(file, "t")) == "target: table " + s + ".t is not empty, and into is 'empty'");
   CHECK(f.scalar("select count(*) from ledger") == "0");
@@ -224,6 +258,18 @@ TEST_CASE("Up to max_bad_records records go to a file with line and reason, and 
       f.failure(9, f.meta(file, "t", R"("max_bad_records": 2, "chunk_bytes": 5000)")),
       Catch::Contains("3 bad records so far in all chunks, max_bad_records is 2")
   );
+}
+
+TEST_CASE("A node that cannot write rejects gives the plan and the chunk to another one") {
+  ImportFixture f;
+  f.execute(kTable);
+  const std::string meta = f.meta(f.file("f.csv", "id,name,born\n1,a\n"), "t", R"("max_bad_records": 1)");
+  const auto metas = f.plan(1, meta, 1);
+  std::filesystem::remove(f.dir / "rejects");
+  const auto step = f.step(1, meta, 1);
+  CHECK_THROWS_AS(f.run(*step, 1, 1, metas.at(0)), sdk::HandBack);
+  CHECK_THROWS_AS(f.plan(2, meta, 1), sdk::HandBack);
+  CHECK(f.scalar("select count(*) from ledger where step = 1") == "0");
 }
 
 TEST_CASE("max_bad_records needs a directory for the rejects") {

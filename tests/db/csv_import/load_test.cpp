@@ -103,7 +103,7 @@ TEST_CASE("A load puts in the same rows as inserts, byte by byte") {
   if (!serverLoads(f)) return;
   const std::string columns =
       "(n int, big bigint unsigned, small tinyint, t varchar(100), c char(20), long_text mediumtext, b varbinary(100), "
-      "fixed binary(12), blob_column blob, flag bit(16), price decimal(20,4), ratio double, born date, seen "
+      "fixed binary(12), blob_column blob, price decimal(20,4), ratio double, born date, seen "
       "datetime(6), "
       "stamp timestamp(3) null, took time(2), grown year, kind enum('a','b\\\\c',''), tags set('x','y'), "
       "doubled int as (n * 2))";
@@ -116,13 +116,12 @@ TEST_CASE("A load puts in the same rows as inserts, byte by byte") {
       "838:59:59.00,2155,b\\c,",
       "0,0, , ,x,\\N,NULL,ab,0.0001,0.1,2024-02-29,2024-02-29 12:00:00.5,2038-01-01 "
       "01:02:03.004,00:00:00.25,0000,\"\",x"};
-  std::string text =
-      "n,t,c,long_text,b,fixed,blob_column,flag,big,small,price,ratio,born,seen,stamp,took,grown,kind,tags\n";
+  std::string text = "n,t,c,long_text,b,fixed,blob_column,big,small,price,ratio,born,seen,stamp,took,grown,kind,tags\n";
   int number = -3;
   for (const std::string& odd : oddTexts()) {
     const std::string field = quotedField(odd);
     text += std::to_string(number++) + "," + field + "," + field + "," + field + "," + field + "," +
-            quotedField(odd.substr(0, 12)) + "," + field + "," + quotedField(odd.substr(0, 2)) +
+            quotedField(odd.substr(0, 12)) + "," + field +
             ",1,2,3.5,4,2020-01-01,2020-01-01 00:00:00,,01:00:00,2020,a,x\n";
   }
   for (const std::string& other : others) {
@@ -136,7 +135,7 @@ TEST_CASE("A load puts in the same rows as inserts, byte by byte") {
       texts += "," + rest.substr(0, end);
       rest.erase(0, end + 1);
     }
-    text += std::to_string(number++) + texts + ",A," + head + "," + rest + "\n";
+    text += std::to_string(number++) + texts + "," + head + "," + rest + "\n";
   }
   f.execute("create table loaded " + columns);
   f.execute("create table inserted " + columns);
@@ -154,7 +153,7 @@ TEST_CASE("A load puts in the same rows as inserts, byte by byte") {
   CHECK(f.scalar("select count(*) from loaded") == std::to_string(oddTexts().size() + others.size()));
   const std::string all =
       "concat_ws('|', n, big, small, ifnull(hex(t), '-'), ifnull(hex(c), '-'), ifnull(hex(long_text), '-'), "
-      "ifnull(hex(b), '-'), ifnull(hex(fixed), '-'), ifnull(hex(blob_column), '-'), ifnull(hex(flag), '-'), price, "
+      "ifnull(hex(b), '-'), ifnull(hex(fixed), '-'), ifnull(hex(blob_column), '-'), price, "
       "ratio, "
       "ifnull(born, '-'), seen, ifnull(stamp, '-'), took, grown, kind, ifnull(tags, '-'), doubled)";
   f.execute("set session group_concat_max_len = 1000000");

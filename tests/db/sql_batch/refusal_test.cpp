@@ -80,6 +80,22 @@ TEST_CASE("Tables and keys that cannot be worked on safely are refused") {
   CHECK(f.scalar("select sum(n) from t") == "0");
 }
 
+TEST_CASE("No statement and no archive writes into the ledger") {
+  BatchFixture f;
+  f.makeNumbers(10);
+  const std::string s = f.store.schema();
+  const std::string own = " is the ledger table of connection 'main'; no task writes there";
+  CHECK(f.failure(1, f.meta("delete from ledger where {range}", "ledger")) == "table: " + s + ".ledger" + own);
+  CHECK(f.failure(1, f.meta("delete from LEDGER where {range}", "LEDGER")) == "table: " + s + ".LEDGER" + own);
+  CHECK(
+      f.failure(1, f.meta("insert into ledger (store_id) select 'x' from t where {range}", "t")) ==
+      "statement: " + s + ".ledger" + own
+  );
+  const std::string archive = R"("archive": {"table": ")" + s + R"(.ledger"})";
+  CHECK(f.failure(1, f.meta("delete from t where {range}", "t", archive)) == "archive.table: " + s + ".ledger" + own);
+  CHECK(f.scalar("select count(*) from t") == "10");
+}
+
 TEST_CASE("A table without transactions, and keys by which rows have no exact order, are refused") {
   BatchFixture f;
   const auto refusal = [&](const std::string& columns, const std::string& more = "", const std::string& options = "") {

@@ -178,7 +178,7 @@ TEST_CASE("What is wrong with a file is one sentence") {
   CHECK(wrong("\x1f\x8b\x08rest", options) == "file 'F' is compressed (gzip); unpack it first");
   CHECK(wrong("\x28\xb5\x2f\xfdrest", options) == "file 'F' is compressed (zstd); unpack it first");
   CHECK(wrong(std::string("\xfd\x37zXZ\0", 6), options) == "file 'F' is compressed (xz); unpack it first");
-  CHECK(wrong("BZh91", options) == "file 'F' is compressed (bzip2); unpack it first");
+  CHECK(wrong("BZh91AY&SY", options) == "file 'F' is compressed (bzip2); unpack it first");
   CHECK(wrong("PK\x03\x04", options) == "file 'F' is compressed (zip); unpack it first");
   CHECK(
       wrong(

@@ -1,5 +1,8 @@
 #include "row_converter.hpp"
 
+#include "disttask/sqlclient/sql_error.hpp"
+#include "row_writer.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <optional>
@@ -184,6 +187,60 @@ TEST_CASE("NULL is refused where the column takes none, or would make up a numbe
       convert("", makeColumn(facts)).problem ==
       "NULL for column 'id' (int(11)), where the server would make up a number"
   );
+}
+
+TEST_CASE("Digits of a second that the column does not keep are refused, unless they are zeros") {
+  const auto problem = [](const std::string& type, std::int64_t digits, const std::string& text) {
+    ColumnFacts facts;
+    facts.name = "c";
+    facts.data_type = type;
+    facts.column_type = type + "(" + std::to_string(digits) + ")";
+    facts.time_digits = digits;
+    return convert(text, makeColumn(facts)).problem;
+  };
+  CHECK(
+      problem("datetime", 0, "2020-01-01 10:00:00.5") ==
+      "value '2020-01-01 10:00:00.5' has more digits of a second than are kept for column 'c' (datetime(0))"
+  );
+  CHECK(problem("timestamp", 3, "2020-01-01T10:00:00.0004 "));
+  CHECK(problem("timestamp", 3, "2020-01-01 10:00:00.0004+02:00"));
+  CHECK(problem("datetime", 6, "2020-01-01 10:00:00.1234567"));
+  CHECK(problem("datetime", 1, "20200101100000.25"));
+  CHECK(problem("time", 0, "10:00:00.5"));
+  CHECK(problem("time", 1, "5.25"));
+  CHECK_FALSE(problem("datetime", 0, "2020-01-01 10:00:00"));
+  CHECK_FALSE(problem("datetime", 0, "2020-01-01 10:00:00.000"));
+  CHECK_FALSE(problem("timestamp", 3, "2020-01-01 10:00:00.123000+02:30"));
+  CHECK_FALSE(problem("time", 2, "-838:59:59.25"));
+  // Full stops between the parts are no fraction.
+  CHECK_FALSE(problem("datetime", 0, "2020.01.31"));
+  CHECK_FALSE(problem("datetime", 0, "2020.01.31 10.11.12"));
+  CHECK(problem("datetime", 0, "2020.01.31 10.11.12.5"));
+}
+
+TEST_CASE("Digits that are no member of an enum or set are refused: the server would take the member of that number") {
+  const Column digits = column("enum", "enum('a','10','it''7''s','2')");
+  for (const std::string text : {"10", "2", "2 ", "a", "x", "", "1,2", "1x"}) {
+    CAPTURE(text);
+    CHECK_FALSE(convert(text, digits).problem);
+  }
+  for (const std::string text : {"1", "7", "0", "02", " 2", "+2", "-1", "1 "}) {
+    CAPTURE(text);
+    CHECK(
+        convert(text, digits).problem ==
+        "value '" + text + "' is no member, and would be taken for the number of one for column 'c' (" + digits.type +
+            ")"
+    );
+  }
+  CHECK(convert("3", column("set", "set('x','y')")).problem);
+  CHECK_FALSE(convert("x,y", column("set", "set('x','y')")).problem);
+}
+
+TEST_CASE("A transaction that is too large is no matter of a row") {
+  CHECK(isRefusal(sqlclient::makeSqlError(1366, "", "x", "incorrect value")));
+  CHECK(isRefusal(sqlclient::makeSqlError(1062, "", "x", "duplicate")));
+  CHECK_FALSE(isRefusal(sqlclient::makeSqlError(8004, "", "x", "Transaction is too large")));
+  CHECK_FALSE(isRefusal(sqlclient::makeSqlError(1213, "", "x", "deadlock")));
 }
 
 TEST_CASE("A record with another number of fields is refused") {

@@ -4,6 +4,8 @@
 #include "disttask/plugin_common/names.hpp"
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 #include <utility>
 
 namespace disttask::plugin_common {
@@ -14,6 +16,15 @@ using std::chrono::seconds;
 constexpr seconds kIdleTransactionLimit{10};
 constexpr seconds kMaxIdle{5};  // shorter than any server ends a session for
 constexpr seconds kEndTimeout{1};
+// A variable that the server does not have, has without meaning (TiDB), or lets only some accounts set.
+constexpr std::array kNotSet = {1193, 1227, 1235};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
 
 std::string optionalText(const Json& json, std::string_view key) {
   const Json* found = json.find(key);
@@ -57,11 +68,45 @@ sqlclient::ConnectSettings settingsFor(const ConnectionInfo& info, const Session
   return settings;
 }
 
+std::unique_ptr<sqlclient::Connection> openSession(const ConnectionInfo& info, const SessionKind& kind) {
+  auto connection = sqlclient::Connection::open(settingsFor(info, kind));
+  for (const std::string& statement : kind.where_known) {
+    try {
+      connection->execute(statement);
+    } catch (const Exception& exception) {
+      const int number = exception.error().storeNumber();
+      if (std::find(kNotSet.begin(), kNotSet.end(), number) == kNotSet.end()) throw;
+    }
+  }
+  return connection;
+}
+
+/// True if a session of one may serve the other: settings are live, and what was changed must not go on.
+bool opensAlike(const ConnectionInfo& one, const ConnectionInfo& other) {
+  const auto endpoint = [](const ConnectionInfo& info) {
+    const sqlclient::Endpoint& at = info.connect.endpoints.at(0);
+    return std::tie(at.host, at.port, at.socket);
+  };
+  const auto tls = [](const ConnectionInfo& info) {
+    const sqlclient::TlsSettings& its = info.connect.tls;
+    return std::tie(its.mode, its.ca, its.cert, its.key);
+  };
+  return endpoint(one) == endpoint(other) && tls(one) == tls(other) && one.connect.user == other.connect.user &&
+         one.connect.password() == other.connect.password() && one.schemas == other.schemas;
+}
+
 }  // namespace
 
 void ConnectionInfo::requireSchema(const std::string& schema, const std::string& where) const {
   if (schemas.empty() || std::find(schemas.begin(), schemas.end(), schema) != schemas.end()) return;
   fail(where + ": connection '" + name + "' does not allow schema '" + schema + "' (connections." + name + ".schemas)");
+}
+
+void ConnectionInfo::refuseLedger(const std::string& schema, const std::string& table, const std::string& where) const {
+  // Not each server tells letters apart; without a schema it may be any one's.
+  const bool has_schema = ledger.find('.') != std::string::npos;
+  if (lower(has_schema ? schema + "." + table : table) != lower(ledger)) return;
+  fail(where + ": " + schema + "." + table + " is the ledger table of connection '" + name + "'; no task writes there");
 }
 
 ConnectionInfo parseConnection(const std::string& name, std::string_view text) {
@@ -87,12 +132,12 @@ ConnectionInfo parseConnection(const std::string& name, std::string_view text) {
 }
 
 Sessions::Lease::Lease(
-    Sessions& owner, std::string name, std::string kind, std::unique_ptr<sqlclient::Connection> connection
+    Sessions& owner, ConnectionInfo info, std::string kind, std::unique_ptr<sqlclient::Connection> connection
 )
-    : owner_(&owner), name_(std::move(name)), kind_(std::move(kind)), connection_(std::move(connection)) {}
+    : owner_(&owner), info_(std::move(info)), kind_(std::move(kind)), connection_(std::move(connection)) {}
 
 Sessions::Lease::~Lease() {
-  if (connection_) owner_->giveBack(name_, std::move(kind_), std::move(connection_));
+  if (connection_) owner_->giveBack(std::move(info_), std::move(kind_), std::move(connection_));
 }
 
 Sessions::Lease Sessions::take(const ConnectionInfo& info, const SessionKind& kind) {
@@ -103,7 +148,7 @@ Sessions::Lease Sessions::take(const ConnectionInfo& info, const SessionKind& ki
     auto& idle = idle_[info.name];
     const auto oldest = std::chrono::steady_clock::now() - kMaxIdle;
     for (auto it = idle.begin(); it != idle.end();) {
-      if (it->since >= oldest) {
+      if (it->since >= oldest && opensAlike(it->info, info)) {
         ++it;
         continue;
       }
@@ -121,16 +166,17 @@ Sessions::Lease Sessions::take(const ConnectionInfo& info, const SessionKind& ki
   }
   waste.clear();
   if (found && !found->ping()) found.reset();
-  if (!found) found = sqlclient::Connection::open(settingsFor(info, kind));
-  return {*this, info.name, kind.name, std::move(found)};
+  if (!found) found = openSession(info, kind);
+  return {*this, info, kind.name, std::move(found)};
 }
 
 void Sessions::giveBack(
-    const std::string& name, std::string kind, std::unique_ptr<sqlclient::Connection> connection
+    ConnectionInfo info, std::string kind, std::unique_ptr<sqlclient::Connection> connection
 ) noexcept {
   if (connection->isBroken()) return;
   const std::lock_guard lock(mutex_);
-  idle_[name].push_back({std::move(kind), std::move(connection), std::chrono::steady_clock::now()});
+  auto& idle = idle_[info.name];
+  idle.push_back({std::move(info), std::move(kind), std::move(connection), std::chrono::steady_clock::now()});
 }
 
 void Sessions::endOnServer(const ConnectionInfo& info, std::int64_t connection_id) noexcept {

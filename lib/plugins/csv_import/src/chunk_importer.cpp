@@ -156,8 +156,12 @@ class ChunkRun {
         reader.feed(block);
       }
       reader.finish();
-    } catch (const Exception&) {
-      expectUnchanged(hash, offset, end, buffer);
+    } catch (const Exception& exception) {
+      // Only what is said about content: for anything else the rest need not be read, while locks are held.
+      const Error& error = exception.error();
+      if (error.code() == ErrorCode::kInvalidArgument || isRefusal(error)) {
+        expectUnchanged(hash, offset, end, buffer);
+      }
       throw;
     }
     expectUnchanged(hash, offset, end, buffer);
@@ -172,6 +176,7 @@ class ChunkRun {
 
   void expectUnchanged(RangeHash hash, std::uint64_t offset, std::uint64_t end, std::string& buffer) const {
     while (offset < end) {
+      check_();
       const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockBytes, end - offset));
       const std::string_view block = file_.read(buffer, offset, size);
       if (block.empty()) break;
@@ -244,16 +249,27 @@ ChunkResult importChunk(
     const ImportJob& job,
     const std::function<void()>& check
 ) {
-  const bool load = job.loads != nullptr && job.loads->isGiven() && job.options.on_duplicate == OnDuplicate::kError &&
-                    tableTakesLoads(job.target) && serverTakesLoads(connection);
-  if (load) {
-    try {
-      return ChunkRun(connection, file, chunk, ordinal, job, check, true).run();
-    } catch (const LoadRefused& refused) {
-      job.loads->note(refused);  // and the inserts find out what is wrong, and where
+  try {
+    const bool load = job.loads != nullptr && job.loads->isGiven() && job.options.on_duplicate == OnDuplicate::kError &&
+                      tableTakesLoads(job.target) && serverTakesLoads(connection);
+    if (load) {
+      try {
+        return ChunkRun(connection, file, chunk, ordinal, job, check, true).run();
+      } catch (const LoadRefused& refused) {
+        job.loads->note(refused);  // and the inserts find out what is wrong, and where
+      }
     }
+    return ChunkRun(connection, file, chunk, ordinal, job, check, false).run();
+  } catch (const Exception& exception) {
+    const Error& error = exception.error();
+    if (error.storeNumber() != kTransactionTooLarge) throw;
+    throw Exception(Error(
+        error.code(),
+        error.reaction(),
+        error.message() + "; a chunk is one transaction: import with chunk_bytes lower than " +
+            std::to_string(job.options.chunk_bytes)
+    ));
   }
-  return ChunkRun(connection, file, chunk, ordinal, job, check, false).run();
 }
 
 }  // namespace disttask::csv_import

@@ -6,6 +6,22 @@
 #include "verify_step.hpp"
 
 namespace disttask::csv_import {
+namespace {
+
+void markEnded(const sdk::Host& host, Sessions& sessions, const sdk::Task& task) {
+  const ImportOptions options = parseOptions(task.meta);
+  const TaskSession session(host, sessions, options, Purpose::kImport);
+  session.ledger().markEnded(session.connection(), task.id);
+}
+
+void tryMarkEnded(const sdk::Host& host, Sessions& sessions, const sdk::Task& task) noexcept {
+  try {
+    markEnded(host, sessions, task);
+  } catch (...) {  // one small row stays, and the task's error is what counts
+  }
+}
+
+}  // namespace
 
 void CsvImport::configure(const sdk::Host&, std::string_view config) {
   translated([&] { config_ = parseConfig(config); });
@@ -27,8 +43,17 @@ sdk::Cursor CsvImport::plan(
 ) {
   return translated([&] {
     const ImportOptions options = parseOptions(task.meta);
-    if (step == kStepImport) return planImport(planning, task, options, config_, *sessions_, cursor);
-    return planVerify(planning, task, options, *sessions_);
+    if (step == kStepVerify) return planVerify(planning, task, options, *sessions_);
+    try {
+      return planImport(planning, task, options, config_, *sessions_, cursor);
+    } catch (const FileMissing&) {
+      throw;  // another node may have the file
+    } catch (const Exception& exception) {
+      // The task is over, and no hook comes for one that never had a subtask.
+      const bool is_over = exception.error().reaction() == Reaction::kGiveUp;
+      if (is_over && task.id != 0) tryMarkEnded(planning, *sessions_, task);
+      throw;
+    }
   });
 }
 
@@ -43,12 +68,24 @@ CsvImport::createStep(const sdk::Host&, const sdk::Task& task, std::int32_t step
 }
 
 void CsvImport::revert(const sdk::Host& host, const sdk::Task& task) {
-  translated([&] {
-    const ImportOptions options = parseOptions(task.meta);
-    const TaskSession session(host, *sessions_, options, Purpose::kImport);
-    const std::string remaining = remainingText(session, task.id);
-    if (!remaining.empty()) host.log(sdk::LogLevel::kInfo, "task " + std::to_string(task.id) + ": " + remaining);
-  });
+  const std::string name = "task " + std::to_string(task.id) + ": ";
+  try {
+    translated([&] {
+      const ImportOptions options = parseOptions(task.meta);
+      const TaskSession session(host, *sessions_, options, Purpose::kImport);
+      const std::string remaining = remainingText(session, task.id);
+      if (!remaining.empty()) host.log(sdk::LogLevel::kInfo, name + remaining);
+    });
+  } catch (const sdk::Cancelled&) {
+    throw;
+  } catch (const std::exception& exception) {
+    // It changes nothing, so a target that does not answer is no reason to wait.
+    host.log(sdk::LogLevel::kWarn, name + "how much is imported is not known: " + exception.what());
+  }
+}
+
+void CsvImport::cleanUp(const sdk::Host& host, const sdk::Task& task, bool) {
+  translated([&] { markEnded(host, *sessions_, task); });
 }
 
 }  // namespace disttask::csv_import

@@ -29,6 +29,8 @@ class CsvImport final : public sdk::TaskType {
   [[nodiscard]] bool isIdempotent(const sdk::Subtask&) override { return true; }
   /// Takes nothing back: committed chunks stay for a task that resumes this one. Logs what is in and what remains.
   void revert(const sdk::Host& host, const sdk::Task& task) override;
+  /// Marks the task's end in the ledger: its rows are kept for so long from there on.
+  void cleanUp(const sdk::Host& host, const sdk::Task& task, bool succeeded) override;
 
  private:
   PluginConfig config_;  // constant after configure

@@ -42,6 +42,8 @@ ChunkResult ImportStep::runOnce(sdk::Run& run, const SourceFile& file, const Chu
   } catch (...) {
     try {
       throw;
+    } catch (const FileMissing&) {
+      throw;  // for another node
     } catch (const Exception& exception) {
       if (exception.error().reaction() != Reaction::kGiveUp) throw;
       const std::string remaining = remainingText(session, task_);

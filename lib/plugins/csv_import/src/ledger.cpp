@@ -4,10 +4,17 @@
 #include "json_fields.hpp"
 #include "statements.hpp"
 
+#include <map>
 #include <vector>
 
 namespace disttask::csv_import {
 namespace {
+
+// What bad_records says in the row of step 0. Not 1: that is how sql_batch, whose tasks may share the ledger, marks its
+// own, and it deletes all that are so marked.
+constexpr std::int64_t kTaskOpen = 0;
+constexpr std::int64_t kTaskGoes = 3;  // its rows are being deleted; 2: it has ended
+constexpr int kMaxForgotten = 16;
 
 sqlclient::Value number(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
@@ -39,6 +46,7 @@ LedgerRow readRow(const sqlclient::Result& rows, std::uint32_t first) {
 std::string TaskNote::dump() const {
   Json json;
   json["root"] = root;
+  json["ends"] = true;  // its end will be marked; not so in notes of older programs
   json["identity"] = identity;
   json["size"] = file.size;
   json["mtime_ns"] = file.mtime_ns;
@@ -132,31 +140,101 @@ LedgerSums Ledger::sums(sqlclient::Connection& connection, std::int64_t task, st
 std::optional<TaskNote> Ledger::readNote(sqlclient::Connection& connection, std::int64_t task) const {
   return guarded([&]() -> std::optional<TaskNote> {
     auto rows = connection.queryDynamic("csv_import.read_ledger", statements::readLedger(table_), key(task, 0, 0));
-    if (!rows.next()) return std::nullopt;
+    if (!rows.next() || rows.getInt(3) == kTaskGoes) return std::nullopt;
     return TaskNote::parse(rows.getString(7));
   });
 }
 
-void Ledger::forgetOlder(sqlclient::Connection& connection, std::int64_t days) const {
+void Ledger::putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const {
   guarded([&] {
-    std::vector<std::int64_t> tasks;
-    {
-      auto rows =
-          connection.queryDynamic("csv_import.old_tasks", statements::oldLedgerTasks(table_), {store_id_, days});
-      while (rows.next()) tasks.push_back(rows.getInt(1));
-    }
-    const std::string text = statements::deleteLedgerRows(table_);
-    for (const std::int64_t task : tasks) {
-      while (updateBounded(connection, "csv_import.delete_ledger", text, {store_id_, task}) > 0) {
+    sqlclient::Transaction transaction(connection);
+    if (note.root != task) {
+      // Locked before the look, so that nobody deletes it in between; and as fresh as the task that goes on with it.
+      const sqlclient::Values root = key(note.root, 0, 0);
+      const auto lock = statements::lockLedgerTask(table_);
+      bool stays = false;
+      {
+        auto rows = connection.queryDynamic("csv_import.lock_root", lock, root);
+        stays = rows.next() && rows.getInt(1) != kTaskGoes;
       }
+      if (!stays) {
+        throw Exception(
+            ErrorCode::kPrecondition,
+            "resume_of: the ledger rows of task " + std::to_string(note.root) +
+                ", which say what is imported, are deleted (ledger_days); submit without resume_of into a table that "
+                "has none of it"
+        );
+      }
+      connection.updateDynamic("csv_import.touch_root", statements::touchLedgerTask(table_), root);
     }
+    sqlclient::Values values = key(task, 0, 0);
+    values.emplace_back(note.dump());
+    connection.updateDynamic("csv_import.put_note", statements::putLedgerNote(table_), values);
+    transaction.commit();
   });
 }
 
-void Ledger::putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const {
+void Ledger::markEnded(sqlclient::Connection& connection, std::int64_t task) const {
+  guarded([&] {
+    return updateBounded(connection, "csv_import.mark_ended", statements::markLedgerTask(table_), key(task, 0, 0));
+  });
+}
+
+// Once claimed, no task can resume it, and whoever plans next goes on with what is left.
+bool Ledger::claimForDeletion(sqlclient::Connection& connection, std::int64_t task, bool is_marked, std::int64_t days)
+    const {
+  if (!is_marked) {
+    auto rows =
+        connection.queryDynamic("csv_import.last_row", statements::isLedgerTaskOld(table_), {days, store_id_, task});
+    if (!rows.next() || rows.getInt(1) == 0) return false;
+  }
   sqlclient::Values values = key(task, 0, 0);
-  values.emplace_back(note.dump());
-  guarded([&] { return updateBounded(connection, "csv_import.put_note", statements::putLedgerNote(table_), values); });
+  values.emplace_back(days);
+  return updateBounded(connection, "csv_import.claim_old", statements::claimLedgerTask(table_), values) > 0;
+}
+
+void Ledger::forgetOlder(sqlclient::Connection& connection, std::int64_t days) const {
+  struct Old {
+    std::int64_t task;
+    bool is_marked;
+    bool is_going;
+  };
+  guarded([&] {
+    std::vector<Old> old;
+    std::map<std::int64_t, std::int64_t> num_users;  // by root: notes of other tasks that name it
+    std::map<std::int64_t, std::int64_t> roots;
+    {
+      auto rows =
+          connection.queryDynamic("csv_import.list_tasks", statements::listLedgerTasks(table_), {days, store_id_});
+      while (rows.next()) {
+        if (rows.isNull(2)) continue;  // another type's
+        const std::int64_t task = rows.getInt(1);
+        roots[task] = rows.getInt(2);
+        if (roots[task] != task) ++num_users[roots[task]];
+        const std::int64_t mark = rows.getInt(3);
+        // Notes of older programs do not say when their task ended; there the age of the last row decides.
+        const bool may_go = mark != kTaskOpen || rows.isNull(4);
+        if (mark == kTaskGoes || (may_go && rows.getInt(5) != 0)) {
+          old.push_back({task, mark != kTaskOpen, mark == kTaskGoes});
+        }
+      }
+    }
+    const std::string text = statements::deleteLedgerRows(table_);
+    int left = kMaxForgotten;
+    // The latest first: a task that resumed another one has the greater id.
+    for (auto it = old.rbegin(); it != old.rend() && left > 0; ++it) {
+      if (!it->is_going) {
+        if (num_users[it->task] > 0 || !claimForDeletion(connection, it->task, it->is_marked, days)) continue;
+      }
+      // The row of step 0 goes last: it names the task.
+      for (const std::int64_t least_step : {1, 0}) {
+        while (updateBounded(connection, "csv_import.delete_ledger", text, {store_id_, it->task, least_step}) > 0) {
+        }
+      }
+      if (roots[it->task] != it->task) --num_users[roots[it->task]];
+      --left;
+    }
+  });
 }
 
 }  // namespace disttask::csv_import

@@ -65,14 +65,19 @@ class Ledger {
   LedgerSums sums(sqlclient::Connection& connection, std::int64_t task, std::int32_t step) const;
 
   std::optional<TaskNote> readNote(sqlclient::Connection& connection, std::int64_t task) const;
-  /// Deletes the rows of tasks whose last chunk is older than so many days, a few tasks at a time. Not in a
-  /// transaction.
-  void forgetOlder(sqlclient::Connection& connection, std::int64_t days) const;
+  /// Writes a task's note. A root that is another task's is refreshed in the same transaction; throws kPrecondition
+  /// when its rows are gone or going: chunks that they say are in would go in again. Not in a transaction.
   void putNote(sqlclient::Connection& connection, std::int64_t task, const TaskNote& note) const;
+  /// Notes that a task has ended; from now on its rows age. Not in a transaction.
+  void markEnded(sqlclient::Connection& connection, std::int64_t task) const;
+  /// Deletes the rows of tasks of this type that ended more than so many days ago, a few tasks at a time; those whose
+  /// rows a task that stays goes on with stay too. Not in a transaction.
+  void forgetOlder(sqlclient::Connection& connection, std::int64_t days) const;
 
   [[nodiscard]] const std::string& storeId() const noexcept { return store_id_; }
 
  private:
+  bool claimForDeletion(sqlclient::Connection& connection, std::int64_t task, bool is_marked, std::int64_t days) const;
   template <typename F>
   auto guarded(F body) const;
   [[nodiscard]] sqlclient::Values key(std::int64_t task, std::int32_t step, std::int32_t ordinal) const;

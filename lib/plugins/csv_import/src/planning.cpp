@@ -26,8 +26,8 @@ void checkRejectsDir(const ImportOptions& options, const PluginConfig& config) {
     fail("max_bad_records: needs a directory for rejects, plugins.config.csv_import.rejects_dir");
   if (::access(config.rejects_dir.c_str(), W_OK | X_OK) != 0) {
     const std::string why = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-    fail(
-        "plugins.config.csv_import.rejects_dir '" + config.rejects_dir + "' cannot be written to: " + why +
+    throw FileMissing(
+        "plugins.config.csv_import.rejects_dir '" + config.rejects_dir + "' cannot be written to on this node: " + why +
         sandboxWriteHint(config.rejects_dir)
     );
   }
@@ -119,10 +119,13 @@ sdk::Cursor planImport(
     checkRejectsDir(options, config);
     at = readHead(file, options);
     const TaskSession session(planning, sessions, options, Purpose::kImport);
-    checkTarget(session, task, options, at);
+    // First: what it deletes cannot be resumed.
     if (!isTrial(task)) forgetOlder(planning, session, config.ledger_days);
+    checkTarget(session, task, options, at);
   } else {
     at = PlanCursor::parse(cursor);
+    // The rest of the file is cut by the options that the first batch was planned with, or not at all.
+    if (!isTrial(task)) static_cast<void>(TaskSession(planning, sessions, options, Purpose::kImport).note(task.id));
   }
   std::uint64_t bytes = 0;
   const auto take = [&](const ChunkMeta& chunk) {

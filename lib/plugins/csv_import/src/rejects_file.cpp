@@ -1,5 +1,6 @@
 #include "rejects_file.hpp"
 
+#include "disttask/base/random.hpp"
 #include "disttask/base/sandbox.hpp"
 
 #include <csv.h>
@@ -19,12 +20,12 @@ std::string quotedField(const std::string& text) {
   return quoted;
 }
 
+// No directory, no space, a bad disk: a matter of this node, so another one may do the chunk.
 [[noreturn]] void cannotWrite(const std::string& path) {
   const std::string why = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): glibc's is safe
-  throw Exception(
-      ErrorCode::kInternal,
-      "rejects file '" + path + "' (plugins.config.csv_import.rejects_dir) cannot be written: " + why +
-          sandboxWriteHint(path)
+  throw FileMissing(
+      "rejects file '" + path + "' (plugins.config.csv_import.rejects_dir) cannot be written on this node: " + why +
+      sandboxWriteHint(path)
   );
 }
 
@@ -42,7 +43,7 @@ RejectsFile::RejectsFile(
   const std::string name = source.path().substr(source.path().rfind('/') + 1);
   path_ = directory + "/" + name + "." + store_id + ".task" + std::to_string(task) + ".chunk" +
           std::to_string(ordinal) + ".rejects.csv";
-  temporary_ = path_ + "." + std::to_string(::getpid()) + ".tmp";
+  temporary_ = path_ + "." + std::to_string(static_cast<std::uint64_t>(randomToken())) + ".tmp";
 }
 
 RejectsFile::~RejectsFile() {
@@ -54,7 +55,8 @@ RejectsFile::~RejectsFile() {
 void RejectsFile::add(const RowSource& record, const std::string& reason) {
   if (path_.empty()) return;
   if (!open_) {
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    // Whoever else may write to the directory cannot know the name, nor lay a link where the file goes.
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (descriptor_ < 0) cannotWrite(temporary_);
     open_ = true;
     write("line,byte_offset,reason,record\n");

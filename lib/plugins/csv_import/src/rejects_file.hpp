@@ -24,7 +24,7 @@ class RejectsFile {
   RejectsFile& operator=(const RejectsFile&) = delete;
   ~RejectsFile();
 
-  /// Throws kInternal when the file cannot be written.
+  /// Throws FileMissing when the file cannot be written on this node.
   void add(const RowSource& record, const std::string& reason);
   /// Gives the file its name; without records there is none. Throws as add.
   void publish();

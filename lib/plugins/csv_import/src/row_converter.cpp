@@ -44,6 +44,35 @@ bool hasTimeOfDay(std::string_view text) noexcept {
   return end != std::string_view::npos && date.find_first_of("123456789", end) != std::string_view::npos;
 }
 
+bool isDigits(std::string_view text) noexcept {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// Returns the digits of a second's fraction in a text for a time or a point in time; empty: it has none. A full stop
+/// may also stand between the parts of a date.
+std::string_view fractionOf(std::string_view text, bool is_time) noexcept {
+  const std::size_t stop = text.rfind('.');
+  if (stop == std::string_view::npos) return {};
+  int num_parts = 0;  // numbers before the full stop: six, or all in one; hours may be left out of a time
+  bool in_number = false;
+  for (const char c : text.substr(0, stop)) {
+    const bool digit = c >= '0' && c <= '9';
+    if (digit && !in_number) ++num_parts;
+    in_number = digit;
+  }
+  if (!is_time && num_parts != 1 && num_parts < 6) return {};
+  const std::string_view rest = text.substr(stop + 1);
+  return rest.substr(0, rest.find_first_not_of("0123456789"));
+}
+
+/// True if the server would look for the member of this number: it takes blanks and a sign before it.
+bool isNumberOfMember(std::string_view text, const std::vector<std::string>& numbers) noexcept {
+  const std::string_view written = text.substr(0, text.find_last_not_of(' ') + 1);
+  std::string_view digits = written.substr(std::min(written.find_first_not_of(" \t\n\v\f\r"), written.size()));
+  if (!digits.empty() && (digits[0] == '+' || digits[0] == '-')) digits.remove_prefix(1);
+  return isDigits(digits) && std::find(numbers.begin(), numbers.end(), written) == numbers.end();
+}
+
 void setText(sqlclient::Value& value, std::string_view text) {
   if (auto* present = std::get_if<std::string>(&value)) {
     present->assign(text);
@@ -138,6 +167,27 @@ std::optional<std::string> RowConverter::convertInteger(
   return std::nullopt;
 }
 
+std::optional<std::string> RowConverter::checkConverted(std::string_view text, const Column& column) {
+  switch (column.converted) {
+    case ConvertedType::kDate:
+      if (!hasTimeOfDay(text)) return std::nullopt;
+      return "value " + shown(text) + " has a time of day, which would be cut off" + inColumn(column);
+    case ConvertedType::kTime:
+    case ConvertedType::kMoment: {
+      const std::string_view digits = fractionOf(text, column.converted == ConvertedType::kTime);
+      if (digits.find_first_of("123456789", column.time_digits) == std::string_view::npos) return std::nullopt;
+      return "value " + shown(text) + " has more digits of a second than are kept" + inColumn(column);
+    }
+    case ConvertedType::kList:
+      if (!isNumberOfMember(text, column.numbers)) return std::nullopt;
+      return "value " + shown(text) + " is no member, and would be taken for the number of one" + inColumn(column);
+    case ConvertedType::kAny:
+    case ConvertedType::kBits:
+      break;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> RowConverter::checkText(std::string_view text, const Column& column) const {
   const bool must_be_utf8 =
       column.kind == ColumnKind::kText || (column.kind == ColumnKind::kOther && options_.charset == Charset::kUtf8);
@@ -148,9 +198,7 @@ std::optional<std::string> RowConverter::checkText(std::string_view text, const 
       return "bad UTF-8 at byte " + std::to_string(bad + 1) + " of the field" + inColumn(column);
     }
   }
-  if (column.kind == ColumnKind::kOther && column.type == "date" && hasTimeOfDay(text)) {
-    return "value " + shown(text) + " has a time of day, which would be cut off" + inColumn(column);
-  }
+  if (column.kind == ColumnKind::kOther) return checkConverted(text, column);
   // The server cuts blanks beyond the length without an error; whatever is longer is refused here.
   if (column.max_length == 0 || text.size() <= column.max_length) return std::nullopt;
   const std::size_t length = column.length_in_bytes || ascii ? text.size() : numCharacters(text);

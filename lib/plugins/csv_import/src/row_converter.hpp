@@ -12,7 +12,8 @@
 namespace disttask::csv_import {
 
 /// Turns records into values to bind, and into row hashes. Refuses what the server would change silently: blanks cut
-/// off, fractions in integers, a time of day in a date, NULL where a number would be generated. One thread.
+/// off, fractions in integers, a time of day in a date, surplus digits of a second, numbers of members of an enum or
+/// set, NULL where a number would be generated. One thread.
 class RowConverter {
  public:
   RowConverter(const ImportOptions& options, const std::vector<Column>& columns);
@@ -25,6 +26,7 @@ class RowConverter {
   std::optional<std::string> convertField(const Field& field, const Column& column, sqlclient::Value& value);
   std::optional<std::string> convertInteger(std::string_view text, const Column& column, sqlclient::Value& value);
   std::optional<std::string> checkText(std::string_view text, const Column& column) const;
+  static std::optional<std::string> checkConverted(std::string_view text, const Column& column);
   void keep(std::optional<std::string_view> canonical) { canonical_.push_back(canonical); }
 
   const ImportOptions& options_;

@@ -27,10 +27,6 @@ bool isAmong(const std::array<int, N>& numbers, std::int64_t number) {
   return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
-bool isRefusal(const Error& error) {
-  return error.code() == ErrorCode::kStoreContent || isAmong(kRefusals, error.storeNumber());
-}
-
 // "… at row 17" gives 17; 0 when the text says nothing.
 std::size_t rowOf(const std::string& message) {
   const std::size_t found = message.rfind("at row ");
@@ -45,11 +41,27 @@ bool mayChangeSilently(const TargetTable& target) {
   });
 }
 
+// MySQL lets only some accounts set the number of warnings that are kept.
+void requireWarnings(sqlclient::Connection& connection) {
+  auto rows = connection.query(statements::kKeptWarnings, {});
+  if (rows.next() && rows.getInt(1) > 0) return;
+  throw Exception(
+      ErrorCode::kStoreSessionUnfit,
+      "the server keeps no warnings, which tell of changed values: max_error_count is 0, and this account may not set "
+      "it"
+  );
+}
+
 std::size_t capacityFor(std::size_t num_columns) {
   return std::clamp<std::size_t>(kBatchValues / std::max<std::size_t>(num_columns, 1), 1, kMaxBatchRows);
 }
 
 }  // namespace
+
+bool isRefusal(const Error& error) {
+  if (error.storeNumber() == kTransactionTooLarge) return false;
+  return error.code() == ErrorCode::kStoreContent || isAmong(kRefusals, error.storeNumber());
+}
 
 RowWriter::RowWriter(
     sqlclient::Connection& connection,
@@ -71,6 +83,7 @@ RowWriter::RowWriter(
   for (std::size_t rows = 1; rows < capacity_; rows *= 2) texts_.push_back(statements::insertRows(target, mode, rows));
   texts_.push_back(statements::insertRows(target, mode, capacity_));
   sources_.reserve(capacity_);
+  if (counts_warnings_ && watch_warnings_) requireWarnings(connection);
   // Preparing it later would make the server forget the warnings that it is asked for.
   if (watch_warnings_) static_cast<void>(warning());
 }

@@ -11,6 +11,12 @@
 
 namespace disttask::csv_import {
 
+/// True if the server refuses a row for its content: halving the batch finds it. Not so for a transaction that is too
+/// large as a whole.
+[[nodiscard]] bool isRefusal(const Error& error);
+/// The number of TiDB's 'transaction is too large'.
+inline constexpr int kTransactionTooLarge = 8004;
+
 /// Inserts rows in batches within the caller's transaction. A row that the server refuses is found by halving its
 /// batch. One thread.
 class RowWriter final : public RowSink {

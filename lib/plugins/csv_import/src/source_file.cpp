@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 
 namespace disttask::csv_import {
@@ -51,25 +53,61 @@ constexpr std::array kCompressed = {
     Magic{"\x1f\x8b", "gzip"},
     Magic{"\x28\xb5\x2f\xfd", "zstd"},
     Magic{std::string_view("\xfd\x37\x7a\x58\x5a\x00", 6), "xz"},
-    Magic{"BZh", "bzip2"},
     Magic{"PK\x03\x04", "zip"},
     Magic{"\x04\x22\x4d\x18", "lz4"},
 };
+
+// "BZh" alone may begin a text.
+bool isBzip2(std::string_view head) {
+  if (head.size() < 10 || head.substr(0, 3) != "BZh" || head[3] < '1' || head[3] > '9') return false;
+  const std::string_view block = head.substr(4, 6);
+  return block == "1AY&SY" || block == "\x17\x72\x45\x38\x50\x90";  // the latter: it holds nothing
+}
+
+std::string_view compression(std::string_view head) {
+  for (const Magic& magic : kCompressed) {
+    if (head.substr(0, magic.bytes.size()) == magic.bytes) return magic.name;
+  }
+  return isBzip2(head) ? "bzip2" : "";
+}
+
+constexpr int kMaxLinks = 40;
+
+/// Returns the longest part of an absolute path that exists, with links resolved, also one that leads nowhere.
+std::string nearestExisting(std::filesystem::path path) {
+  std::string real;
+  for (int i = 0; i != kMaxLinks; ++i) {
+    std::filesystem::path rest;  // what is behind that part
+    int error = 0;
+    while (real = resolved(path.string(), error), error != 0 && path.has_relative_path()) {
+      rest = path.filename() / rest;
+      path = path.parent_path();
+    }
+    if (rest.empty()) break;
+    std::error_code no_link;
+    path = real / std::filesystem::read_symlink(real / *rest.begin(), no_link);
+    if (no_link) break;
+    for (auto it = std::next(rest.begin()); it != rest.end(); ++it) path /= *it;
+  }
+  return real;
+}
 
 }  // namespace
 
 SourceFile::SourceFile(const std::string& path, const std::vector<std::string>& allowed_dirs) {
   int error = 0;
   path_ = resolved(path, error);
-  // A path outside is refused as such whether or not something stands there: the answer must not tell what exists.
+  // A path outside is refused as such whether or not something stands there: the answer must not tell what exists, also
+  // not to whom goes out by '..' or by a link.
+  const std::string nearest = error == 0 ? path_ : nearestExisting(path);
   bool allowed = false;
   for (const std::string& directory : allowed_dirs) {
     int directory_error = 0;
     const std::string real = resolved(directory, directory_error);
-    if (error == 0) {
-      allowed = allowed || (!real.empty() && isBelow(path_, real));
+    if (real.empty()) {
+      allowed = allowed || isBelow(path, directory);  // nothing there exists on this node
     } else {
-      allowed = allowed || isBelow(path, directory) || (!real.empty() && isBelow(path, real));
+      allowed = allowed || isBelow(nearest, real) || (error != 0 && nearest == real);
     }
   }
   if (!allowed) {
@@ -82,7 +120,12 @@ SourceFile::SourceFile(const std::string& path, const std::vector<std::string>& 
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) cannotRead(path, errno);
   struct stat info {};
-  if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (::fstat(descriptor_, &info) != 0) {
+    const int why = errno;
+    ::close(descriptor_);
+    cannotRead(path, why);
+  }
+  if (!S_ISREG(info.st_mode)) {
     ::close(descriptor_);
     refuse("file '" + path + "' is not a regular file");
   }
@@ -95,9 +138,7 @@ SourceFile::~SourceFile() {
 
 FileIdentity SourceFile::identity() const {
   struct stat info {};
-  if (::fstat(descriptor_, &info) != 0) {
-    throw Exception(ErrorCode::kInternal, "file '" + path_ + "': fstat failed: " + text(errno));
-  }
+  if (::fstat(descriptor_, &info) != 0) cannotRead(path_, errno);
   return {
       static_cast<std::uint64_t>(info.st_size),
       std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
@@ -124,7 +165,7 @@ std::string_view SourceFile::read(std::string& buffer, std::uint64_t offset, std
     if (count == 0) break;
     if (count < 0) {
       if (errno == EINTR) continue;
-      throw Exception(ErrorCode::kInternal, "file '" + path_ + "': reading failed: " + text(errno));
+      cannotRead(path_, errno);  // a disk or a mount of this node: others may read it
     }
     done += static_cast<std::size_t>(count);
   }
@@ -133,11 +174,9 @@ std::string_view SourceFile::read(std::string& buffer, std::uint64_t offset, std
 
 void SourceFile::refuseCompressed() const {
   std::string buffer;
-  const std::string_view head = read(buffer, 0, 8);
-  for (const Magic& magic : kCompressed) {
-    if (head.substr(0, magic.bytes.size()) == magic.bytes) {
-      refuse("file '" + path_ + "' is compressed (" + std::string(magic.name) + "); unpack it first");
-    }
+  const std::string_view head = read(buffer, 0, 10);
+  if (const auto name = compression(head); !name.empty()) {
+    refuse("file '" + path_ + "' is compressed (" + std::string(name) + "); unpack it first");
   }
   const std::string_view two = head.substr(0, 2);
   if (two == "\xff\xfe" || two == "\xfe\xff") refuse("file '" + path_ + "' is in UTF-16; convert it to UTF-8 first");

@@ -15,7 +15,7 @@ struct FileIdentity {
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
-/// There is no such file on this node, or it may not be read here; another node may have it.
+/// A file is not on this node, or cannot be read or written here; another node may be able to.
 class FileMissing : public Exception {
  public:
   explicit FileMissing(std::string sentence) : Exception(ErrorCode::kNotFound, std::move(sentence)) {}
@@ -31,12 +31,12 @@ class SourceFile {
   SourceFile& operator=(const SourceFile&) = delete;
   ~SourceFile();
 
-  /// Returns what the open file is like now.
+  /// Returns what the open file is like now. Throws FileMissing when it cannot be asked.
   [[nodiscard]] FileIdentity identity() const;
   /// Throws kInvalidArgument "… has changed since planning: …" unless the open file is still like this.
   void expect(const FileIdentity& planned) const;
   /// Reads up to `size` bytes at `offset` into `buffer`; returns them (fewer only at the end of the file). Throws
-  /// kInternal on a read error.
+  /// FileMissing on a read error.
   std::string_view read(std::string& buffer, std::uint64_t offset, std::size_t size) const;
   /// Throws kInvalidArgument if the file begins like a compressed one, or is not in a charset of one byte per ASCII
   /// character.

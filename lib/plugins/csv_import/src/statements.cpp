@@ -15,6 +15,8 @@ std::string canonical(const Column& column) {
   return "ifnull(" + text + ", 0x" + std::string(kNullHex) + ")";
 }
 
+constexpr const char* kLedgerRow = " where store_id = ? and task_id = ? and step = ? and ordinal = ?";
+
 }  // namespace
 
 std::string insertRows(const TargetTable& target, OnDuplicate mode, std::size_t num_rows) {
@@ -114,20 +116,42 @@ std::string sumLedger(const std::string& table) {
          table + " where store_id = ? and task_id = ? and step = ?";
 }
 
-std::string oldLedgerTasks(const std::string& table) {
-  return "select task_id from " + table +
-         " where store_id = ? group by task_id having max(done_at) < now() - interval ? day limit 16";
+std::string listLedgerTasks(const std::string& table) {
+  return "select task_id, cast(json_extract(note, '$.root') as signed), bad_records, "
+         "cast(json_extract(note, '$.ends') as char), if(done_at < now() - interval ? day, 1, 0) from " +
+         table + " where store_id = ? and step = 0 and note like '%\"identity\":%' order by task_id";
+}
+
+std::string isLedgerTaskOld(const std::string& table) {
+  return "select coalesce(max(done_at) < now() - interval ? day, 1) from " + table +
+         " where store_id = ? and task_id = ?";
+}
+
+std::string claimLedgerTask(const std::string& table) {
+  return "update " + table + " set bad_records = 3" + kLedgerRow +
+         " and bad_records in (0, 2) and done_at < now() - interval ? day";
 }
 
 std::string deleteLedgerRows(const std::string& table) {
-  return "delete from " + table + " where store_id = ? and task_id = ? limit 1000";
+  return "delete from " + table + " where store_id = ? and task_id = ? and step >= ? limit 1000";
+}
+
+std::string lockLedgerTask(const std::string& table) {
+  return "select bad_records from " + table + kLedgerRow + " for update";
+}
+
+std::string touchLedgerTask(const std::string& table) {
+  return "update " + table + " set done_at = now()" + kLedgerRow;
+}
+
+std::string markLedgerTask(const std::string& table) {
+  return "update " + table + " set bad_records = 2, done_at = now()" + kLedgerRow + " and bad_records = 0";
 }
 
 std::string putLedgerNote(const std::string& table) {
   return "insert into " + table +
          " (store_id, task_id, step, ordinal, note, done_at) values (?, ?, ?, ?, ?, now()) on duplicate key update "
-         "note = "
-         "values(note)";
+         "note = values(note), bad_records = 0";
 }
 
 }  // namespace disttask::csv_import::statements

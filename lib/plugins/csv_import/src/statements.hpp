@@ -19,8 +19,9 @@ inline constexpr sqlclient::Sql kListColumns{
     "csv_import.list_columns",
     "select column_name, data_type, column_type, is_nullable, if(column_default is null, 0, 1), extra, "
     "cast(least(coalesce(character_maximum_length, 0), 4294967295) as signed), "
-    "cast(least(coalesce(character_octet_length, 0), 4294967295) as signed), coalesce(character_set_name, '') "
-    "from information_schema.columns where table_schema = ? and table_name = ? order by ordinal_position"};
+    "cast(least(coalesce(character_octet_length, 0), 4294967295) as signed), coalesce(character_set_name, ''), "
+    "coalesce(datetime_precision, 0) from information_schema.columns where table_schema = ? and table_name = ? order "
+    "by ordinal_position"};
 inline constexpr sqlclient::Sql kPrimaryKey{
     "csv_import.primary_key",
     "select column_name from information_schema.statistics "
@@ -33,12 +34,24 @@ inline constexpr const char* kFirstWarning = "get diagnostics condition 1 @distt
 inline constexpr sqlclient::Sql kCountedWarnings{
     "csv_import.counted_warnings", "select @disttask_warnings, @disttask_warning"};
 
+inline constexpr sqlclient::Sql kKeptWarnings{
+    "csv_import.kept_warnings", "select least(@@session.max_error_count, @@session.sql_notes)"};
+
 // Each session that imports or verifies. A value out of range must be an error; 0 in an auto_increment column must stay
 // 0.
 inline constexpr const char* kStrictMode =
     "set session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'";
 inline constexpr const char* kNames = "set names utf8mb4";
+// A value that was changed must show as a warning, however the server is set: rounded decimals are notes. And MariaDB's
+// check constraints must hold.
+inline constexpr const char* kNotes = "set session sql_notes = 1";
+inline constexpr const char* kMaxErrors = "set session max_error_count = 64";
+inline constexpr const char* kConstraints = "set session check_constraint_checks = 1";
+// Verification reads for as long as it takes (MariaDB, then MySQL and TiDB), and on Galera what other nodes committed.
+inline constexpr const char* kNoStatementTime = "set session max_statement_time = 0";
+inline constexpr const char* kNoExecutionTime = "set session max_execution_time = 0";
+inline constexpr const char* kReadAllCommitted = "set session wsrep_sync_wait = 1";
 inline constexpr const char* kChecksOn = "set session unique_checks = 1, foreign_key_checks = 1";
 inline constexpr const char* kLockWait = "set session innodb_lock_wait_timeout = 10";
 
@@ -70,8 +83,18 @@ using plugin_common::quoted;
 [[nodiscard]] std::string finishLedger(const std::string& table);
 [[nodiscard]] std::string readLedger(const std::string& table);
 [[nodiscard]] std::string sumLedger(const std::string& table);
-[[nodiscard]] std::string oldLedgerTasks(const std::string& table);
-[[nodiscard]] std::string deleteLedgerRows(const std::string& table);
 [[nodiscard]] std::string putLedgerNote(const std::string& table);
+// The row of step 0: whether a task goes on, has ended, or is being deleted.
+[[nodiscard]] std::string lockLedgerTask(const std::string& table);
+[[nodiscard]] std::string touchLedgerTask(const std::string& table);
+[[nodiscard]] std::string markLedgerTask(const std::string& table);
+[[nodiscard]] std::string claimLedgerTask(const std::string& table);
+/// Binds days, store_id: all tasks of this type, with root, mark, whether the end is marked at all, and whether it is
+/// old.
+[[nodiscard]] std::string listLedgerTasks(const std::string& table);
+/// Binds days, store_id, task_id: whether the last row of any step is old.
+[[nodiscard]] std::string isLedgerTaskOld(const std::string& table);
+/// Binds store_id, task_id and the least step.
+[[nodiscard]] std::string deleteLedgerRows(const std::string& table);
 
 }  // namespace disttask::csv_import::statements

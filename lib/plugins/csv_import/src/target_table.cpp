@@ -43,6 +43,43 @@ void setIntegerRange(Column& column, unsigned bits, bool is_unsigned) {
   column.most = is_unsigned ? (half - 1) * 2 + 1 : half - 1;
 }
 
+// The members of enum('a','b') that are digits only; a quote within one is doubled.
+std::vector<std::string> numericMembers(const std::string& column_type) {
+  std::vector<std::string> numbers;
+  std::string member;
+  bool inside = false;
+  for (std::size_t i = 0; i != column_type.size(); ++i) {
+    const char c = column_type[i];
+    if (c != '\'') {
+      if (inside) member += c;
+    } else if (!inside) {
+      inside = true;
+      member.clear();
+    } else if (i + 1 != column_type.size() && column_type[i + 1] == '\'') {
+      member += c;
+      ++i;
+    } else {
+      inside = false;
+      if (!member.empty() && member.find_first_not_of("0123456789") == std::string::npos) numbers.push_back(member);
+    }
+  }
+  return numbers;
+}
+
+void setConverted(Column& column, const std::string& type, const ColumnFacts& facts) {
+  if (type == "date") {
+    column.converted = ConvertedType::kDate;
+  } else if (type == "time" || type == "datetime" || type == "timestamp") {
+    column.converted = type == "time" ? ConvertedType::kTime : ConvertedType::kMoment;
+    column.time_digits = static_cast<std::size_t>(std::max<std::int64_t>(facts.time_digits, 0));
+  } else if (type == "enum" || type == "set") {
+    column.converted = ConvertedType::kList;
+    column.numbers = numericMembers(facts.column_type);
+  } else if (type == "bit") {
+    column.converted = ConvertedType::kBits;
+  }
+}
+
 std::vector<Column> readColumns(
     sqlclient::Connection& connection, const std::string& schema, const std::string& table
 ) {
@@ -60,6 +97,7 @@ std::vector<Column> readColumns(
     facts.max_characters = rows.getInt(7);
     facts.max_bytes = rows.getInt(8);
     facts.charset = rows.getString(9);
+    facts.time_digits = rows.getInt(10);
     columns.push_back(makeColumn(facts));
   }
   return columns;
@@ -107,6 +145,7 @@ Column makeColumn(const ColumnFacts& facts) {
     column.length_in_bytes = true;
     column.max_length = static_cast<std::uint64_t>(std::max<std::int64_t>(facts.max_bytes, 0));
   }
+  if (column.kind == ColumnKind::kOther) setConverted(column, type, facts);
   return column;
 }
 
@@ -137,6 +176,12 @@ TargetTable describeTarget(
     if (used[*found]) fail("columns: '" + present[*found].name + "' is named twice");
     used[*found] = true;
     target.columns.push_back(present[*found]);
+    if (target.columns.back().converted == ConvertedType::kBits) {
+      fail(
+          "columns: '" + name + "' of table " + schema + "." + table + " is of type " + target.columns.back().type +
+          ", into which a text goes by its bytes and not by its number; import into an integer column"
+      );
+    }
     if (target.columns.back().generated)
       fail("columns: '" + name + "' of table " + schema + "." + table + " is generated");
   }

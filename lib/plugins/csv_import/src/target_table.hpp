@@ -9,6 +9,16 @@
 
 namespace disttask::csv_import {
 
+/// Types that the server converts, and some values of which it changes without a word: those are checked here.
+enum class ConvertedType : std::uint8_t {
+  kAny,     ///< whatever is changed shows as an error or a warning
+  kDate,    ///< a time of day is cut off
+  kTime,    ///< surplus digits of a second are rounded or cut off
+  kMoment,  ///< datetime, timestamp: likewise
+  kList,    ///< enum, set: digits that are no member are taken for the number of one
+  kBits,    ///< bit: the bytes of the text go in, not its number
+};
+
 enum class ColumnKind : std::uint8_t {
   kInteger,  ///< tinyint … bigint: checked here, part of the checksum
   kText,     ///< char, varchar, text: checked here, part of the checksum
@@ -31,6 +41,9 @@ struct Column {
   std::uint64_t most = 0;
   std::uint64_t max_length = 0;  ///< characters of char and varchar, else bytes; 0 = not checked here
   bool length_in_bytes = false;
+  ConvertedType converted = ConvertedType::kAny;  ///< of kOther
+  std::size_t time_digits = 0;                    ///< digits of a second's fraction that the column keeps
+  std::vector<std::string> numbers;               ///< members of an enum or set that are digits only
 };
 
 /// Builds a column from what information_schema.columns says. Pure.
@@ -40,6 +53,7 @@ struct ColumnFacts {
   bool has_default = false;
   std::int64_t max_characters = 0;
   std::int64_t max_bytes = 0;
+  std::int64_t time_digits = 0;
 };
 [[nodiscard]] Column makeColumn(const ColumnFacts& facts);
 
@@ -56,7 +70,8 @@ struct TargetTable {
 };
 
 /// Reads the table and matches the wanted names (case does not matter). Throws kInvalidArgument: no such table or
-/// column, a generated column, a column without default that the file lacks, a storage engine without transactions.
+/// column, a generated or a bit column, a column without default that the file lacks, a storage engine without
+/// transactions.
 [[nodiscard]] TargetTable describeTarget(
     sqlclient::Connection& connection,
     const std::string& schema,

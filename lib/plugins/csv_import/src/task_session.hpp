@@ -16,17 +16,20 @@ namespace disttask::csv_import {
 /// A watched session on a task's connection, with the ledger that goes with it. One thread.
 class TaskSession {
  public:
-  /// Waits for a place. Throws what the host throws for the connection, and what Connection::open throws.
+  /// Waits for a place; `options` must outlive it. Throws what the host throws for the connection, what
+  /// Connection::open throws, and kInvalidArgument when the target is the ledger.
   TaskSession(const sdk::Host& host, Sessions& sessions, const ImportOptions& options, Purpose purpose);
   TaskSession(const TaskSession&) = delete;
   TaskSession& operator=(const TaskSession&) = delete;
 
   [[nodiscard]] sqlclient::Connection& connection() const noexcept { return session_.connection(); }
   [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
-  /// Returns what the planner noted about the task. Throws kPrecondition when it noted nothing.
+  /// Returns what the planner noted about the task. Throws kPrecondition when it noted nothing, kInvalidArgument when
+  /// the options are others than it noted: the meta was changed, and chunks of two kinds would make one import.
   [[nodiscard]] TaskNote note(std::int64_t task) const;
 
  private:
+  const ImportOptions& options_;
   plugin_common::WatchedSession session_;
   Ledger ledger_;
 };

@@ -84,12 +84,14 @@ void checkArchive(
   };
   if (isLocal(note.work)) {
     session.info().requireSchema(archive.table.schema, "archive.table");
+    session.info().refuseLedger(archive.table.schema, archive.table.table, "archive.table");
     check(session.connection());
     return;
   }
   const plugin_common::WatchedSession to(
       host, sessions, archive.connection, archiveKind(), archive.table.schema, "archive.table"
   );
+  to.info().refuseLedger(archive.table.schema, archive.table.table, "archive.table");
   check(to.connection());
   requireSameKey(session.connection(), to.connection(), note);
 }

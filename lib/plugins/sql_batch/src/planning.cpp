@@ -182,6 +182,7 @@ class Planner {
     const BatchStatement statement = parseStatement(work.statement, work.table);
     if (statement.target != work.table) session_.info().requireSchema(statement.target.schema, "statement");
     refuseOwnTarget(connection, work, statement);
+    refuseLedger(session_.info(), work, statement);
     checkTables(connection, work, statement);
     TaskNote note;
     note.work = work;

@@ -119,4 +119,9 @@ void checkTables(sqlclient::Connection& connection, const BatchWork& work, const
   checkCascades(connection, statement.target, statement.kind == StatementKind::kDelete, assigned);
 }
 
+void refuseLedger(const plugin_common::ConnectionInfo& info, const BatchWork& work, const BatchStatement& statement) {
+  info.refuseLedger(work.table.schema, work.table.table, "table");
+  info.refuseLedger(statement.target.schema, statement.target.table, "statement");
+}
+
 }  // namespace disttask::sql_batch

@@ -24,6 +24,9 @@ struct ConnectionInfo {
 
   /// Throws kInvalidArgument when this schema is not among them; `where` names the key that asks for it.
   void requireSchema(const std::string& schema, const std::string& where) const;
+  /// Throws kInvalidArgument when this is the ledger table, however its letters are written: a task that writes there
+  /// could say of any chunk that it is done.
+  void refuseLedger(const std::string& schema, const std::string& table, const std::string& where) const;
 };
 
 /// Takes the host's JSON apart (see disttask_ext_connection in disttask_plugin.h, and "store_id"). Throws
@@ -37,6 +40,8 @@ struct SessionKind {
   std::chrono::seconds write_timeout{60};
   bool found_rows = false;           ///< see ConnectSettings
   std::vector<std::string> session;  ///< statements sent after each connect
+  /// Sent after those; a server that does not know the variable, or does not let this account set it, is passed over.
+  std::vector<std::string> where_known = {};
 };
 
 /// Keeps idle sessions of named connections, so that a subtask does not pay for a login. Whoever takes one holds one of
@@ -45,7 +50,7 @@ class Sessions {
  public:
   class Lease {
    public:
-    Lease(Sessions& owner, std::string name, std::string kind, std::unique_ptr<sqlclient::Connection> connection);
+    Lease(Sessions& owner, ConnectionInfo info, std::string kind, std::unique_ptr<sqlclient::Connection> connection);
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease();
@@ -53,7 +58,7 @@ class Sessions {
 
    private:
     Sessions* owner_;
-    std::string name_;
+    ConnectionInfo info_;
     std::string kind_;
     std::unique_ptr<sqlclient::Connection> connection_;
   };
@@ -61,7 +66,8 @@ class Sessions {
   /// `watch_name` is the name of its thread.
   explicit Sessions(std::string watch_name) : watch_(std::move(watch_name)) {}
 
-  /// Returns a session, an idle one that still answers or a new one. Throws what Connection::open throws.
+  /// Returns a session, an idle one that still answers or a new one. An idle one that was opened by other settings than
+  /// these (server, user, password, TLS, schemas) is closed instead. Throws what Connection::open throws.
   Lease take(const ConnectionInfo& info, const SessionKind& kind);
   /// Ends calls of sessions whose caller is cancelled.
   [[nodiscard]] sqlclient::CallWatch& watch() noexcept { return watch_; }
@@ -73,11 +79,12 @@ class Sessions {
 
  private:
   struct Idle {
+    ConnectionInfo info;
     std::string kind;
     std::unique_ptr<sqlclient::Connection> connection;
     std::chrono::steady_clock::time_point since;
   };
-  void giveBack(const std::string& name, std::string kind, std::unique_ptr<sqlclient::Connection> connection) noexcept;
+  void giveBack(ConnectionInfo info, std::string kind, std::unique_ptr<sqlclient::Connection> connection) noexcept;
 
   std::mutex mutex_;
   std::map<std::string, std::vector<Idle>> idle_;  // guarded by mutex_
