@@ -116,11 +116,11 @@ TEST_CASE("A rejects file that cannot be written is a matter of this node, and n
   const test::TempDir dir;
   const SourceFile file(dir.write("f.csv", "id\nx\n"), {dir.path()});
   const RowSource record{{3, 2}, 5, 0};
-  RejectsFile nowhere(dir / "gone", file, 7, 1);
+  RejectsFile nowhere(dir / "gone", file, "store", 7, 1);
   CHECK_THROWS_AS(nowhere.add(record, "bad"), FileMissing);
 
   fs::create_directories(dir / "rejects");
-  RejectsFile rejects(dir / "rejects", file, 7, 1);
+  RejectsFile rejects(dir / "rejects", file, "store", 7, 1);
   rejects.add(record, "bad");
   // Nobody can lay a link in its way: the name is another one each time.
   const auto present = [&] {
@@ -133,7 +133,7 @@ TEST_CASE("A rejects file that cannot be written is a matter of this node, and n
   CHECK_THAT(present(), Catch::EndsWith(".rejects.csv"));
   fs::remove_all(dir / "rejects");
   fs::create_directories(dir / "rejects");
-  RejectsFile again(dir / "rejects", file, 7, 1);
+  RejectsFile again(dir / "rejects", file, "store", 7, 1);
   again.add(record, "bad");
   CHECK(present() != name);
 }
