@@ -142,7 +142,7 @@ class StepRun final : private WriteOwner {
   void concluded(RunWrites writes, RunWritesResult result) noexcept override;
   void concludeStart(proto::SubtaskId id, const std::optional<storage::RunWriteResult>& result);
   void concludeFinish(storage::RunFinish finish, const storage::RunWriteResult& result);
-  void mustDrive() noexcept override;
+  [[nodiscard]] bool mustDrive() noexcept override;
 
   // One subtask (subtask_runner.cpp).
   void startAlone(Item item);
@@ -189,7 +189,8 @@ class StepRun final : private WriteOwner {
   std::int32_t num_runners_ = 0;
   std::int32_t num_free_ = 0;  // threads that look for work, neither idle nor busy with a subtask
   std::int32_t num_idle_ = 0;
-  bool waking_ = false;  // an idle thread is on its way
+  std::int32_t num_writing_alone_ = 0;  // threads in writeAlone
+  bool waking_ = false;                 // an idle thread is on its way
   std::int32_t num_places_taken_ = 0;
   bool first_place_taken_ = false;
   bool closed_ = false;
