@@ -14,7 +14,7 @@ namespace disttask::storage {
 enum class PastRun : std::uint8_t {
   kUnknown,     ///< never seen here, or long ago: its process ended
   kNeverBegun,  ///< its start was sent, but never confirmed: nothing ran under it
-  kReturned,    ///< its run returned here, and giving the row back could not be confirmed
+  kReturned,    ///< its row was to be given back, since it may run again; that could not be confirmed
 };
 
 /// The row of a run as it was read before its start.
