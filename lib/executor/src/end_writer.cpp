@@ -35,14 +35,7 @@ TransitionOutcome send(
   switch (end.write) {
     case EndWrite::kFinish:
       applied = &counters.succeeded;
-      try {
-        return table.finishSubtask(call, exec_id, end.id, end.meta, end.summary);
-      } catch (const Exception& e) {
-        if (e.error().code() != ErrorCode::kStoreContent) throw;
-        RunEnd refused = end;
-        refuseResult(refused, e.error());
-        return fail(*refused.error);
-      }
+      return table.finishSubtask(call, exec_id, end.id, end.meta, end.summary);
     case EndWrite::kFail:
       return fail(*end.error);
     case EndWrite::kFailNotIdempotent:
@@ -107,11 +100,21 @@ void refuseResult(RunEnd& end, const Error& refusal) {
   end.error = Error(refusal).addContext("the store refuses the result");
   end.meta.clear();
   end.summary.reset();
+  observability::log(
+      Level::kError, "the store refuses the result of a subtask, it fails", refusal, {{"subtask_id", end.id}}
+  );
 }
 
-void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end) {
+void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, RunEnd& end) {
   std::atomic<std::int64_t>* applied = nullptr;
-  const auto outcome = send(node, table, call, end, applied);
+  auto outcome = TransitionOutcome::kLost;
+  try {
+    outcome = send(node, table, call, end, applied);
+  } catch (const Exception& e) {
+    if (end.write != EndWrite::kFinish || e.error().code() != ErrorCode::kStoreContent) throw;
+    refuseResult(end, e.error());
+    outcome = send(node, table, call, end, applied);
+  }
   noteEndOutcome(node, end.id, end.write, outcome, *applied);
 }
 

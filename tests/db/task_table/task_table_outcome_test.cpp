@@ -201,14 +201,22 @@ TEST_CASE("A start that could not be confirmed in time is not live, and its late
   CHECK(server.store().scalar("select count(*) from disttask_attempt") == "0");
 }
 
-TEST_CASE("A summary that is not JSON ends the row as failed with the server's text instead of leaving it running") {
+TEST_CASE("A finish with a summary that is not JSON is refused, and its run can end as failed") {
   Server server;
   const auto id = server.start(1);
-  CHECK(server.table().finishSubtask({}, kNode, id, "result", "not json") == kApplied);
+  std::optional<Error> refusal;
+  try {
+    static_cast<void>(server.table().finishSubtask({}, kNode, id, "result", "not json"));
+  } catch (const Exception& e) {
+    refusal = e.error();
+  }
+  REQUIRE(refusal);
+  CHECK(refusal->code() == ErrorCode::kStoreContent);
+  CHECK(server.column("state", id) == "running");
+  CHECK(server.table().updateSubtaskStateAndError({}, kNode, id, SubtaskState::kFailed, refusal) == kApplied);
   CHECK(server.column("state", id) == "failed");
   CHECK(server.column("meta", id) == "meta");
   CHECK_FALSE(server.column("error", id).empty());
-  CHECK(server.column("end_time is not null", id) == "1");
   CHECK(server.table().liveToken(id) == proto::RunToken{});
 }
 

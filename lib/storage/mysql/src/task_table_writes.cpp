@@ -136,8 +136,7 @@ TransitionOutcome MySqlTaskTable::finishSubtask(
     return endRun(call, "finish of a subtask", exec_id, id, SubtaskState::kSucceed, send);
   } catch (const Exception& e) {
     if (!refusesContent(e.error(), meta.size() + (summary ? summary->size() : 0))) throw;
-    // The row would stay running for ever: what the store refuses now it refuses always.
-    return updateSubtaskStateAndError(call, exec_id, id, SubtaskState::kFailed, e.error());
+    throw Exception(asRefusal(e.error()));
   }
 }
 
