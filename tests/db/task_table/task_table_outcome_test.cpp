@@ -136,6 +136,19 @@ TEST_CASE("A retry whose answer was lost is counted once") {
   CHECK(server.store().scalar("select retries from disttask_attempt where subtask_id=1") == "1");
 }
 
+TEST_CASE("A retry or a hand-back of a row that the owner has made pending meanwhile is lost and notes nothing") {
+  Server server;
+  const auto id = server.start(1);
+  server.store().execute("update tidb_background_subtask set state='pending' where id=1");
+  const Error error(ErrorCode::kPluginFailed, "again");
+  std::int32_t retries = 0;
+  const auto outcome = GENERATE(true, false)
+                           ? server.table().retrySubtaskLater({}, kNode, id, error, std::chrono::seconds(1), retries)
+                           : server.table().handBackSubtask({}, kNode, id, error);
+  CHECK(outcome == TransitionOutcome::kLost);
+  CHECK(server.store().scalar("select count(*) from disttask_attempt") == "0");
+}
+
 TEST_CASE("After a checkpoint of unknown outcome the token changes, so that the old write cannot land over the new one"
 ) {
   Server server;

@@ -33,9 +33,10 @@ Verdict MySqlTaskTable::judgeStart(
 Verdict MySqlTaskTable::judgeEnd(
     const ExecId& exec_id, SubtaskId id, SubtaskState target, const RowState& row, proto::RunToken& guard
 ) const {
-  if (!isRunHere(id, row)) return Verdict::kLost;
+  // A row that was moved away keeps the token that it shows: what became of it there is not ours.
+  if (row.exec_id != exec_id || !isRunHere(id, row)) return Verdict::kLost;
   if (row.is(target)) return Verdict::kApplied;
-  if (row.exec_id != exec_id || !row.is(SubtaskState::kRunning)) return Verdict::kLost;
+  if (!row.is(SubtaskState::kRunning)) return Verdict::kLost;
   guard = row.token;
   return Verdict::kSendAgain;
 }
