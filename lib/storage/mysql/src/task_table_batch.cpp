@@ -107,8 +107,9 @@ void MySqlTaskTable::writeBatch(
         if (!alone) return writeEach();
         return failAll(asRefusal(error));
       }
-      // The whole statement was rolled back: nothing was written.
-      if (!alone && shouldBeSentAlone(error)) return failAll(error);
+      // The whole statement was rolled back: nothing was written. A single row as well comes back: here it would hold
+      // up the node's other writes, its owner has a lane for it.
+      if (shouldBeSentAlone(error)) return failAll(error);
       if (!isWorthAnotherTry(error)) return failAll(error);
       last = error;
     }
