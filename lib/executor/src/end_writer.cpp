@@ -152,13 +152,18 @@ void writeEnd(NodeServices& node, storage::TaskTable& table, RunEnd end) {
 }
 
 std::size_t flushUnwrittenEnds(NodeServices& node, storage::TaskTable& table) {
-  while (auto end = node.unwritten.take()) {
+  const runtime::Deadline last_chance(node.clock, 2 * node.settings.call_timeout);
+  for (auto left = node.unwritten.size(); left > 0; --left) {
+    auto end = node.unwritten.take();
+    if (!end) break;
     try {
       writeEndOnce(node, table, node.call(), *end);
     } catch (...) {
       ++node.counters.store_errors;
+      const bool is_away = currentError().code() == ErrorCode::kStoreUnavailable;
       if (table.liveToken(end->id).value() != 0) node.unwritten.keep(std::move(*end));
-      break;
+      // A later check goes on with the next one. At a stop there is none, and one row may be locked.
+      if (!node.hurry || is_away || last_chance.isReached()) break;
     }
   }
   return node.unwritten.size();
