@@ -198,8 +198,12 @@ void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candida
     if (!victims.empty()) {
       const auto fields = observability::taskFields(candidate);
       const observability::LogContext context(fields);
-      observability::log(
-          Level::kInfo, "need to preempt tasks of low ranking", {{"task_id", candidate.id}, {"victims", victims.size()}}
+      // Again at each poll until they have ended, which may take long.
+      node.sampled.logFor(
+          candidate.key,
+          Level::kInfo,
+          "need to preempt tasks of low ranking",
+          {{"task_id", candidate.id}, {"victims", victims.size()}}
       );
       for (const auto& victim : victims) {
         if (const auto executor = find(victim.id)) executor->interrupt(CancelCause::kPreempted);
