@@ -99,6 +99,7 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
   if (is_drained_by_wish || draining) {
     drainExecutors(is_drained_by_wish && seen->is_wish_due);
   } else {
+    for (const auto& executor : all()) executor->goOn();
     handleCandidates(candidates);
   }
   return unwritten || is_behind || !infos.empty();

@@ -233,6 +233,11 @@ void StepRun::drain() {
   dropQueueLocked();
 }
 
+void StepRun::goOn() {
+  const std::lock_guard lock(mutex_);
+  if (!closed_ && !cause_) taking_ = true;
+}
+
 void StepRun::interrupt(runtime::CancelCause cause) {
   std::vector<std::shared_ptr<SubtaskRun>> live;
   {

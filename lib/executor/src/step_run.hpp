@@ -73,6 +73,8 @@ class StepRun final : private WriteOwner {
   void clearQueue();
   /// Takes no more subtasks; runs go on.
   void drain();
+  /// Takes subtasks again after drain, unless it was interrupted.
+  void goOn();
   /// As drain, and cancels the runs that `cause` may cancel. Any thread.
   void interrupt(runtime::CancelCause cause);
   /// Cancels one run.
@@ -93,8 +95,8 @@ class StepRun final : private WriteOwner {
   /// True when more rows would be welcome.
   [[nodiscard]] bool isLow() const;
   [[nodiscard]] bool isDraining() const;
-  /// True when nothing can be started here for now (the store failed for the whole retry window): the task should give
-  /// its slots up.
+  /// True when nothing can be started here for now (the store failed for the whole retry window), until something is:
+  /// with nothing active the task should give its slots up.
   [[nodiscard]] bool hasTrouble() const;
   [[nodiscard]] std::vector<std::shared_ptr<SubtaskRun>> runs() const;
   /// Counts starts and ends of subtasks: when it has moved, another look at the store is worth it.

@@ -151,6 +151,7 @@ void StepRun::concludeStart(proto::SubtaskId id, const std::optional<storage::Ru
   auto item = std::move(at->second);
   starting_.erase(at);
   if (applied) {
+    trouble_ = false;
     ready_.push_back(std::move(item));
   } else if (failed) {
     item.shared.reset();

@@ -130,6 +130,8 @@ bool StepRun::start(const Item& item) {
       if (outcome != TransitionOutcome::kApplied) return false;  // moved, paused or canceled meanwhile
       ++node.counters.started;
       ++progress_;
+      const std::lock_guard lock(mutex_);
+      trouble_ = false;
       return true;
     } catch (...) {
       ++node.counters.store_errors;
