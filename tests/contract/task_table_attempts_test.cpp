@@ -103,6 +103,26 @@ TEST_CASE("Orphans are pending again when idempotent, else failed") {
   CHECK(rows.table().takeOrphans({}, kNode, rows.taskId(), 3).empty());
 }
 
+TEST_CASE("A row whose give-back failed is given back or paused as an orphan, whether it may run twice or not") {
+  const bool idempotent = GENERATE(true, false);
+  const bool pausing = GENERATE(false, true);
+  Rows rows;
+  const auto id = rows.start(1, idempotent);
+  runtime::CancelSource over;
+  over.cancel(runtime::CancelCause::kDeadline);
+  CHECK_THROWS_AS(rows.table().giveBackSubtask({over.token(), {}}, kNode, id), Exception);
+  REQUIRE(rows.state(id) == SubtaskState::kRunning);
+  if (pausing) {
+    CHECK(rows.table().pauseSubtasks({}, kNode, rows.taskId()) == 1);
+    CHECK(rows.state(id) == SubtaskState::kPaused);
+  } else {
+    const std::vector<std::pair<SubtaskId, OrphanOutcome>> given_back{{id, OrphanOutcome::kGivenBack}};
+    CHECK(rows.table().takeOrphans({}, kNode, rows.taskId(), 3) == given_back);
+    CHECK(rows.state(id) == SubtaskState::kPending);
+  }
+  CHECK(rows->attempt(id).abnormal_ends == 0);
+}
+
 TEST_CASE("A run of another process of this node is an orphan here") {
   Rows rows;
   const auto id = rows.add(1);

@@ -18,6 +18,16 @@ constexpr auto kMissing = TransitionOutcome::kMissing;
 const std::vector<std::pair<std::string, std::function<void(Rows&, SubtaskId)>>>& thefts() {
   static const std::vector<std::pair<std::string, std::function<void(Rows&, SubtaskId)>>> kThefts{
       {"moved to another node", [](Rows& rows, SubtaskId id) { rows->setExecId(id, kOtherNode); }},
+      {"pending on another node",
+       [](Rows& rows, SubtaskId id) {
+         rows->setState(id, SubtaskState::kPending);
+         rows->setExecId(id, kOtherNode);
+       }},
+      {"succeeded on another node",
+       [](Rows& rows, SubtaskId id) {
+         rows->setState(id, SubtaskState::kSucceed);
+         rows->setExecId(id, kOtherNode);
+       }},
       {"paused", [](Rows& rows, SubtaskId id) { rows->setState(id, SubtaskState::kPaused); }},
       {"canceled", [](Rows& rows, SubtaskId id) { rows->setState(id, SubtaskState::kCanceled); }},
       {"failed by the owner", [](Rows& rows, SubtaskId id) { rows->setState(id, SubtaskState::kFailed); }},

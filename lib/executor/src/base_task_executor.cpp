@@ -75,6 +75,9 @@ void BaseTaskExecutor::interrupt(runtime::CancelCause cause) {
 void BaseTaskExecutor::drain() {
   impl_->control.drain();
 }
+void BaseTaskExecutor::goOn() {
+  impl_->control.goOn();
+}
 std::int64_t BaseTaskExecutor::appliedModifications() const {
   return impl_->control.appliedModifications();
 }

@@ -35,14 +35,7 @@ TransitionOutcome send(
   switch (end.write) {
     case EndWrite::kFinish:
       applied = &counters.succeeded;
-      try {
-        return table.finishSubtask(call, exec_id, end.id, end.meta, end.summary);
-      } catch (const Exception& e) {
-        if (e.error().code() != ErrorCode::kStoreContent) throw;
-        RunEnd refused = end;
-        refuseResult(refused, e.error());
-        return fail(*refused.error);
-      }
+      return table.finishSubtask(call, exec_id, end.id, end.meta, end.summary);
     case EndWrite::kFail:
       return fail(*end.error);
     case EndWrite::kFailNotIdempotent:
@@ -107,11 +100,21 @@ void refuseResult(RunEnd& end, const Error& refusal) {
   end.error = Error(refusal).addContext("the store refuses the result");
   end.meta.clear();
   end.summary.reset();
+  observability::log(
+      Level::kError, "the store refuses the result of a subtask, it fails", refusal, {{"subtask_id", end.id}}
+  );
 }
 
-void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end) {
+void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, RunEnd& end) {
   std::atomic<std::int64_t>* applied = nullptr;
-  const auto outcome = send(node, table, call, end, applied);
+  auto outcome = TransitionOutcome::kLost;
+  try {
+    outcome = send(node, table, call, end, applied);
+  } catch (const Exception& e) {
+    if (end.write != EndWrite::kFinish || e.error().code() != ErrorCode::kStoreContent) throw;
+    refuseResult(end, e.error());
+    outcome = send(node, table, call, end, applied);
+  }
   noteEndOutcome(node, end.id, end.write, outcome, *applied);
 }
 
@@ -149,13 +152,18 @@ void writeEnd(NodeServices& node, storage::TaskTable& table, RunEnd end) {
 }
 
 std::size_t flushUnwrittenEnds(NodeServices& node, storage::TaskTable& table) {
-  while (auto end = node.unwritten.take()) {
+  const runtime::Deadline last_chance(node.clock, 2 * node.settings.call_timeout);
+  for (auto left = node.unwritten.size(); left > 0; --left) {
+    auto end = node.unwritten.take();
+    if (!end) break;
     try {
       writeEndOnce(node, table, node.call(), *end);
     } catch (...) {
       ++node.counters.store_errors;
+      const bool is_away = currentError().code() == ErrorCode::kStoreUnavailable;
       if (table.liveToken(end->id).value() != 0) node.unwritten.keep(std::move(*end));
-      break;
+      // A later check goes on with the next one. At a stop there is none, and one row may be locked.
+      if (!node.hurry || is_away || last_chance.isReached()) break;
     }
   }
   return node.unwritten.size();

@@ -18,7 +18,7 @@ void refuseResult(RunEnd& end, const Error& refusal);
 
 /// Writes the end of a run: once, and counts and logs what came of it. Throws store errors; kCancelled when the node
 /// vanished.
-void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, const RunEnd& end);
+void writeEndOnce(NodeServices& node, storage::TaskTable& table, const storage::Call& call, RunEnd& end);
 
 /// Writes the end of a run after it has returned; tries again while the store fails, up to the retry window. What could
 /// not be written then, or while the node is in a hurry, is kept for the Manager, and a line says so. Does not throw.

@@ -41,6 +41,11 @@ std::shared_ptr<TaskExecutor> Manager::Impl::find(proto::TaskId id) const {
   return at == executors.end() ? nullptr : at->second;
 }
 
+bool Manager::Impl::isStopping() const {
+  const std::lock_guard lock(mutex);
+  return stopping;
+}
+
 void Manager::Impl::endPolls() {
   periodic.stop();
   // Who is in a poll now has looked at `stopping` before it was set.

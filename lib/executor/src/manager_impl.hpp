@@ -45,6 +45,7 @@ struct Manager::Impl {
   /// `task`: the one that it concerns, if it is one.
   void noteStoreError(std::string_view what, const Error& error, const proto::TaskBase* task);
 
+  [[nodiscard]] bool isStopping() const;
   /// With `stopping` set: waits for the poll that runs; none begins after it.
   void endPolls();
   [[nodiscard]] bool isFed() const noexcept { return static_cast<bool>(parts.ask_for_poll); }

@@ -11,6 +11,25 @@ using observability::Level;
 using proto::TaskState;
 using runtime::CancelCause;
 
+namespace {
+
+/// True for an error that any other call may meet as well.
+bool isStoreAway(const Error& error) noexcept {
+  switch (error.code()) {
+    case ErrorCode::kStoreUnavailable:
+    case ErrorCode::kStoreReadOnly:
+    case ErrorCode::kStoreTooMany:
+    case ErrorCode::kStoreDiskFull:
+    case ErrorCode::kTimedOut:
+    case ErrorCode::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 Duration Manager::Impl::pollByItself() {
   const auto base = node.live.taskCheckInterval();
   interval = poll(nullptr) ? base : std::min<Duration>(interval * 2, node.live.maxCheckInterval());
@@ -61,17 +80,26 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
     infos = parts.table.getTaskExecInfoByExecId(call(), node.settings.exec_id);
   }
   std::vector<proto::TaskBase> candidates;
+  int num_away = 0;  // in a row
   for (const auto& info : infos) {
+    if (isStopping()) return true;
     try {
       handleTask(info, candidates);
+      num_away = 0;
     } catch (...) {
-      noteStoreError("task of this node could not be handled", currentError(), &info.task);
+      const auto error = currentError();
+      noteStoreError("task of this node could not be handled", error, &info.task);
+      // Each further one would wait for the store as long. The first one may have met what concerns it alone, such as a
+      // row that somebody has locked.
+      num_away = isStoreAway(error) ? num_away + 1 : 0;
+      if (num_away == 2) break;
     }
   }
   const bool is_drained_by_wish = seen != nullptr && seen->wanted == proto::WantedState::kDraining;
   if (is_drained_by_wish || draining) {
     drainExecutors(is_drained_by_wish && seen->is_wish_due);
   } else {
+    for (const auto& executor : all()) executor->goOn();
     handleCandidates(candidates);
   }
   return unwritten || is_behind || !infos.empty();
@@ -171,8 +199,12 @@ void Manager::Impl::handleCandidates(const std::vector<proto::TaskBase>& candida
     if (!victims.empty()) {
       const auto fields = observability::taskFields(candidate);
       const observability::LogContext context(fields);
-      observability::log(
-          Level::kInfo, "need to preempt tasks of low ranking", {{"task_id", candidate.id}, {"victims", victims.size()}}
+      // Again at each poll until they have ended, which may take long.
+      node.sampled.logFor(
+          candidate.key,
+          Level::kInfo,
+          "need to preempt tasks of low ranking",
+          {{"task_id", candidate.id}, {"victims", victims.size()}}
       );
       for (const auto& victim : victims) {
         if (const auto executor = find(victim.id)) executor->interrupt(CancelCause::kPreempted);

@@ -222,6 +222,7 @@ Duration NodeLease::Impl::renewRound() {
     if (mine.life.value() == 0) {
       // An evicted life joins all its runs before a new one begins.
       if (hooks.num_live_runs && hooks.num_live_runs() > 0) return kSoon;
+      if (isWedged()) return kRetryEvery;
       return tryAcquire(rewatch) ? settings.renew_every : kAcquireEvery;
     }
     if (isWedged()) return kRetryEvery;

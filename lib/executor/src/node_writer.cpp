@@ -45,20 +45,21 @@ std::vector<NodeWriter::Entry> NodeWriter::takeBatch() {
 }
 
 bool NodeWriter::drive() {
-  std::vector<Entry> batch;
-  {
+  for (bool has_sent = false;; has_sent = true) {
+    std::vector<Entry> batch;
+    {
+      const std::lock_guard lock(mutex_);
+      if (sending_ || queue_.empty()) return has_sent;
+      sending_ = true;
+      batch = takeBatch();
+    }
+    const auto count = send(batch);
     const std::lock_guard lock(mutex_);
-    if (sending_ || queue_.empty()) return false;
-    sending_ = true;
-    batch = takeBatch();
+    sending_ = false;
+    ++num_batches_;
+    num_writes_ += count;
+    if (queue_.empty() || queue_.front().owner->mustDrive()) return true;
   }
-  const auto count = send(batch);
-  const std::lock_guard lock(mutex_);
-  sending_ = false;
-  ++num_batches_;
-  num_writes_ += count;
-  if (!queue_.empty()) queue_.front().owner->mustDrive();
-  return true;
 }
 
 std::size_t NodeWriter::send(std::vector<Entry>& batch) {

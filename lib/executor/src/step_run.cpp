@@ -124,7 +124,9 @@ void StepRun::runnerLoop() {
 }
 
 /// Does one piece of work; false when there is none. Ends come first: an end that waits keeps a row running; then what
-/// is confirmed, so that it does begin; sending comes last, so that the batch has grown meanwhile.
+/// is confirmed, so that it does begin; sending comes last, so that the batch has grown meanwhile. But an end that is
+/// written alone takes a thread and may have no place any more: then nobody may be left to send once the last free
+/// thread is busy with what may take hours, so that one sends first.
 bool StepRun::doNext(std::unique_lock<std::mutex>& lock) {
   const auto leave = [&](auto&& work) {
     --num_free_;
@@ -140,8 +142,22 @@ bool StepRun::doNext(std::unique_lock<std::mutex>& lock) {
     list.pop_front();
     return front;
   };
+  const auto drive = [&] {
+    // Before the look at the queue: what is submitted after it is somebody's to come for.
+    must_drive_ = false;
+    parts_.node.writer.drive();
+    lock.lock();
+    return true;
+  };
+  if (must_drive_ && num_free_ == 1 && num_idle_ == 0 && (num_writing_alone_ > 0 || !ends_alone_.empty())) {
+    lock.unlock();
+    return drive();
+  }
   if (!ends_alone_.empty()) {
-    return leave([this, end = takeFront(ends_alone_)]() mutable { writeAlone(std::move(end)); });
+    ++num_writing_alone_;
+    leave([this, end = takeFront(ends_alone_)]() mutable { writeAlone(std::move(end)); });
+    --num_writing_alone_;
+    return true;
   }
   if (!ready_.empty()) {
     const auto began = steadyNs();
@@ -160,11 +176,7 @@ bool StepRun::doNext(std::unique_lock<std::mutex>& lock) {
   if (!must_drive_) return false;
   lock.unlock();
   awaitQuickRuns();
-  // Before the look at the queue: what is submitted after it is somebody's to come for.
-  must_drive_ = false;
-  parts_.node.writer.drive();
-  lock.lock();
-  return true;
+  return drive();
 }
 
 /// A thread that was woken beside another one, which does a row of tiny runs, only looks on: it would wake a third one,
@@ -219,6 +231,11 @@ void StepRun::drain() {
   const std::lock_guard lock(mutex_);
   taking_ = false;
   dropQueueLocked();
+}
+
+void StepRun::goOn() {
+  const std::lock_guard lock(mutex_);
+  if (!closed_ && !cause_) taking_ = true;
 }
 
 void StepRun::interrupt(runtime::CancelCause cause) {

@@ -73,6 +73,8 @@ class StepRun final : private WriteOwner {
   void clearQueue();
   /// Takes no more subtasks; runs go on.
   void drain();
+  /// Takes subtasks again after drain, unless it was interrupted.
+  void goOn();
   /// As drain, and cancels the runs that `cause` may cancel. Any thread.
   void interrupt(runtime::CancelCause cause);
   /// Cancels one run.
@@ -93,8 +95,8 @@ class StepRun final : private WriteOwner {
   /// True when more rows would be welcome.
   [[nodiscard]] bool isLow() const;
   [[nodiscard]] bool isDraining() const;
-  /// True when nothing can be started here for now (the store failed for the whole retry window): the task should give
-  /// its slots up.
+  /// True when nothing can be started here for now (the store failed for the whole retry window), until something is:
+  /// with nothing active the task should give its slots up.
   [[nodiscard]] bool hasTrouble() const;
   [[nodiscard]] std::vector<std::shared_ptr<SubtaskRun>> runs() const;
   /// Counts starts and ends of subtasks: when it has moved, another look at the store is worth it.
@@ -142,7 +144,7 @@ class StepRun final : private WriteOwner {
   void concluded(RunWrites writes, RunWritesResult result) noexcept override;
   void concludeStart(proto::SubtaskId id, const std::optional<storage::RunWriteResult>& result);
   void concludeFinish(storage::RunFinish finish, const storage::RunWriteResult& result);
-  void mustDrive() noexcept override;
+  [[nodiscard]] bool mustDrive() noexcept override;
 
   // One subtask (subtask_runner.cpp).
   void startAlone(Item item);
@@ -189,7 +191,8 @@ class StepRun final : private WriteOwner {
   std::int32_t num_runners_ = 0;
   std::int32_t num_free_ = 0;  // threads that look for work, neither idle nor busy with a subtask
   std::int32_t num_idle_ = 0;
-  bool waking_ = false;  // an idle thread is on its way
+  std::int32_t num_writing_alone_ = 0;  // threads in writeAlone
+  bool waking_ = false;                 // an idle thread is on its way
   std::int32_t num_places_taken_ = 0;
   bool first_place_taken_ = false;
   bool closed_ = false;

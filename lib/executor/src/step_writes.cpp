@@ -122,10 +122,11 @@ void StepRun::release(Item item) {
   wakeOneLocked();
 }
 
-void StepRun::mustDrive() noexcept {
+bool StepRun::mustDrive() noexcept {
   const std::lock_guard lock(mutex_);
   must_drive_ = true;
   wakeOneLocked();
+  return num_free_ > 0 || num_idle_ > 0;
 }
 
 void StepRun::concluded(RunWrites writes, RunWritesResult result) noexcept {
@@ -150,6 +151,7 @@ void StepRun::concludeStart(proto::SubtaskId id, const std::optional<storage::Ru
   auto item = std::move(at->second);
   starting_.erase(at);
   if (applied) {
+    trouble_ = false;
     ready_.push_back(std::move(item));
   } else if (failed) {
     item.shared.reset();

@@ -124,12 +124,14 @@ bool StepRun::start(const Item& item) {
   const auto token = step_source_.token();
   const runtime::Deadline window(node.clock, node.settings.retry_window);
   for (std::uint32_t attempt = 1;; ++attempt) {
-    if (token.cancelled() || !node.lease.mayStart()) return false;
+    if (token.cancelled() || !taking_ || !node.lease.mayStart()) return false;
     try {
       const auto outcome = parts_.table.startSubtask(node.call(), item.row, node.settings.exec_id, item.idempotent);
       if (outcome != TransitionOutcome::kApplied) return false;  // moved, paused or canceled meanwhile
       ++node.counters.started;
       ++progress_;
+      const std::lock_guard lock(mutex_);
+      trouble_ = false;
       return true;
     } catch (...) {
       ++node.counters.store_errors;

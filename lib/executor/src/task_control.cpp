@@ -31,6 +31,14 @@ void TaskControl::drain() {
   wake_.notify();
 }
 
+void TaskControl::goOn() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(draining_, false)) return;
+  }
+  wake_.notify();
+}
+
 bool TaskControl::isDraining() const {
   const std::lock_guard lock(mutex_);
   return draining_;

@@ -48,7 +48,12 @@ void TaskRun::run() {
 }
 
 TaskRun::Next TaskRun::pass() {
-  if (parts_.control.isInterrupted() || parts_.control.isDraining()) draining_ = true;
+  if (parts_.control.isInterrupted()) draining_ = true;
+  if (std::exchange(rests_, parts_.control.isDraining()) && !rests_) {
+    if (step_) step_->goOn();
+    after_ordinal_ = 0;
+    next_refresh_ = next_fetch_ = now();
+  }
   const bool nudged = parts_.control.takeNudge();
   if (nudged) {
     interval_ = parts_.node.live.subtaskCheckInterval();
@@ -56,21 +61,24 @@ TaskRun::Next TaskRun::pass() {
     may_be_unmarked_ = parts_.node.settings.beside_dxf;
   }
   if (!draining_ && now() >= next_refresh_ && refresh() == Next::kExit) return Next::kExit;
-  if (step_ && step_->hasTrouble() && !draining_) {
+  if (draining_) acknowledge();
+  // While others run here their slots are held anyway, and the trouble may pass.
+  if (step_ && step_->hasTrouble() && step_->numActive() == 0 && !draining_) {
     observability::log(
         Level::kWarn, "no subtask can be started now, the task gives its slots up", {{"task_id", task_.id}}
     );
     draining_ = true;
   }
-  if (draining_ && step_) step_->drain();
-  if (!draining_ && may_be_unmarked_) takeUnmarked();
-  if (!draining_ && fetch() == Next::kExit) return Next::kExit;
+  const bool ends = draining_ || rests_;
+  if (ends && step_) step_->drain();
+  if (!ends && may_be_unmarked_) takeUnmarked();
+  if (!ends && fetch() == Next::kExit) return Next::kExit;
   if (step_) {
     step_->kick();
     checkRuns();
   }
   const bool busy = step_ && (step_->numQueued() > 0 || step_->numActive() > 0);
-  if (draining_) return busy ? Next::kGoOn : Next::kExit;
+  if (draining_ || rests_) return busy ? Next::kGoOn : Next::kExit;
   if (busy) {
     last_busy_ = now();
   } else if (now() - last_busy_ >= parts_.node.settings.idle_exit) {
@@ -85,7 +93,9 @@ void TaskRun::waitForNext() {
   const auto consider = [&](runtime::TimePoint at) { due = std::min(due, at); };
   if (!draining_) {
     consider(next_refresh_);
-    if (!step_ || step_->isLow()) consider(next_fetch_);
+    if (!rests_ && (!step_ || step_->isLow())) consider(next_fetch_);
+  } else if (isBehind() && !isVanished()) {
+    consider(next_refresh_);
   }
   if (step_ && step_->numActive() > 0 && !isVanished()) {
     consider(next_ownership_);
@@ -138,6 +148,25 @@ TaskRun::Next TaskRun::refresh() {
   }
   follow(state);
   return Next::kGoOn;
+}
+
+bool TaskRun::isBehind() const {
+  return parts_.node.modifications > parts_.control.appliedModifications();
+}
+
+void TaskRun::acknowledge() {
+  if (!isBehind() || now() < next_refresh_ || isVanished()) return;
+  next_refresh_ = now() + parts_.node.live.maxCheckInterval();
+  // Before the look: what is modified later is not in it.
+  const auto modifications = parts_.node.modifications.load();
+  try {
+    const auto fresh = parts_.table.getTaskById(parts_.node.call(), task_.id);
+    if (!fresh || (fresh->slots == task_.slots && fresh->meta == task_.meta)) {
+      parts_.control.setAppliedModifications(modifications);
+    }
+  } catch (...) {
+    noteStoreError("task could not be read", currentError());
+  }
 }
 
 void TaskRun::follow(TaskState state) {

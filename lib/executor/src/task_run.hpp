@@ -27,8 +27,9 @@ class TaskControl {
   /// Ends the executor for `cause`; a second call with another cause reaches the runs that the first one spared.
   void interrupt(runtime::CancelCause cause);
   void interruptStep(runtime::CancelCause cause);
-  /// Lets the executor end without cancelling anything.
+  /// Lets the executor end without cancelling anything, until goOn takes it back.
   void drain();
+  void goOn();
   [[nodiscard]] bool isDraining() const;
   /// Cancels runs of the present step on borrowed slots; returns how many slots come back.
   std::int32_t recallBorrowed(std::int32_t slots);
@@ -90,6 +91,9 @@ class TaskRun {
   // The task row (contract 4.5).
   [[nodiscard]] Next refresh();
   void follow(proto::TaskState state);
+  /// Says that the task has the modifications up to now if it has: nobody else does while it ends.
+  void acknowledge();
+  [[nodiscard]] bool isBehind() const;
   [[nodiscard]] Next adopt(const proto::Task& fresh);
   [[nodiscard]] Next adoptSlots(const proto::Task& fresh, bool notify);
   // The step executor (contract 4.6).
@@ -120,6 +124,7 @@ class TaskRun {
   proto::StepResource resource_;
   std::shared_ptr<StepRun> step_;
   bool draining_ = false;  // no new subtasks; leave when the runs have returned
+  bool rests_ = false;     // the same, but it may be taken back
   bool first_pass_ = true;
   bool may_be_unmarked_ = false;  // there may be rows for takeUnmarked
   bool dry_told_ = true;          // the owner knows that the queue is dry

@@ -68,6 +68,11 @@ bool mayGoOn(storage::PlanKind kind, TaskState state) {
   return false;
 }
 
+/// While batches follow each other quickly, nodes that have work need not hear of each.
+constexpr std::chrono::seconds kTellEvery{1};
+/// A wait for a node is as long as the back-off after so many tries.
+constexpr std::uint32_t kTriesOfWait = 3;
+
 /// An error of the type's own, told from the store's by where it was caught.
 struct TypeFailed {
   Error error;
@@ -175,12 +180,16 @@ bool PlanJob::planStep(plugin::TaskType& type, const proto::Task& task) {
     if (parts_.on_progress) parts_.on_progress();
     return true;
   }
+  std::optional<runtime::TimePoint> told_at;
   for (bool complete = false; !complete;) {
     token_.throwIfCancelled();
     const auto batch = nextBatch(type, task);
     DISTTASK_FAILPOINT("planning.before_batch");
     if (parts_.plans.writeBatch(call(), task, plan_, batch) == PlanWrite::kFenced) return noteFenced();
     complete = batch.complete;
+    const auto now = parts_.clock.now();
+    if (!complete && told_at && now - *told_at < kTellEvery) continue;
+    told_at = now;
     if (parts_.on_progress) parts_.on_progress();
   }
   observability::log(
@@ -275,10 +284,14 @@ void PlanJob::noteError(const Error& error, bool retryable) {
       {{"task_id", plan_.task_id}, {"after", plan_.after_step}, {"retries", plan_.retries}}
   );
   const double random = static_cast<double>(randomBelow(1000)) / 1000.0;
-  const auto delay = runtime::backoffDelay(settings_.backoff, static_cast<std::uint32_t>(plan_.retries) + 1, random);
+  // How long it has waited for a node is not counted, so such a try does not come too soon.
+  const bool is_for_node = error.code() == ErrorCode::kPrecondition || error.code() == ErrorCode::kNotFound;
+  const auto tries = static_cast<std::uint32_t>(plan_.retries) + (is_for_node ? kTriesOfWait : 1);
+  const auto delay = runtime::backoffDelay(settings_.backoff, tries, random);
   try {
-    if (parts_.plans.setError(call(), plan_, error.message(), fatal, delay) == PlanWrite::kFenced)
-      static_cast<void>(noteFenced());
+    const auto written = waits && !fatal ? parts_.plans.setWait(call(), plan_, error.message(), delay)
+                                         : parts_.plans.setError(call(), plan_, error.message(), fatal, delay);
+    if (written == PlanWrite::kFenced) static_cast<void>(noteFenced());
     if (fatal && parts_.on_progress) parts_.on_progress();
   } catch (...) {
     // The plan stays as it is: the next look finds it again.

@@ -26,7 +26,8 @@ Reason whyPlanIsOpen(const Facts& facts, const storage::Plan& plan) {
     if (rest.kind != plan.kind || rest.after_step != plan.after_step || rest.not_before_ms == 0) continue;
     return {
         Code::kPlanBackOff,
-        what + " waits on " + plan.planner + " after try " + std::to_string(plan.retries) + ": " + plan.error,
+        what + " waits on " + plan.planner +
+            (plan.retries > 0 ? " after try " + std::to_string(plan.retries) : std::string()) + ": " + plan.error,
         0,
         (rest.not_before_ms + 999) / 1000};
   }

@@ -41,6 +41,7 @@ struct Connection::Impl {
   Endpoint endpoint;
   std::function<void(const Error&)> on_error;
   bool leave_when_read_only = false;  // another endpoint may take writes
+  bool on_read_only = false;
   bool broken = false;
   bool in_transaction = false;
 
@@ -79,7 +80,10 @@ struct Connection::Impl {
     } catch (...) {  // the connector's exceptions do not leave this component
       broken = broken || currentErrorBreaksConnection();
       auto error = currentSqlError(name);
-      if (error.code() == ErrorCode::kStoreReadOnly && leave_when_read_only) broken = true;
+      if (error.code() == ErrorCode::kStoreReadOnly) {
+        on_read_only = true;
+        broken = broken || leave_when_read_only;
+      }
       if (on_error) on_error(error);
       throw Exception(std::move(error));
     }
@@ -158,6 +162,8 @@ std::unique_ptr<Connection> Connection::open(const ConnectSettings& settings) {
       impl->facts = prepareSession(*impl->driver, settings);
       impl->statements.emplace(*impl->driver, settings.translate);
       const bool writable = !impl->facts.read_only;
+      // Where there is no other endpoint, only a refused write tells: who may write all the same keeps the session.
+      impl->on_read_only = !writable && impl->leave_when_read_only;
       std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
       if (writable || settings.endpoints.size() == 1) return connection;
       if (!read_only) read_only = std::move(connection);
@@ -266,6 +272,9 @@ bool Connection::isInTransaction() const noexcept {
 }
 bool Connection::isBroken() const noexcept {
   return impl_->broken;
+}
+bool Connection::isOnReadOnly() const noexcept {
+  return impl_->on_read_only;
 }
 void Connection::markBroken() noexcept {
   impl_->broken = true;

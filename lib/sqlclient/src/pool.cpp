@@ -10,6 +10,9 @@ namespace {
 /// A session that stood idle for longer is asked first: the server may have ended it.
 constexpr std::chrono::milliseconds kTrustedIdle{1000};
 
+/// A session to a read-only server serves so long at least, so that a store that stays so is not hammered.
+constexpr std::chrono::seconds kReadOnlyAge{3};
+
 /// Connecting must not outlast the caller by much; the driver counts whole seconds.
 ConnectSettings withDeadline(ConnectSettings settings, const runtime::Deadline& deadline) {
   if (deadline.isNever()) return settings;
@@ -26,7 +29,7 @@ ConnectionPool::ConnectionPool(ConnectSettings connect, PoolSettings settings, r
 ConnectionPool::~ConnectionPool() = default;
 
 ConnectionPool::Lease::~Lease() {
-  if (connection_) pool_->giveBack(std::move(connection_));
+  if (connection_) pool_->giveBack(std::move(connection_), opened_);
 }
 
 ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call, IdleCheck check) {
@@ -43,11 +46,16 @@ ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call, IdleChe
     if (!idle_.empty()) {
       auto idle = std::move(idle_.back());  // the one used last: the others may grow old and go
       idle_.pop_back();
+      if (isToBeLeft(*idle.connection, idle.opened)) {
+        --num_open_;
+        outdated.push_back(std::move(idle));
+        continue;
+      }
       const bool trusted =
           idle.since > doubted_at_ && (check == IdleCheck::kTrust || clock_.now() - idle.since < kTrustedIdle);
       lock.unlock();
-      if (trusted || idle.connection->ping()) return {*this, std::move(idle.connection)};
-      giveBack(std::move(idle.connection));
+      if (trusted || idle.connection->ping()) return {*this, std::move(idle.connection), idle.opened};
+      giveBack(std::move(idle.connection), idle.opened);
       lock.lock();
       continue;
     }
@@ -55,7 +63,7 @@ ConnectionPool::Lease ConnectionPool::acquire(const runtime::Call& call, IdleChe
       ++num_open_;
       lock.unlock();
       try {
-        Lease opened{*this, Connection::open(withDeadline(connect_, call.deadline))};
+        Lease opened{*this, Connection::open(withDeadline(connect_, call.deadline)), clock_.now()};
         if (connect_.on_connect) connect_.on_connect();
         return opened;
       } catch (...) {
@@ -85,7 +93,11 @@ void ConnectionPool::closeIdle() {
   changed_.notify_all();
 }
 
-void ConnectionPool::giveBack(std::unique_ptr<Connection> connection) noexcept {
+bool ConnectionPool::isToBeLeft(const Connection& connection, runtime::TimePoint opened) const noexcept {
+  return connection.isOnReadOnly() && clock_.now() - opened >= kReadOnlyAge;
+}
+
+void ConnectionPool::giveBack(std::unique_ptr<Connection> connection, runtime::TimePoint opened) noexcept {
   // Whoever borrowed it may have thrown in mid-transaction; the next one must find none.
   if (connection->isInTransaction()) connection->rollback();
   std::unique_ptr<Connection> waste;
@@ -95,8 +107,11 @@ void ConnectionPool::giveBack(std::unique_ptr<Connection> connection) noexcept {
       --num_open_;
       doubted_at_ = clock_.now();
       waste = std::move(connection);
+    } else if (isToBeLeft(*connection, opened)) {
+      --num_open_;
+      waste = std::move(connection);
     } else {
-      idle_.push_back({std::move(connection), clock_.now()});
+      idle_.push_back({std::move(connection), clock_.now(), opened});
     }
     changed_.notify_one();
   }

@@ -100,7 +100,8 @@ bool isStreamSocket(int descriptor) noexcept {
 
 bool cutSocketWait(int thread_id) noexcept {
   const int seen = descriptorOf(blockedCallOf(thread_id));
-  if (seen < 0) return false;
+  // What the process was started with is no store: a log line may be on its way to the journal's socket there.
+  if (seen <= STDERR_FILENO) return false;
   // The number may be another file's by now. A copy keeps what it stands for while we look again.
   const Descriptor copy(::fcntl(seen, F_DUPFD_CLOEXEC, 0));
   if (copy.get() < 0 || !isStreamSocket(copy.get())) return false;

@@ -50,6 +50,7 @@ constexpr std::array kTable{
     Entry{1213, kConflict},       // deadlock
     Entry{1226, kTooMany},        // a resource limit of this user
     Entry{1227, kNoPrivilege},    //
+    Entry{1243, kGone},           // unknown prepared statement: the session is another one, behind a proxy
     Entry{1264, kContent},        // out of range
     Entry{1265, kContent},        // truncated
     Entry{1290, kReadOnly},       // --read-only
@@ -79,6 +80,7 @@ constexpr std::array kTable{
     Entry{2027, kGone},           // malformed packet
     Entry{2030, kGone},           // statement not prepared: the session is another one
     Entry{2055, kGone},           // lost, with a system error
+    Entry{2056, kGone},           // statement closed: the session was begun anew
     Entry{2059, kNoPrivilege},    // login plugin cannot be loaded
     Entry{3020, kDiskFull},       //
     Entry{3024, kKilled},         // max_execution_time

@@ -322,6 +322,12 @@ TEST_CASE("A planning error is kept, waited for or final", "[db][scheduler][plan
   CHECK(plan.retries == 1);
   CHECK(plan.error == "file is busy");
   CHECK_FALSE(plan.failed);
+  // A wait is no try.
+  REQUIRE(fixture.plans().setWait(call, plan, "no node", std::chrono::minutes(5)) == PlanWrite::kApplied);
+  CHECK(fixture.plans().setWait(call, plan, "no node", std::chrono::minutes(5)) == PlanWrite::kApplied);
+  CHECK(fixture.plans().getPlansOf(call, "a").empty());
+  CHECK(readPlan(fixture, plan).retries == 1);
+  CHECK(readPlan(fixture, plan).error == "no node");
   fixture.store().execute("update disttask_plan set not_before=not_before+86400000");  // beyond any back-off: a mistake
   CHECK(fixture.plans().getPlansOf(call, "a").size() == 1);
 

@@ -93,6 +93,36 @@ TEST_CASE("ConnectionPool asks all that lay idle when one broke, also for a borr
   CHECK_NOTHROW(use(*lease));
 }
 
+TEST_CASE("ConnectionPool leaves a server that refuses writes as read-only, and not at each of them") {
+  TestStore store(TestStore::Schema::kEmpty);
+  if (store.isTiDb()) return;  // it has no triggers
+  store.execute("create table t (id int primary key)");
+  store.execute(
+      "create trigger read_only before insert on t for each row"
+      " signal sqlstate 'HY000' set mysql_errno = 1290, message_text = 'running with --read-only'"
+  );
+  auto settings = test::testConnectSettings();
+  settings.schema = store.schema();
+  test::FakeClock clock;
+  ConnectionPool pool(settings, {2, std::chrono::seconds(30)}, clock);
+  const auto idOfRefused = [&] {
+    const auto lease = pool.acquire({});
+    CHECK(errorOf([&] { lease->execute("insert into t values (1)"); }).code() == ErrorCode::kStoreReadOnly);
+    return lease->connectionId();
+  };
+  const auto old = pool.acquire({})->connectionId();
+  clock.advance(std::chrono::seconds(10));
+  CHECK(idOfRefused() == old);
+  const auto second = idOfRefused();
+  CHECK(second != old);
+  CHECK(idOfRefused() == second);
+  CHECK(pool.numOpen() == 1);
+  // As it lies there, it grows too old to be handed out.
+  clock.advance(std::chrono::seconds(5));
+  CHECK(idOfRefused() != second);
+  CHECK(pool.numOpen() == 1);
+}
+
 TEST_CASE("ConnectionPool closes connections that stood idle for too long") {
   test::FakeClock clock;
   ConnectionPool pool(test::testConnectSettings(), {4, std::chrono::seconds(30)}, clock);

@@ -1,8 +1,10 @@
 #include "disttask/runtime/thread_group.hpp"
 #include "disttask/sqlclient/connection.hpp"
+#include "disttask/sqlclient/pool.hpp"
 
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
+#include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
 #include <arpa/inet.h>
@@ -255,4 +257,27 @@ TEST_CASE("Connection leaves a server that became read-only when another endpoin
   }
   CHECK_FALSE(alone->isBroken());
   CHECK(one_of_two->isBroken());
+}
+
+TEST_CASE("A pool asks for a writable endpoint again and again where it found none") {
+  sqlclient::initializeDriver();
+  const PrivateServer server({});
+  const auto root = Connection::open(server.bySocket());
+  auto settings = server.bySocket();
+  test::FakeClock clock;
+  sqlclient::ConnectionPool alone(settings, {}, clock);
+  settings.endpoints.push_back(settings.endpoints.front());
+  sqlclient::ConnectionPool pool(settings, {}, clock);
+  root->execute("set global read_only = 1");
+  const auto id = pool.acquire({})->connectionId();
+  const auto id_alone = alone.acquire({})->connectionId();
+  CHECK(pool.acquire({})->connectionId() == id);
+  root->execute("set global read_only = 0");
+  clock.advance(std::chrono::seconds(5));
+  const auto writable = pool.acquire({})->connectionId();
+  CHECK(writable != id);
+  // Without another endpoint the session may well be of one who writes all the same.
+  CHECK(alone.acquire({})->connectionId() == id_alone);
+  clock.advance(std::chrono::seconds(5));
+  CHECK(pool.acquire({})->connectionId() == writable);
 }

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <optional>
 
 using namespace disttask;           // NOLINT: a test
 using namespace disttask::storage;  // NOLINT: a test
@@ -190,13 +191,21 @@ TEST_CASE("Orphan checks beside batches of finishes and starts never take a live
   );
 }
 
-TEST_CASE("A result that is larger than the server takes ends the row as failed instead of leaving it running") {
+TEST_CASE("A result that is larger than the server takes is refused, and its run can end as failed") {
   Server server;
   const auto packet = std::stoull(server.store().scalar("select @@max_allowed_packet"));
   const std::string meta(packet + 1'000'000, 'x');
   server.add(1);
   REQUIRE(server.table().startSubtask({}, Server::read(1), kNode, true) == kApplied);
-  CHECK(server.table().finishSubtask({}, kNode, SubtaskId(1), meta, {}) == kApplied);
+  std::optional<Error> refusal;
+  try {
+    static_cast<void>(server.table().finishSubtask({}, kNode, SubtaskId(1), meta, {}));
+  } catch (const Exception& e) {
+    refusal = e.error();
+  }
+  REQUIRE(refusal);
+  CHECK(refusal->code() == ErrorCode::kStoreContent);
+  CHECK(server.table().updateSubtaskStateAndError({}, kNode, SubtaskId(1), SubtaskState::kFailed, refusal) == kApplied);
   CHECK(server.column("state", 1) == "failed");
   CHECK(server.column("meta", 1) == "meta");
   CHECK_THAT(server.column("error", 1), Catch::Contains("message"));

@@ -151,22 +151,31 @@ TEST_CASE("A batch whose answer was lost is concluded row by row from what the s
   CHECK(server.table().liveToken(SubtaskId(5)) == proto::RunToken{});
 }
 
-TEST_CASE("A result that the store refuses fails its own row of a batch and no other") {
+TEST_CASE(
+    "A result that the store refuses comes back as refused, its run is live, and no other row of the batch is held up"
+) {
   Server server;
   server.start({1, 2, 3});
   const auto results = server.table().writeRuns(
       {}, kNode, {Server::finishOf(1, "{}"), Server::finishOf(2, "not json"), Server::startOf(4), Server::finishOf(3)}
   );
-  for (const auto& result : results) {
-    CHECK_FALSE(result.error);
-    CHECK(result.outcome == kApplied);
+  for (const auto i : {0U, 2U, 3U}) {
+    CHECK_FALSE(results[i].error);
+    CHECK(results[i].outcome == kApplied);
   }
+  REQUIRE(results[1].error);
+  CHECK(results[1].error->code() == ErrorCode::kStoreContent);
   CHECK(server.state(1) == "succeed");
-  CHECK(server.state(2) == "failed");
-  CHECK_FALSE(server.column("error", 2).empty());
+  CHECK(server.state(2) == "running");
   CHECK(server.column("meta", 2) == "meta");
   CHECK(server.state(3) == "succeed");
   CHECK(server.state(4) == "running");
+  CHECK(
+      server.table().updateSubtaskStateAndError({}, kNode, SubtaskId(2), SubtaskState::kFailed, results[1].error) ==
+      kApplied
+  );
+  CHECK(server.state(2) == "failed");
+  CHECK_FALSE(server.column("error", 2).empty());
   CHECK(server.table().liveToken(SubtaskId(2)) == proto::RunToken{});
 }
 
@@ -182,20 +191,18 @@ TEST_CASE("A finish of a batch that went to history is found there") {
   CHECK(results[1].outcome == kApplied);
 }
 
-TEST_CASE("Writes of a batch that cannot be confirmed in time say so, starts are not live, finishes are") {
+TEST_CASE("A single write that meets a locked row comes back unsent too, a start is not live then, a finish is") {
   Server server;
   server.start({1});
   const auto blocker = server.lock(1);
-  Call call;
-  call.deadline = runtime::Deadline(runtime::systemClock(), std::chrono::milliseconds(100));
-  const auto results = server.table().writeRuns(call, kNode, {Server::finishOf(1)});
+  const auto results = server.table().writeRuns({}, kNode, {Server::finishOf(1)});
   REQUIRE(results[0].error);
-  CHECK(results[0].error->code() == ErrorCode::kTimedOut);
+  CHECK(shouldBeSentAlone(*results[0].error));
   CHECK(server.table().liveToken(SubtaskId(1)) != proto::RunToken{});
   const auto second = server.lock(2);
-  call.deadline = runtime::Deadline(runtime::systemClock(), std::chrono::milliseconds(100));
-  const auto started = server.table().writeRuns(call, kNode, {Server::startOf(2)});
+  const auto started = server.table().writeRuns({}, kNode, {Server::startOf(2)});
   REQUIRE(started[0].error);
+  CHECK(shouldBeSentAlone(*started[0].error));
   CHECK(server.table().liveToken(SubtaskId(2)) == proto::RunToken{});
 }
 

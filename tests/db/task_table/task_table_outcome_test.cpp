@@ -136,6 +136,19 @@ TEST_CASE("A retry whose answer was lost is counted once") {
   CHECK(server.store().scalar("select retries from disttask_attempt where subtask_id=1") == "1");
 }
 
+TEST_CASE("A retry or a hand-back of a row that the owner has made pending meanwhile is lost and notes nothing") {
+  Server server;
+  const auto id = server.start(1);
+  server.store().execute("update tidb_background_subtask set state='pending' where id=1");
+  const Error error(ErrorCode::kPluginFailed, "again");
+  std::int32_t retries = 0;
+  const auto outcome = GENERATE(true, false)
+                           ? server.table().retrySubtaskLater({}, kNode, id, error, std::chrono::seconds(1), retries)
+                           : server.table().handBackSubtask({}, kNode, id, error);
+  CHECK(outcome == TransitionOutcome::kLost);
+  CHECK(server.store().scalar("select count(*) from disttask_attempt") == "0");
+}
+
 TEST_CASE("After a checkpoint of unknown outcome the token changes, so that the old write cannot land over the new one"
 ) {
   Server server;
@@ -201,14 +214,22 @@ TEST_CASE("A start that could not be confirmed in time is not live, and its late
   CHECK(server.store().scalar("select count(*) from disttask_attempt") == "0");
 }
 
-TEST_CASE("A summary that is not JSON ends the row as failed with the server's text instead of leaving it running") {
+TEST_CASE("A finish with a summary that is not JSON is refused, and its run can end as failed") {
   Server server;
   const auto id = server.start(1);
-  CHECK(server.table().finishSubtask({}, kNode, id, "result", "not json") == kApplied);
+  std::optional<Error> refusal;
+  try {
+    static_cast<void>(server.table().finishSubtask({}, kNode, id, "result", "not json"));
+  } catch (const Exception& e) {
+    refusal = e.error();
+  }
+  REQUIRE(refusal);
+  CHECK(refusal->code() == ErrorCode::kStoreContent);
+  CHECK(server.column("state", id) == "running");
+  CHECK(server.table().updateSubtaskStateAndError({}, kNode, id, SubtaskState::kFailed, refusal) == kApplied);
   CHECK(server.column("state", id) == "failed");
   CHECK(server.column("meta", id) == "meta");
   CHECK_FALSE(server.column("error", id).empty());
-  CHECK(server.column("end_time is not null", id) == "1");
   CHECK(server.table().liveToken(id) == proto::RunToken{});
 }
 

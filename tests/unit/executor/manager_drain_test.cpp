@@ -14,14 +14,22 @@ namespace {
 struct Drained {
   World world;
   Blocker blocker;
-  ToldManager told{world};
+  ToldManager told;
   executor::Manager& manager = told.manager;
 
-  Drained() {
+  explicit Drained(std::int32_t parallel = 1)
+      : told(
+            world, [] {}, optionsOf(parallel)
+        ) {
     world.script.run = [this](auto& context, auto&) { blocker.wait(context); };
     manager.start();
   }
   ~Drained() { blocker.letGo(); }
+  static plugin::TaskTypeOptions optionsOf(std::int32_t parallel) {
+    plugin::TaskTypeOptions options;
+    options.parallel_subtasks = parallel;
+    return options;
+  }
   void poll(WantedState wanted, bool is_due = false) {
     storage::NodePoll seen;
     seen.wanted = wanted;
@@ -57,6 +65,19 @@ TEST_CASE("A draining node begins nothing more and lets end what runs", "[execut
   CHECK(node.pollUntil(WantedState::kNormal, false, [&] {
     return node.world.numInState(task, SubtaskState::kSucceed) == 3;
   }));
+}
+
+TEST_CASE("A drain that is taken back lets a task go on beside a run that it has still", "[executor][manager][drain]") {
+  Drained node(2);
+  const auto task = node.world.addTask();
+  node.world.addSubtask(task);
+  REQUIRE(node.pollUntil(WantedState::kNormal, false, [&] { return node.blocker.numWaiting() == 1; }));
+  node.poll(WantedState::kDraining);
+  node.world.addSubtask(task);
+  const auto begin = node.world.clock.now();
+  REQUIRE(node.pollUntil(WantedState::kDraining, false, [&] { return node.world.clock.now() - begin > 5s; }));
+  CHECK(node.blocker.numWaiting() == 1);
+  CHECK(node.pollUntil(WantedState::kNormal, false, [&] { return node.blocker.numWaiting() == 2; }));
 }
 
 TEST_CASE("When the time of a drain is over, runs that may run again are given back", "[executor][manager][drain]") {

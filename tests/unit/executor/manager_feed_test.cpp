@@ -86,3 +86,20 @@ TEST_CASE("After a stop polls start nothing", "[executor][manager]") {
   CHECK(fed.world.state(id) == SubtaskState::kPending);
   CHECK(fed.manager.tasks().empty());
 }
+
+TEST_CASE(
+    "A poll leaves the other tasks when the store is gone for two of them, and goes on after conflicts",
+    "[executor][manager][feed]"
+) {
+  World world;
+  ToldManager told(world);
+  for (int i = 0; i < 3; ++i) world.addSubtask(world.addTask());
+  told.manager.start();
+  const auto code = GENERATE(ErrorCode::kStoreUnavailable, ErrorCode::kStoreConflict, ErrorCode::kTimedOut);
+  world.rows.inject({.method = "takeOrphans", .times = 1'000'000, .error = Error(code, "no")});
+  storage::NodePoll seen;
+  seen.meta_slots = world.settings.slots;
+  seen.has_subtasks = true;
+  told.manager.takePoll(seen);
+  CHECK(world.rows.numCalls("takeOrphans") == (code == ErrorCode::kStoreConflict ? 3 : 2));
+}

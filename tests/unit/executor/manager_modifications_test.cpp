@@ -81,3 +81,20 @@ TEST_CASE("A modification of a running task is taken at once when a poll shows i
   CHECK(node.world.clock.now() - before <= 1s);  // without a poll: up to 5 s
   CHECK(node.world.script.count(R"(meta {"new":1})") == 1);
 }
+
+TEST_CASE("A task that ends holds a modification up only if it is its own", "[executor][manager][modify]") {
+  Told node;
+  node.world.script.is_idempotent = [](const auto&) { return false; };
+  const auto task = node.world.addTask();
+  node.world.addSubtask(task);
+  REQUIRE(node.pollUntil(0, [&] { return node.blocker.numWaiting() == 1; }));
+  node.world.setTaskState(task, proto::TaskState::kPausing);  // and its run goes on
+  REQUIRE(node.pollUntil(1, [&] { return node.manager.appliedModifications() == 1; }));
+  CHECK(node.blocker.numWaiting() == 1);
+  node.setMeta(task, R"({"new":1})");
+  const auto begin = node.world.clock.now();
+  REQUIRE(node.pollUntil(2, [&] { return node.world.clock.now() - begin > 10s; }));
+  CHECK(node.manager.appliedModifications() == 1);
+  node.blocker.letGo();
+  CHECK(node.pollUntil(2, [&] { return node.manager.appliedModifications() == 2; }));
+}

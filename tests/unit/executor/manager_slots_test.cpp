@@ -234,3 +234,16 @@ TEST_CASE("What hangs is seen: each task with its queue and each run with its ag
   CHECK(activity.runs[0].age > 5s);
   CHECK_FALSE(activity.runs[0].is_cancelled);
 }
+
+TEST_CASE("That a task needs to preempt others is said once while they go on", "[executor][manager][slots]") {
+  Node node;
+  node.block();
+  node.world.script.is_idempotent = [](const auto&) { return false; };  // never preempted
+  node.world.addSubtask(node.world.addTask(16, 100));
+  node.node.manager.start();
+  REQUIRE(node.world.runUntil([&] { return node.blocker.numWaiting() == 1; }));
+  node.world.addSubtask(node.world.addTask(16, 1));
+  REQUIRE(node.pass(5s));
+  CHECK(node.blocker.numWaiting() == 1);
+  CHECK(node.world.log.count("need to preempt tasks of low ranking") == 1);
+}

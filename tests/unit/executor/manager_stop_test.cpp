@@ -1,4 +1,5 @@
 // How a Manager ends: gracefully, or as a killed process does.
+#include "end_writer.hpp"
 #include "executor_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -50,6 +51,28 @@ TEST_CASE("A graceful stop gives running rows back and leaves pending ones", "[e
   CHECK(stopping.world.rows.attempt(stopping.ids[0]).abnormal_ends == 0);
   CHECK(stopping.world.script.count("cleanup 1/1") == 1);
   CHECK(stopping.node.manager.stop() == 0);
+}
+
+TEST_CASE(
+    "At a stop each end that is not written is tried once, whatever became of the one before", "[executor][stop]"
+) {
+  World world;
+  executor::NodeServices node{world.settings, world.clock, world.lease};
+  const auto task = world.addTask();
+  const auto ids = world.addSubtasks(task, 3);
+  for (const auto id : ids) {
+    const auto row = *world.rows.subtask(id);
+    REQUIRE(world.table.startSubtask({}, row, kNode, true) == proto::TransitionOutcome::kApplied);
+    executor::RunEnd end;
+    end.id = id;
+    end.write = executor::EndWrite::kFinish;
+    node.unwritten.keep(std::move(end));
+  }
+  node.hurry = GENERATE(true, false);
+  world.rows.inject({.method = "finishSubtask", .error = Error(ErrorCode::kTimedOut, "locked")});
+  CHECK(executor::flushUnwrittenEnds(node, world.table) == (node.hurry ? 1 : 3));
+  CHECK(world.numInState(task, SubtaskState::kSucceed) == (node.hurry ? 2 : 0));
+  CHECK(world.state(ids[0]) == SubtaskState::kRunning);
 }
 
 TEST_CASE("Nothing is started after a stop", "[executor][stop]") {

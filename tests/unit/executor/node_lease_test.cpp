@@ -456,6 +456,31 @@ TEST_CASE("A node whose writer stands still does not renew, one that has nothing
   CHECK(leases.runUntil([&] { return lease->mayStart(); }));
 }
 
+TEST_CASE("A node whose writer stands still begins no new life after an eviction", "[executor][lease]") {
+  Leases leases;
+  const auto lease = leases.make();
+  REQUIRE(leases.acquire(*lease, 5s) == "");
+  leases.start(*lease);
+  const auto set = [&](std::uint64_t count) {
+    const std::lock_guard lock(leases.writer_mutex);
+    leases.writer = count;
+  };
+  set(7);
+  REQUIRE(leases.pass(26s));
+  const auto old = leases.nodes.get();
+  REQUIRE(leases.nodes.evict({}, kNode, old.life, old.renewals));
+  storage::NodePoll seen;
+  seen.life = proto::Life(0);
+  seen.began = leases.world.clock.now();
+  lease->takePoll(seen);
+  lease->takePoll(seen);
+  REQUIRE(leases.pass(20s));
+  CHECK_FALSE(lease->mayStart());
+  CHECK(leases.nodes.get().life == proto::Life());
+  set(8);
+  CHECK(leases.runUntil([&] { return lease->mayStart(); }));
+}
+
 TEST_CASE("While the store is away a loop that waits for it is not taken for a wedged one", "[executor][lease]") {
   Leases leases;
   const auto lease = leases.make();

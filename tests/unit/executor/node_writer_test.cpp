@@ -93,13 +93,17 @@ class Owner final : public executor::WriteOwner {
     if (writes.start) starts[writes.start->id.value()].push_back(result.start);
     if (writes.finish) metas[writes.finish->id.value()] = writes.finish->meta;
   }
-  void mustDrive() noexcept override { ++num_asked; }
+  bool mustDrive() noexcept override {
+    ++num_asked;
+    return has_thread;
+  }
   [[nodiscard]] std::size_t numConcluded() const {
     const std::lock_guard lock(mutex_);
     return finishes.size() + starts.size();
   }
 
   std::atomic<bool> may_start{true};
+  std::atomic<bool> has_thread{true};
   std::atomic<int> num_asked{0};
   std::map<std::int64_t, std::vector<std::optional<storage::RunWriteResult>>> finishes;
   std::map<std::int64_t, std::vector<std::optional<storage::RunWriteResult>>> starts;
@@ -160,6 +164,21 @@ TEST_CASE("What is submitted while a batch is on its way goes out as one, in ord
   CHECK_FALSE(w.writer.drive());
   CHECK(w.writer.numBatches() == 2);
   CHECK(w.writer.numWrites() == 7);
+}
+
+TEST_CASE("The sender sends on for an owner whose threads are all busy", "[executor][writer]") {
+  Writing w;
+  w.second.has_thread = false;
+  w.gate.close();
+  w.start(w.first, 1);
+  w.threads.spawn("sender", [&] { w.writer.drive(); });
+  REQUIRE(eventually([&] { return w.gate.batches().size() == 1; }));
+  w.finish(w.second, 2, "r", 3);
+  w.gate.open();
+  w.threads.join();
+  CHECK(w.second.num_asked == 1);
+  CHECK(w.gate.batches() == Batches{{1}, {-2, 3}});
+  CHECK_FALSE(w.writer.progress());
 }
 
 TEST_CASE("A batch ends at 64 writes or a MiB, and never between a finish and its next start", "[executor][writer]") {

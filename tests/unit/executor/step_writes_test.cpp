@@ -28,6 +28,11 @@ class LockedTable final : public storage::MemoryTaskTable {
     for (const auto& write : writes) {
       meets = meets || idOf(write) == locked;
     }
+    if (meets) {
+      std::unique_lock lock(mutex_);
+      ++num_met_;
+      changed_.wait(lock, [&] { return !holds_; });
+    }
     if (!meets || open_) return MemoryTaskTable::writeRuns(call, exec_id, writes);
     Error error(ErrorCode::kStoreConflict, "lock wait");
     error.setStoreNumber(1205);
@@ -55,6 +60,17 @@ class LockedTable final : public storage::MemoryTaskTable {
     open_ = true;
     changed_.notify_all();
   }
+  /// Holds a batch that meets the lock up, until it is let go.
+  void hold(bool on) {
+    const std::lock_guard lock(mutex_);
+    holds_ = on;
+    changed_.notify_all();
+  }
+  /// Returns how many batches met the lock.
+  int numMet() {
+    const std::lock_guard lock(mutex_);
+    return num_met_;
+  }
   /// Returns how many writes each batch had.
   std::vector<std::size_t> sizes() {
     const std::lock_guard lock(mutex_);
@@ -75,6 +91,8 @@ class LockedTable final : public storage::MemoryTaskTable {
   std::condition_variable changed_;
   std::atomic<bool> open_{false};
   std::vector<std::size_t> sizes_;
+  bool holds_ = false;
+  int num_met_ = 0;
 };
 
 struct Steps {
@@ -131,6 +149,50 @@ TEST_CASE("A locked row keeps its own subtask waiting and no other", "[executor]
   REQUIRE(steps.allDone(60));
   CHECK(steps.node.counters.lost == 0);
   CHECK(steps.node.counters.store_errors == 0);
+}
+
+TEST_CASE(
+    "An end that is written alone, beside a long run, leaves somebody to send what else was submitted",
+    "[executor][writes]"
+) {
+  Steps steps;
+  const auto ids = steps.world.addSubtasks(steps.task, 4);
+  Blocker blocker;
+  std::atomic<int> num_begun{0};
+  std::atomic<bool> second_returned{false};
+  steps.table.hold(true);
+  steps.world.script.run = [&](auto& context, auto& subtask) {
+    ++num_begun;
+    const auto until = [&](auto&& reached) {
+      while (!reached() && context.sleepFor(1ms)) {
+      }
+    };
+    if (subtask.id == ids[0]) {
+      until([&] { return num_begun == 2; });
+      steps.table.locked = ids[0];
+    } else if (subtask.id == ids[1]) {
+      until([&] { return steps.table.numMet() == 1; });
+      second_returned = true;
+    } else if (subtask.id == ids[2]) {
+      blocker.wait(context);
+    }
+  };
+  RunningExecutor running(steps.world, steps.node, steps.task, parallel(2), &steps.table);
+  const std::unique_ptr<LockedTable, void (*)(LockedTable*)> opened(&steps.table, [](LockedTable* table) {
+    table->hold(false);
+    table->unlock();
+  });
+  running.start();
+  // The thread of the second one submits its finish while the other one sends, and goes idle.
+  REQUIRE(steps.world.runUntil([&] { return second_returned.load(); }, 1ms));
+  steps.table.hold(false);
+  REQUIRE(steps.world.runUntil([&] { return steps.world.state(ids[1]) == SubtaskState::kSucceed; }, 10ms));
+  REQUIRE(steps.world.runUntil([&] { return blocker.numWaiting() == 1; }, 10ms));
+  CHECK(steps.world.state(ids[0]) == SubtaskState::kRunning);
+  CHECK_FALSE(steps.node.writer.progress());
+  steps.table.unlock();
+  blocker.letGo();
+  REQUIRE(steps.allDone(4));
 }
 
 TEST_CASE("A long run holds up neither the finish nor the start of others", "[executor][writes]") {

@@ -442,6 +442,9 @@ TEST_CASE("A result that the store refuses fails the subtask instead of leaving 
   RunningExecutor running(runs.world, runs.node, runs.task);
   REQUIRE(runs.runToEnd(running));
   CHECK(runs.errorOf(id) == "the store refuses the result: too long");
+  CHECK(runs.node.counters.failed == 1);
+  CHECK(runs.node.counters.succeeded == 0);
+  CHECK(runs.world.log.count("the store refuses the result of a subtask, it fails") == 1);
 }
 
 TEST_CASE("A run that ignores its cancel keeps its slot, and is logged and counted once", "[executor][ends]") {

@@ -262,6 +262,46 @@ TEST_CASE("An executor gives its slots up when nothing can be started for the wh
   CHECK(loop.world.state(id) == SubtaskState::kPending);
 }
 
+TEST_CASE(
+    "While a run goes on an executor keeps trying beyond the retry window, and goes on when it may", "[executor][run]"
+) {
+  Loop loop;
+  Blocker blocker;
+  const auto blocked = loop.world.addSubtask(loop.task);
+  loop.world.script.run = [&](auto& context, auto& subtask) {
+    if (subtask.id == blocked) blocker.wait(context);
+  };
+  plugin::TaskTypeOptions options;
+  options.parallel_subtasks = 2;
+  RunningExecutor running(loop.world, loop.node, loop.task, options);
+  running.start();
+  REQUIRE(loop.world.runUntil([&] { return blocker.numWaiting() == 1; }));
+  loop.world.rows.inject({.method = "startSubtask", .times = 1'000'000});
+  const auto id = loop.world.addSubtask(loop.task);
+  const auto begin = loop.world.clock.now();
+  REQUIRE(loop.world.runUntil([&] { return loop.world.clock.now() - begin > 45s; }, 100ms));
+  CHECK(loop.world.state(id) == SubtaskState::kPending);
+  loop.world.rows.clearFaults();
+  REQUIRE(loop.world.runUntil([&] { return loop.world.state(id) == SubtaskState::kSucceed; }, 100ms));
+  CHECK(blocker.numWaiting() == 1);
+  blocker.letGo();
+}
+
+TEST_CASE("A start that waits for the store is given up when the executor drains", "[executor][run]") {
+  Loop loop;
+  const auto id = loop.world.addSubtask(loop.task);
+  loop.world.rows.inject({.method = "startSubtask", .times = 1'000'000});
+  RunningExecutor running(loop.world, loop.node, loop.task);
+  running.start();
+  REQUIRE(loop.world.runUntil([&] { return loop.world.rows.numCalls("startSubtask") >= 2; }));
+  running->drain();
+  REQUIRE(loop.world.clock.comeToRest());
+  loop.world.rows.clearFaults();
+  REQUIRE(loop.world.runUntil([&] { return running.returned(); }));
+  CHECK(loop.world.state(id) == SubtaskState::kPending);
+  CHECK(loop.world.script.count("run 1") == 0);
+}
+
 TEST_CASE("An executor starts nothing while the lease is in doubt, and goes on after", "[executor][run]") {
   Loop loop;
   loop.world.lease.open = false;

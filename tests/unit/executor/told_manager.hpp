@@ -10,7 +10,7 @@ namespace disttask::test {
 /// `ask_for_poll`. Tasks of type `t` run the world's script.
 struct ToldManager {
   explicit ToldManager(
-      World& world, std::function<void()> ask_for_poll = [] {}
+      World& world, std::function<void()> ask_for_poll = [] {}, plugin::TaskTypeOptions options = {}
   )
       : manager(
             world.settings,
@@ -22,7 +22,7 @@ struct ToldManager {
              -> std::unique_ptr<executor::TaskExecutor> {
            return std::make_unique<ScriptedExecutor>(world.script, context, exec_id, task, table);
          },
-         {},
+         options,
          "test"}
     );
   }

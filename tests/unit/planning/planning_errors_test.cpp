@@ -96,16 +96,21 @@ TEST_CASE("A store that fails in the middle lets the plan go on from its cursor"
   CHECK(world.plans.numRows() == 6);
 }
 
-TEST_CASE("A plan waits for a node however long it takes, and says why", "[planning]") {
+TEST_CASE("A plan waits for a node however long it takes, says why, and has all its tries afterwards", "[planning]") {
   World world;
   world.settings.retry_limit = 1;
+  std::atomic<int> num_tries{0};
+  world.type->on_plan = [&](plugin::PlanContext&) {
+    if (++num_tries == 1) throw Exception(ErrorCode::kPluginFailed, "transient");
+  };
   {
     const std::lock_guard lock(world.nodes.mutex);
     world.nodes.nodes.clear();
   }
   const auto service = world.start();
-  REQUIRE(world.runUntil([&] { return world.plans.get().retries > 3; }));
+  REQUIRE(world.runUntil([&] { return world.plans.num_waits > 3; }));
   CHECK(world.plans.get().error == "no node is alive");
+  CHECK(world.plans.get().retries == 0);
   CHECK_FALSE(world.plans.get().failed);
   world.nodes.add("c");
   REQUIRE(world.runUntil([&] { return world.plans.get().complete; }));

@@ -82,6 +82,15 @@ class FakePlans final : public storage::PlanTable {
     ++row->retries;
     return PlanWrite::kApplied;
   }
+  PlanWrite setWait(const Call&, const Plan& plan, const std::string& message, runtime::Duration delay) override {
+    const std::lock_guard lock(mutex);
+    auto* row = fenced(plan);
+    if (row == nullptr) return PlanWrite::kFenced;
+    if (clock != nullptr) rests_until = clock->now() + delay;
+    row->error = message;
+    ++num_waits;
+    return PlanWrite::kApplied;
+  }
   PlanWrite handOn(const Call&, const Plan& plan, const proto::ExecId& next_planner, const std::string& message)
       override {
     const std::lock_guard lock(mutex);
@@ -125,6 +134,7 @@ class FakePlans final : public storage::PlanTable {
   std::vector<Plan> plans;
   std::vector<storage::PlanBatch::Row> rows;
   int fail_batches = 0;
+  std::atomic<int> num_waits{0};
   std::atomic<bool> held{false};
   std::vector<runtime::Duration> delays;  ///< that were asked for with each error
   runtime::Clock* clock = nullptr;        ///< by which a plan rests; nullptr: it does not

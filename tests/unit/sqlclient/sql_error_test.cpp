@@ -81,6 +81,8 @@ constexpr Case kCases[] = {
     {2005, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2006, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2013, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
+    {1243, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
+    {2056, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2014, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2026, ErrorCode::kStoreUnavailable, Reaction::kReconnect},
     {2030, ErrorCode::kStoreUnavailable, Reaction::kReconnect},

@@ -103,6 +103,17 @@ bool RunTokens::isCheckpointInDoubt(SubtaskId id) const {
   return run != live_.end() && run->second.checkpoint_in_doubt;
 }
 
+void RunTokens::setGiveBackInDoubt(SubtaskId id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto run = live_.find(id); run != live_.end()) run->second.give_back_in_doubt = true;
+}
+
+bool RunTokens::isGiveBackInDoubt(SubtaskId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto run = live_.find(id);
+  return run != live_.end() && run->second.give_back_in_doubt;
+}
+
 std::size_t RunTokens::numLive() const {
   const std::lock_guard lock(mutex_);
   return live_.size();

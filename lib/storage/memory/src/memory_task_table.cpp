@@ -210,7 +210,7 @@ std::int64_t MemoryTaskTable::takeRest(
       if (!idle_running && !pending) continue;
       // One that may not run twice is never paused (design rule 12): nobody knows how far it came.
       const bool may_wait = !idle_running || isUnmarked(row) || proto::isIdempotent(row.token) ||
-                            tokens_.pastOf(row.token) == PastRun::kNeverBegun;
+                            tokens_.pastOf(row.token) != PastRun::kUnknown;
       row.state = target == SubtaskState::kPaused && !may_wait ? SubtaskState::kFailed : target;
       if (row.state == SubtaskState::kFailed) row.error = kNonIdempotentText;
       row.state_update_time = data.nowSeconds();

@@ -205,7 +205,7 @@ std::vector<std::pair<SubtaskId, OrphanOutcome>> MemoryTaskTable::takeOrphans(
           failure = "ended its node " + std::to_string(attempt.abnormal_ends) + " times";
         }
       }
-      if (past != PastRun::kNeverBegun && !proto::isIdempotent(row.token)) failure = kNonIdempotentText;
+      if (past == PastRun::kUnknown && !proto::isIdempotent(row.token)) failure = kNonIdempotentText;
       row.state = failure.empty() ? SubtaskState::kPending : SubtaskState::kFailed;
       row.state_update_time = data.nowSeconds();
       if (!failure.empty()) {

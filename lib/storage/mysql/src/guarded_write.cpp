@@ -55,6 +55,12 @@ bool refusesContent(const Error& error, std::size_t bytes) noexcept {
   return error.code() == ErrorCode::kStoreContent || (error.storeNumber() == 1105 && bytes >= kLargeValue);
 }
 
+Error asRefusal(const Error& error) {
+  if (error.code() == ErrorCode::kStoreContent) return error;
+  Error refusal(ErrorCode::kStoreContent, error.message());
+  return refusal.setStoreNumber(error.storeNumber());
+}
+
 RetryPause::RetryPause(StoreContext& context, Call call, std::string_view name)
     : context_(context), call_(bounded(context, std::move(call))), name_(name) {}
 

@@ -26,6 +26,8 @@ enum class Verdict : std::uint8_t {
 
 /// True when the store refuses the values of a write and would refuse them always; `bytes` is how large they are.
 [[nodiscard]] bool refusesContent(const Error& error, std::size_t bytes) noexcept;
+/// Returns that refusal as kStoreContent, whatever its number means elsewhere.
+[[nodiscard]] Error asRefusal(const Error& error);
 
 /// Waits a little longer after each failure; throws kTimedOut with `last` when the call's deadline would pass,
 /// kCancelled when cancelled.

@@ -152,6 +152,20 @@ class MysqlPlanTable final : public PlanTable {
     );
   }
 
+  PlanWrite setWait(const Call& call, const Plan& plan, const std::string& message, runtime::Duration delay) override {
+    const auto delay_ms = std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
+    const auto text = toValidUtf8(message, proto::kMaxErrorBytes);
+    const sqlclient::Values values{
+        text,
+        std::int64_t{std::max<std::int64_t>(delay_ms, 0)},
+        plan.task_id.value(),
+        toText(plan.kind),
+        std::int64_t{plan.after_step.value()},
+        plan.token.value()};
+    const auto is_done = [&](const Plan& now) { return now.error == text && !now.failed; };
+    return updatePlan(call, "plan.set_wait", plan, sql::kPlanWait, values, is_done);
+  }
+
   PlanWrite handOn(const Call& call, const Plan& plan, const ExecId& next_planner, const std::string& message)
       override {
     auto handed_back = plan.handed_back;

@@ -121,14 +121,6 @@ class MySqlTaskTable final : public TaskTable {
   void concludeBatch(
       const Call& call, const ExecId& exec_id, std::vector<RunBatchRow>& rows, std::vector<RunWriteResult>& results
   );
-  /// The store refuses what this single write brings: a finish becomes `failed`.
-  void failContent(
-      const Call& call,
-      const ExecId& exec_id,
-      const RunBatchRow& row,
-      const Error& error,
-      std::vector<RunWriteResult>& results
-  );
   void settle(const RunBatchRow& row, TransitionOutcome outcome, std::vector<RunWriteResult>& results);
   void fail(const RunBatchRow& row, const Error& error, std::vector<RunWriteResult>& results);
 

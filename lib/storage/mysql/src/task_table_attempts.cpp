@@ -36,8 +36,8 @@ TransitionOutcome MySqlTaskTable::giveBackWith(
                                                                      : TransitionOutcome::kMissing;
         }
         if (!isRunHere(id, *row)) return TransitionOutcome::kLost;
-        // Only this transaction makes our row pending: an earlier try, whose answer was lost, has written all of it.
-        if (row->is(SubtaskState::kPending)) {
+        // An earlier try, whose answer was lost, has written all of it; without one the owner has, after an eviction.
+        if (row->is(SubtaskState::kPending) && tokens_.isGiveBackInDoubt(id)) {
           note(connection, row->task_id, true);
           return TransitionOutcome::kApplied;
         }
@@ -46,6 +46,7 @@ TransitionOutcome MySqlTaskTable::giveBackWith(
           throw Exception(ErrorCode::kInternal, "a locked subtask row changed");
         }
         note(connection, row->task_id, false);
+        tokens_.setGiveBackInDoubt(id);  // what follows is the commit
         return TransitionOutcome::kApplied;
       });
       tokens_.end(id);

@@ -105,10 +105,11 @@ void MySqlTaskTable::writeBatch(
       const bool alone = rows.size() == 1;
       if (refusesContent(error, bytes)) {
         if (!alone) return writeEach();
-        return failContent(pause.call(), exec_id, rows.front(), error, results);
+        return failAll(asRefusal(error));
       }
-      // The whole statement was rolled back: nothing was written.
-      if (!alone && shouldBeSentAlone(error)) return failAll(error);
+      // The whole statement was rolled back: nothing was written. A single row as well comes back: here it would hold
+      // up the node's other writes, its owner has a lane for it.
+      if (shouldBeSentAlone(error)) return failAll(error);
       if (!isWorthAnotherTry(error)) return failAll(error);
       last = error;
     }
@@ -126,22 +127,6 @@ void MySqlTaskTable::writeBatch(
     }
     if (rows.size() > 1 && bytes > kSuspectBytes && last && last->reaction() == Reaction::kReconnect)
       return writeEach();
-  }
-}
-
-void MySqlTaskTable::failContent(
-    const Call& call,
-    const ExecId& exec_id,
-    const RunBatchRow& row,
-    const Error& error,
-    std::vector<RunWriteResult>& results
-) {
-  if (row.finish == nullptr) return fail(row, error, results);
-  try {
-    // The row would stay running for ever: what the store refuses now it refuses always.
-    results[row.index].outcome = updateSubtaskStateAndError(call, exec_id, row.id, SubtaskState::kFailed, error);
-  } catch (const Exception& e) {
-    fail(row, e.error(), results);
   }
 }
 

@@ -170,7 +170,7 @@ std::int64_t MySqlTaskTable::pauseSubtasks(const Call& call, const ExecId& exec_
   for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
     // One that may not run twice is never paused (design rule 12): nobody knows how far it came.
     const bool pausable =
-        isUnmarked(row) || proto::isIdempotent(row.token) || tokens_.pastOf(row.token) == PastRun::kNeverBegun;
+        isUnmarked(row) || proto::isIdempotent(row.token) || tokens_.pastOf(row.token) != PastRun::kUnknown;
     const auto outcome =
         pausable
             ? endUnrun(call, exec_id, row, SubtaskState::kPaused, std::nullopt)
@@ -202,7 +202,7 @@ OrphanOutcome MySqlTaskTable::releaseOrphan(
           if (attempt.ends_alone >= max_abnormal_ends) failure = endedItsNode(attempt);
         }
         const bool may_run_again =
-            rule == OrphanRule::kAlwaysPending || past == PastRun::kNeverBegun || proto::isIdempotent(row.token);
+            rule == OrphanRule::kAlwaysPending || past != PastRun::kUnknown || proto::isIdempotent(row.token);
         if (!may_run_again || rule == OrphanRule::kAlwaysFailed) failure = kNonIdempotentText;
         if (failure.empty()) {
           connection.update(sql::kReleaseOrphan, {row.id.value(), exec_id, now->tokenBind()});

@@ -33,9 +33,10 @@ Verdict MySqlTaskTable::judgeStart(
 Verdict MySqlTaskTable::judgeEnd(
     const ExecId& exec_id, SubtaskId id, SubtaskState target, const RowState& row, proto::RunToken& guard
 ) const {
-  if (!isRunHere(id, row)) return Verdict::kLost;
+  // A row that was moved away keeps the token that it shows: what became of it there is not ours.
+  if (row.exec_id != exec_id || !isRunHere(id, row)) return Verdict::kLost;
   if (row.is(target)) return Verdict::kApplied;
-  if (row.exec_id != exec_id || !row.is(SubtaskState::kRunning)) return Verdict::kLost;
+  if (!row.is(SubtaskState::kRunning)) return Verdict::kLost;
   guard = row.token;
   return Verdict::kSendAgain;
 }
@@ -136,8 +137,7 @@ TransitionOutcome MySqlTaskTable::finishSubtask(
     return endRun(call, "finish of a subtask", exec_id, id, SubtaskState::kSucceed, send);
   } catch (const Exception& e) {
     if (!refusesContent(e.error(), meta.size() + (summary ? summary->size() : 0))) throw;
-    // The row would stay running for ever: what the store refuses now it refuses always.
-    return updateSubtaskStateAndError(call, exec_id, id, SubtaskState::kFailed, e.error());
+    throw Exception(asRefusal(e.error()));
   }
 }
 

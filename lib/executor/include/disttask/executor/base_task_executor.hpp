@@ -33,6 +33,7 @@ class BaseTaskExecutor : public TaskExecutor, public Extension {
   void cancel() final;
   void interrupt(runtime::CancelCause cause) final;
   void drain() final;
+  void goOn() final;
   [[nodiscard]] std::int64_t appliedModifications() const final;
   std::int32_t recallBorrowed(std::int32_t slots) final;
   [[nodiscard]] TaskActivity activity() const final;

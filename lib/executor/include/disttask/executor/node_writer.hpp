@@ -32,9 +32,9 @@ class WriteOwner {
   [[nodiscard]] virtual bool maySendStarts() const noexcept = 0;
   /// Learns what became of a write; on the sending thread, which may be another owner's. Quick: it may wake threads.
   virtual void concluded(RunWrites writes, RunWritesResult result) noexcept = 0;
-  /// Nobody sends now, and a write of this owner is next: one of its threads has to call drive. Called under the
-  /// writer's lock, so it must not call the writer.
-  virtual void mustDrive() noexcept = 0;
+  /// Nobody sends now, and a write of this owner is next: one of its threads has to call drive. False: all of them are
+  /// busy, so the caller sends on. Called under the writer's lock, so it must not call the writer.
+  [[nodiscard]] virtual bool mustDrive() noexcept = 0;
 
  protected:
   ~WriteOwner() = default;
@@ -45,8 +45,9 @@ class WriteOwner {
 /// write sends it. First in, first out, so in order for each task.
 ///
 /// Whoever submits must see to it that one of its threads calls drive soon; after a batch the role goes to the owner of
-/// the next write, so that a thread sends one batch at most before it turns to its own work. A batch is bounded by the
-/// node's call timeout, and what failed goes back to its owner. Any thread; owned by NodeServices.
+/// the next write, so that a thread sends one batch at most before it turns to its own work; where that owner has no
+/// thread to spare, the sender goes on. A batch is bounded by the node's call timeout, and what failed goes back to its
+/// owner. Any thread; owned by NodeServices.
 class NodeWriter {
  public:
   explicit NodeWriter(NodeServices& node) : node_(node) {}
@@ -54,7 +55,7 @@ class NodeWriter {
   NodeWriter& operator=(const NodeWriter&) = delete;
 
   void submit(storage::TaskTable& table, WriteOwner& owner, RunWrites writes);
-  /// Sends one batch and concludes it; false, at once, when there is nothing to send or another thread is sending.
+  /// Sends a batch and concludes it; false, at once, when there is nothing to send or another thread is sending.
   bool drive();
 
   /// Moves with each batch that was tried, a failed one too; nothing while there is nothing to write. A writer that

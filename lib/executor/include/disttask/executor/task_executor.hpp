@@ -50,6 +50,8 @@ class TaskExecutor {
   /// Begins no further subtask; run returns when those that run have ended by themselves (the node drains). A type of
   /// its own that cannot may go on.
   virtual void drain() {}
+  /// Takes a drain back that has not ended run yet: begins subtasks again (the node takes part again).
+  virtual void goOn() {}
   /// A task of higher rank needs slots that this one has borrowed (design rule 18): cancels runs on borrowed slots
   /// until `slots` are on their way back; returns how many are. What runs on the task's own slots goes on.
   virtual std::int32_t recallBorrowed(std::int32_t /*slots*/) { return 0; }

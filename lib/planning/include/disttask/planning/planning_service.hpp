@@ -40,8 +40,8 @@ struct PlanningParts {
   runtime::Timers& timers;
   runtime::Pool& ctl;   ///< the looks run here: one short store call each
   runtime::Pool& work;  ///< plans run here, one thread each; apart from the pool that runs subtasks
-  /// A plan is complete, its first subtasks are in, or it was handed on: owner and nodes may want to go on. A hint,
-  /// from a thread of `work`; may be empty.
+  /// A plan is complete, its first subtasks are in, or further ones a while later, or it was handed on: owner and nodes
+  /// may want to go on. A hint, from a thread of `work`; may be empty.
   std::function<void()> on_progress;
 };
 

@@ -104,6 +104,8 @@ class Connection {
   /// True between begin() and the end of the transaction.
   [[nodiscard]] bool isInTransaction() const noexcept;
   [[nodiscard]] bool isBroken() const noexcept;
+  /// True if its server is read-only: it refused a write, or was so at the connect and another endpoint is configured.
+  [[nodiscard]] bool isOnReadOnly() const noexcept;
   /// Marks it for the waste: a pool will not hand it out again.
   void markBroken() noexcept;
   /// Pings the server; false marks it broken.

@@ -20,8 +20,9 @@ enum class IdleCheck {
   kTrust,  ///< the borrower sends its statement again when the session turns out to be dead
 };
 
-/// A bounded set of connections. Any thread. A broken connection is never handed out again; connecting happens outside
-/// the lock.
+/// A bounded set of connections. Any thread. A broken connection is never handed out again, and one to a read-only
+/// server no longer than for a few seconds: the name, the proxy or another endpoint may lead to a server that takes
+/// writes by then. Connecting happens outside the lock.
 class ConnectionPool {
  public:
   ConnectionPool(ConnectSettings connect, PoolSettings settings, runtime::Clock& clock);
@@ -38,10 +39,11 @@ class ConnectionPool {
 
    private:
     friend class ConnectionPool;
-    Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection)
-        : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection, runtime::TimePoint opened)
+        : pool_(&pool), connection_(std::move(connection)), opened_(opened) {}
     ConnectionPool* pool_;
     std::unique_ptr<Connection> connection_;
+    runtime::TimePoint opened_;
   };
 
   /// Returns a connection, made if needed. Throws kTimedOut when none is free by the call's deadline, kCancelled, or
@@ -53,10 +55,13 @@ class ConnectionPool {
   void closeIdle();
 
  private:
-  void giveBack(std::unique_ptr<Connection> connection) noexcept;
+  void giveBack(std::unique_ptr<Connection> connection, runtime::TimePoint opened) noexcept;
+  /// True for a session that should be made anew.
+  [[nodiscard]] bool isToBeLeft(const Connection& connection, runtime::TimePoint opened) const noexcept;
   struct Idle {
     std::unique_ptr<Connection> connection;
     runtime::TimePoint since;
+    runtime::TimePoint opened;
   };
   const ConnectSettings connect_;
   const PoolSettings settings_;

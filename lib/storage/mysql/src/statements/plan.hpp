@@ -87,6 +87,10 @@ inline constexpr Sql kPlanComplete{"plan_complete",
 inline constexpr Sql kPlanError{"plan_error",
   "update disttask_plan set error=?, failed=?, retries=retries+1, not_before=" DISTTASK_NOW_MS "+?"
   " where task_id=? and kind=? and after_step=? and token=? and retries=? and complete=0 and failed=0"};
+/// Binds: error, delay in ms, task_id, kind, after_step, token.
+inline constexpr Sql kPlanWait{"plan_wait",
+  "update disttask_plan set error=?, not_before=" DISTTASK_NOW_MS "+?"
+  " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
 /// Binds: next planner, new token, handed_back (JSON), error, task_id, kind, after_step, token.
 inline constexpr Sql kPlanHandOn{"plan_hand_on",
   "update disttask_plan set planner=?, token=?, handed_back=?, error=?, not_before=0"

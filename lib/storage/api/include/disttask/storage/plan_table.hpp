@@ -79,6 +79,11 @@ class PlanTable {
   virtual PlanWrite setError(
       const Call& call, const Plan& plan, const std::string& message, bool fatal, runtime::Duration delay
   ) = 0;
+  /// Keeps what the plan waits for, which is no fault of its own: to be tried again after `delay`, not counted in
+  /// `retries`.
+  virtual PlanWrite setWait(
+      const Call& call, const Plan& plan, const std::string& message, runtime::Duration delay
+  ) = 0;
   /// Gives the plan, as far as it is, to another node because this one cannot plan it: `next_planner` gets it at once,
   /// under a new token; the present planner joins handed_back, and `message` is kept as an error that is not fatal.
   virtual PlanWrite handOn(

@@ -14,7 +14,7 @@ namespace disttask::storage {
 enum class PastRun : std::uint8_t {
   kUnknown,     ///< never seen here, or long ago: its process ended
   kNeverBegun,  ///< its start was sent, but never confirmed: nothing ran under it
-  kReturned,    ///< its run returned here, and giving the row back could not be confirmed
+  kReturned,    ///< its row was to be given back, since it may run again; that could not be confirmed
 };
 
 /// The row of a run as it was read before its start.
@@ -60,12 +60,16 @@ class RunTokens {
   /// Notes that a checkpoint of this run may still land (true), or that a new token has fenced it off (false).
   void setCheckpointInDoubt(proto::SubtaskId id, bool in_doubt);
   [[nodiscard]] bool isCheckpointInDoubt(proto::SubtaskId id) const;
+  /// Notes that a transaction which gives the row of this run back may have been committed.
+  void setGiveBackInDoubt(proto::SubtaskId id);
+  [[nodiscard]] bool isGiveBackInDoubt(proto::SubtaskId id) const;
   [[nodiscard]] std::size_t numLive() const;
 
  private:
   struct Run {
     std::vector<proto::RunToken> tokens;  ///< last confirmed first; more only after renew()
     bool checkpoint_in_doubt = false;
+    bool give_back_in_doubt = false;
     std::optional<StartedAs> started;
   };
   static constexpr std::size_t kMaxPast = 10'000;

@@ -102,8 +102,8 @@ class TaskTable {
       const Call& call, const proto::SubtaskBase& subtask, const ExecId& exec_id, bool idempotent
   ) = 0;
   /// running → succeed with this meta and, when given, this final summary (JSON). Guarded by the run token. A value
-  /// that the store refuses (too large, not JSON) ends the row as failed with the store's text instead, and is
-  /// kApplied: it would be refused for ever.
+  /// that the store refuses (too large, not JSON) would be refused for ever: kStoreContent, and the run is still live,
+  /// so that it can be ended as failed.
   virtual TransitionOutcome finishSubtask(
       const Call& call,
       const ExecId& exec_id,
