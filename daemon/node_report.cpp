@@ -135,8 +135,12 @@ Json toJson(const NodeReport& report) {
 std::vector<Check> readiness(const NodeReport& report) {
   std::vector<Check> checks;
   std::string phase;
-  // What the store said of it is for /statusz.
-  if (report.phase != Phase::kWorking) phase = phaseName(report.phase);
+  // What it waits for, without what others said of it: that is for /statusz.
+  if (report.phase != Phase::kWorking) {
+    phase = phaseName(report.phase);
+    const auto what = report.waits_for.substr(0, report.waits_for.find(": "));
+    if (!what.empty()) phase += ": " + what;
+  }
   checks.push_back({"phase", phase});
   std::string lease;
   if (report.lease_left <= runtime::Duration::zero()) {

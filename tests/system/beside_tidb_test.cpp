@@ -444,9 +444,14 @@ TEST_CASE("Daemons beside a live TiDB leave every row that is not theirs as it i
   tidb.awaitState(2, 1, "paused");
   tidb.awaitState(3, 1, "canceled");
   tidb.awaitState(1, 2, "running");
+  const auto token = [&] {
+    return tidb.cluster().scalar("select ddl_physical_tid from mysql.tidb_background_subtask where id=102");
+  };
+  const auto of_the_dead = token();
   first.process->kill(SIGKILL);
   REQUIRE(first.process->wait());
   first = tidb.startReady(tidb.settings());
+  REQUIRE(eventually([&] { return token() != of_the_dead; }));
   tidb.awaitState(1, 2, "running");
   CHECK(first.stop() == 0);
   CHECK(tidb.state(1, 2) == "pending");

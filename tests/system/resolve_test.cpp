@@ -37,6 +37,7 @@ TEST_CASE("A task whose subtask fails waits for task resolve, and task events te
         "tidb_background_subtask s on s.task_key=t.id group by t.id, t.state"
     );
   };
+  REQUIRE(eventually([&] { return rows().find("running") == std::string::npos; }));  // what was begun goes on
   const auto before = rows();
   for (const char* decision : {"--skip", "--fail"}) {
     const auto refused = cluster.ctl({"task", "resolve", "r", decision});

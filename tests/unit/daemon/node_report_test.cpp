@@ -105,7 +105,7 @@ TEST_CASE("A node is ready only while it works, its lease holds, the store answe
          r.phase = Phase::kStarting;
          r.waits_for = "waiting for the store: host db7 refused it";
        },
-       "[-] phase: starting\n"},
+       "[-] phase: starting: waiting for the store\n"},
       {[](NodeReport& r) { r.lease_left = {}; }, "[-] lease: this node has no life"},
       {[](NodeReport& r) { r.may_start = false; }, "[-] lease: no renewal was confirmed"},
       {[](NodeReport& r) { r.store_answers = false; }, "[-] store: gone for 0 s\n"},
