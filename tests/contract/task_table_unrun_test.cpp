@@ -204,4 +204,6 @@ TEST_CASE("Beside a live DXF a running row without a token is paused without one
   // Else whoever finds it running again, begun by TiDB, would take the token's word for the type's.
   CHECK(rows->row(unmarked)->token == proto::RunToken());
   CHECK(rows.state(once) == SubtaskState::kFailed);
+  CHECK(rows->row(once)->error == "subtask in running state and is not idempotent");
+  CHECK(rows->row(once)->end_time == 0);  // as in a task that runs
 }

@@ -67,7 +67,7 @@ void SubtaskRun::putCheckpoint(const std::string& checkpoint) {
     // Not the run's own token: a run that is cancelled may still keep how far it came; the run token guards the write.
     outcome = table_.updateSubtaskCheckpoint(call(), node_.settings.exec_id, id_, checkpoint);
   } catch (const Exception& e) {
-    store_failed_ = e.error().code() != ErrorCode::kStoreContent;
+    if (e.error().code() != ErrorCode::kStoreContent) store_failed_ = true;
     throw;
   }
   if (outcome == proto::TransitionOutcome::kApplied) return;

@@ -164,7 +164,8 @@ void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::op
   end.write = decideEnd(result, cause, item.idempotent);
   if (node.settings.beside_dxf) {
     // DXF begins it again, finds it running, and fails it; and it moves no single row to another node.
-    if (result == RunResult::kRetryable && end.write == EndWrite::kFail) end.write = EndWrite::kFailNotIdempotent;
+    const bool asks_again = result == RunResult::kRetryable || (result == RunResult::kStoreAway && isRetryable(*error));
+    if (asks_again && end.write == EndWrite::kFail) end.write = EndWrite::kFailNotIdempotent;
     if (end.write == EndWrite::kHandBack) end.write = EndWrite::kRetryLater;
   }
   end.error = std::move(error);
@@ -208,7 +209,8 @@ void StepRun::endRun(Item item, const SubtaskRun& run, RunResult result, std::op
       node.unwritten.keep(std::move(end));
       break;
     default:
-      keepCounters(run);
+      // DXF writes the last ones of a run that failed by itself, and none of one that was cancelled.
+      if (!node.settings.beside_dxf || cause == runtime::CancelCause::kNone) keepCounters(run);
       writeEnd(node, parts_.table, std::move(end));
   }
   ++progress_;

@@ -1,4 +1,5 @@
 // The tables of a live TiDB, of three versions, used as they are (contract 1.6).
+#include "disttask/base/failpoint.hpp"
 #include "dxf_dialect.hpp"
 #include "dxf_tables.hpp"
 
@@ -166,6 +167,7 @@ TEST_CASE("Rows in the tables of a live TiDB are left as its own executor leaves
   end(3, SubtaskState::kPaused, std::nullopt);
   // Another process of this node finds the row that may not run twice.
   CHECK(tables.makeStore()->taskTable().takeOrphans({}, kNode, proto::TaskId(1), 3).size() == 1);
+  tables.execute("update tidb_global_task set state='pausing'");
   CHECK(table.pauseSubtasks({}, kNode, proto::TaskId(1)) == 1);
   const auto shown = [&](int ordinal) {
     return tables.scalar(
@@ -402,6 +404,7 @@ TEST_CASE("Running rows that TiDB's own executor began are left to their type, i
   REQUIRE(rows.size() == 3);
   CHECK(table.takeUnmarked({}, rows[0], true) == storage::OrphanOutcome::kGivenBack);
   CHECK(table.takeUnmarked({}, rows[1], false) == storage::OrphanOutcome::kFailed);
+  tables.execute("update tidb_global_task set state='pausing'");
   CHECK(table.pauseSubtasks({}, kNode, proto::TaskId(1)) == 2);  // the pending one too
   CHECK(
       tables.scalar(
@@ -410,6 +413,36 @@ TEST_CASE("Running rows that TiDB's own executor began are left to their type, i
       ) == "paused,failed error,paused"
   );
   CHECK(tables.scalar("select count(*) from `" + tables.side() + "`.disttask_attempt") == "0");
+}
+
+TEST_CASE("A pause that comes when TiDB has resumed the task leaves its rows as they are", "[db][mysql_schema]") {
+  DxfTables tables(DxfVersion::k85);
+  auto store = tables.makeStore();
+  static_cast<void>(store->schema().install({}));
+  addTask(tables, 1, "pausing");
+  addSubtask(tables, 1, 1, "pending", kNode);
+  addSubtask(tables, 1, 2, "running", kNode);
+  auto& table = store->taskTable();
+  const auto states = [&] {
+    return tables.scalar("select group_concat(state order by id) from tidb_background_subtask");
+  };
+  SECTION("before the first look") {
+    tables.execute("update tidb_global_task set state='running'");
+    CHECK(table.pauseSubtasks({}, kNode, proto::TaskId(1)) == 0);
+  }
+#ifdef DISTTASK_FAILPOINTS
+  SECTION("before a write is repeated whose answer was lost") {
+    Failpoints::arm("store.committed", [&] {
+      Failpoints::disarmAll();
+      // TiDB goes to paused and resumes.
+      tables.execute("update tidb_global_task set state='running'");
+      tables.execute("update tidb_background_subtask set state='pending' where state='paused'");
+      throw Exception(ErrorCode::kStoreUnavailable, "the answer is lost");
+    });
+    CHECK(table.pauseSubtasks({}, kNode, proto::TaskId(1)) == 0);
+  }
+#endif
+  CHECK(states() == "pending,running");
 }
 
 TEST_CASE("A node pauses and cancels its own rows only, as TiDB's executor does", "[db][mysql_schema]") {

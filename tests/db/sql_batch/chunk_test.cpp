@@ -32,7 +32,7 @@ struct Chunks : BatchFixture {
   TableName table{store.schema(), "t"};
   BatchStatement statement = parseStatement("update t set n = n + 1 where {range}", table);
   BatchLedger ledger{store.schema() + ".ledger", "store", "main"};
-  SegmentMeta segment{{{}, {"1200"}}, 400};
+  SegmentMeta segment{{"main", store.schema()}, {{}, {"1200"}}, 400};
   TableKey key{table, "PRIMARY", {{"id", KeyKind::kNumber, "", ""}}};
 };
 

@@ -30,6 +30,12 @@ struct Throttled : BatchFixture {
       }
     });
   }
+  /// Starts a run whose first chunk, of ten rows, asks for a rest of more than a minute.
+  void restsAfterOneChunk() {
+    statement += " and sleep(if(id = 3, 1, 0)) = 0";
+    start(R"("chunk_rows": 10, "chunk_time": "0s", "sleep_ratio": 100)");
+    REQUIRE(test::eventually([&] { return scalar("select sum(n) from t") == "10"; }));
+  }
   [[nodiscard]] std::string update(const std::string& more) const { return meta(statement, "t", more); }
   [[nodiscard]] bool logged(const std::string& text) const {
     for (const std::string& line : host->log()) {
@@ -254,4 +260,90 @@ TEST_CASE("What was planned is not changed by a new meta, and it is said") {
   CHECK(f.logged("the task goes on with what was planned"));
   f.run(*f.worker, 1, f.metas[0]);
   CHECK(f.scalar("select sum(n) from t") == "10");
+}
+
+TEST_CASE("Work that begins after a new meta is what was planned, too, wherever that meta leads") {
+  Throttled f;
+  f.makeNumbers(10);
+  f.metas = f.plan(1, f.update(""));
+  // The schema of the task's own table is one of many; the same name stands in another.
+  const test::TestStore elsewhere(test::TestStore::Schema::kEmpty);
+  elsewhere.execute("create table t select * from " + f.store.schema() + ".t");
+  std::string later;
+  SECTION("a trial") { later = f.update(R"("dry_run": true)"); }
+  SECTION("another statement") { later = f.meta("update t set n = n + 100 where {range}", "t"); }
+  SECTION("another connection") { later = f.update(R"("connection": "nowhere")"); }
+  SECTION("another schema") {
+    Json json = Json::parse(f.update(""));
+    json["table"] = elsewhere.schema() + ".t";
+    later = json.dump();
+  }
+  f.worker = f.step(1, later);
+  const Json result = f.run(*f.worker, 1, f.metas.at(0));
+  f.worker->cleanup(f.host->host());
+  CHECK(result.find("rows")->asInt() == 10);
+  CHECK(f.scalar("select sum(n) from t") == "10");
+  CHECK(elsewhere.scalar("select sum(n) from t") == "0");
+  CHECK(f.logged("the task goes on with what was planned"));
+}
+
+TEST_CASE("What a trial found out stays its result after a meta that is none") {
+  Throttled f;
+  f.makeNumbers(10);
+  f.metas = f.plan(1, f.update(R"("dry_run": true)"));
+  f.worker = f.step(1, f.update(""));
+  CHECK(f.run(*f.worker, 1, f.metas.at(0)).dump() == Json::parse(f.metas[0]).dump());
+  CHECK(f.scalar("select sum(n) from t") == "0");
+}
+
+TEST_CASE("Planning goes on where it began when the meta leads elsewhere between two batches") {
+  Throttled f;
+  f.makeNumbers(100);
+  const test::FakePlanning first(*f.host, {}, 3);
+  sdk::Planning call = first.planning();
+  const auto task = [&](const std::string& meta) { return sdk::Task{1, 1, "key", "sql_batch", meta}; };
+  const sdk::Cursor cursor = f.type.plan(call, task(f.update(R"("subtask_rows": 10)")), 1, "");
+  REQUIRE_FALSE(cursor.complete);
+  const test::FakePlanning second(*f.host, {}, 100);
+  sdk::Planning next = second.planning();
+  CHECK(f.type.plan(next, task(f.update(R"("connection": "nowhere")")), 1, cursor.next).complete);
+  CHECK(first.batch().size() + second.batch().size() == 10);
+}
+
+TEST_CASE("A slip in the throttles of a new meta holds the work up and does not end it") {
+  Throttled f;
+  f.restsAfterOneChunk();
+  std::string reason;
+  std::string slip;
+  SECTION("max_load") {
+    slip = R"("max_load": {"No_such": 1})";
+    reason = "max_load: the server has no status variable No_such";
+  }
+  SECTION("critical_load") {
+    slip = R"("critical_load": {"No_such": 1})";
+    reason = "critical_load: the server has no status variable No_such";
+  }
+  SECTION("replicas") {
+    slip = R"("max_lag": "2s", "replicas": ["nowhere"])";
+    reason = "max_lag: replica 'nowhere' cannot be asked: ";
+  }
+  f.worker->taskMetaModified(f.host->host(), f.update(slip));
+  REQUIRE(test::eventually([&] { return f.logged("waits: " + reason); }));
+  f.worker->taskMetaModified(f.host->host(), f.update(""));
+  CHECK(f.ended.wait(20s) == "done");
+  CHECK(f.scalar("select sum(n) from t") == "100");
+}
+
+TEST_CASE("A throttle that held a run up until it was stopped is not shown any more once the next one goes on") {
+  Throttled f;
+  f.restsAfterOneChunk();
+  f.worker->taskMetaModified(f.host->host(), f.update(R"("window": ")" + f.closedWindow() + "\""));
+  REQUIRE(test::eventually([&] { return f.logged("waits: window: "); }));
+  f.host->cancel();
+  CHECK(f.ended.wait(5s) == "cancelled");
+  CHECK_THAT(f.checkpoints[1], Catch::Contains("throttled_by"));
+  f.host->uncancel();
+  f.worker->taskMetaModified(f.host->host(), f.update(""));
+  f.run(*f.worker, 1, f.metas[0]);
+  CHECK(f.checkpoints[1] == R"({"begun": true})");
 }

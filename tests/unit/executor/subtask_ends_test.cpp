@@ -149,7 +149,12 @@ TEST_CASE("Beside DXF a retry that may not be fails in its words, and a hand-bac
   const auto handed_back = world.addSubtask(task);
   world.script.is_idempotent = [](const auto& subtask) { return subtask.ordinal != 1; };
   std::atomic<int> times{0};
-  world.script.run = [&](auto&, auto& subtask) {
+  const bool store_fails = GENERATE(false, true);
+  world.script.run = [&](auto& context, auto& subtask) {
+    if (subtask.ordinal == 1 && store_fails) {
+      world.rows.inject({.method = "updateSubtaskCheckpoint", });
+      CHECK_THROWS(context.putCheckpoint("{}"));
+    }
     if (subtask.ordinal == 1) throw Exception(kTransient);
     if (++times == 1) throw plugin::HandBack("no file here");
   };

@@ -70,12 +70,10 @@ TaskNote TaskNote::parse(std::string_view text) {
   return note;
 }
 
-BatchSession::BatchSession(
-    const sdk::Host& host, plugin_common::Sessions& sessions, const std::string& connection, const TableName& table
-)
-    : session_(host, sessions, connection, batchKind(), table.schema, "table"),
+BatchSession::BatchSession(const sdk::Host& host, plugin_common::Sessions& sessions, const Place& place)
+    : session_(host, sessions, place.connection, batchKind(), place.schema, "table"),
       ledger_(session_.info().ledger, session_.info().store_id, session_.info().name) {
-  session_.connection().execute("use " + plugin_common::quoted(table.schema));
+  session_.connection().execute("use " + plugin_common::quoted(place.schema));
 }
 
 TaskNote BatchSession::note(std::int64_t task) const {

@@ -2,6 +2,7 @@
 #include "batch_ledger.hpp"
 #include "batch_options.hpp"
 #include "disttask/plugin_common/watched_session.hpp"
+#include "segment_meta.hpp"
 
 #include <cstdint>
 #include <string>
@@ -25,13 +26,16 @@ struct TaskNote {
 [[nodiscard]] const plugin_common::SessionKind& archiveKind();
 [[nodiscard]] const plugin_common::SessionKind& replicaKind();
 
+/// Returns where a task with this work is planned.
+[[nodiscard]] inline Place placeOf(const BatchWork& work) {
+  return {work.connection, work.table.schema};
+}
+
 /// A watched session on a task's connection, in the table's schema, with the ledger that goes with it. One thread.
 class BatchSession {
  public:
   /// Waits for a place. Throws what the host throws for the connection, and what Connection::open throws.
-  BatchSession(
-      const sdk::Host& host, plugin_common::Sessions& sessions, const std::string& connection, const TableName& table
-  );
+  BatchSession(const sdk::Host& host, plugin_common::Sessions& sessions, const Place& place);
   BatchSession(const BatchSession&) = delete;
   BatchSession& operator=(const BatchSession&) = delete;
 

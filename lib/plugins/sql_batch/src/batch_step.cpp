@@ -12,6 +12,9 @@ namespace {
 constexpr auto kNoteEvery = std::chrono::seconds(10);
 // An archive's rows are held in memory on their way.
 constexpr std::int64_t kMaxArchivedRows = 10'000;
+constexpr const char* kGoesOn =
+    "the task goes on with what was planned: only chunk_rows, chunk_time, max_lag, replicas, max_load, critical_load, "
+    "sleep_ratio and window can change while it runs";
 
 std::int64_t mostRows(const BatchWork& work) {
   return work.archive ? std::min(work.subtask_rows, kMaxArchivedRows) : work.subtask_rows;
@@ -36,23 +39,29 @@ BatchStep::BatchStep(
       size_(options_.throttle.chunk_rows, mostRows(options_.work)),
       one_at_a_time_(resource.parallel_subtasks == 1) {}
 
-std::shared_ptr<const TaskNote> BatchStep::prepare(const BatchSession& session) {
+std::shared_ptr<const TaskNote> BatchStep::prepare(const sdk::Host& host, const BatchSession& session) {
   const std::lock_guard lock(mutex_);
-  if (!note_) note_ = std::make_shared<const TaskNote>(session.note(task_));
+  if (note_) return note_;
+  note_ = std::make_shared<const TaskNote>(session.note(task_));
+  size_.limit(mostRows(note_->work));
+  if (note_->work.toJson() != options_.work.toJson()) host.log(sdk::LogLevel::kWarn, kGoesOn);
   return note_;
 }
 
 std::string BatchStep::runSubtask(sdk::Run& run, const sdk::Subtask& subtask) {
   return plugin_common::translated([&]() -> std::string {
-    // The planner of a dry run has found out all there is to say.
-    if (options_.work.dry_run) return std::string(subtask.meta);
+    // The planner of a dry run has found out all there is to say. The task's meta may say otherwise by now.
+    if (plugin_common::parseObject(subtask.meta, "subtask meta").find("dry_run") != nullptr) {
+      return std::string(subtask.meta);
+    }
     try {
       return SegmentRun(*this, run, subtask).work();
     } catch (const Exception& exception) {
       if (exception.error().reaction() != Reaction::kGiveUp) throw;
       std::string done;
       try {
-        const BatchSession session(run, *sessions_, options_.work.connection, options_.work.table);
+        const auto place = SegmentMeta::parse(subtask.meta, placeOf(options_.work)).place;
+        const BatchSession session(run, *sessions_, place);
         done = progressText(session, task_);
       } catch (...) {  // only an addition
       }
@@ -120,11 +129,7 @@ void BatchStep::taskMetaModified(const sdk::Host& host, std::string_view meta) {
     throttle_.setOptions(options.throttle);
     if (resized) size_.set(options.throttle.chunk_rows);
     if (options.work.toJson() != options_.work.toJson()) {
-      host.log(
-          sdk::LogLevel::kWarn,
-          "the task goes on with what was planned: only chunk_rows, chunk_time, max_lag, replicas, max_load, "
-          "critical_load, sleep_ratio and window can change while it runs"
-      );
+      host.log(sdk::LogLevel::kWarn, kGoesOn);
     }
   });
 }
@@ -134,7 +139,12 @@ void BatchStep::resourceModified(const sdk::Host&, const sdk::Resource& resource
 }
 
 void BatchStep::cleanup(const sdk::Host&) {
-  sessions_->closeIdle(options_.work.connection);
+  std::string connection = options_.work.connection;
+  {
+    const std::lock_guard lock(mutex_);
+    if (note_) connection = note_->work.connection;
+  }
+  sessions_->closeIdle(connection);
 }
 
 }  // namespace disttask::sql_batch

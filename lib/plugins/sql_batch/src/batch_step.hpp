@@ -37,10 +37,12 @@ class BatchStep final : public sdk::Step {
 
  private:
   friend class SegmentRun;
-  std::shared_ptr<const TaskNote> prepare(const BatchSession& session);
+  std::shared_ptr<const TaskNote> prepare(const sdk::Host& host, const BatchSession& session);
   void noteProgress(sdk::Run& run, const BatchSession& session);
 
-  const BatchOptions options_;  // as the step began; the throttles of now are in throttle_
+  // As the step began. The throttles of now are in throttle_; what is done is what the note says, since this may be a
+  // meta of after the plan.
+  const BatchOptions options_;
   const PluginConfig config_;
   const std::shared_ptr<plugin_common::Sessions> sessions_;
   const std::int64_t task_;

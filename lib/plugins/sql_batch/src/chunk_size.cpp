@@ -34,6 +34,12 @@ void ChunkSize::halve() {
   hold_ = kHold;
 }
 
+void ChunkSize::limit(std::int64_t most) {
+  const std::lock_guard lock(mutex_);
+  most_ = most;
+  rows_ = std::min(rows_, most_);
+}
+
 void ChunkSize::set(std::int64_t rows) {
   const std::lock_guard lock(mutex_);
   rows_ = std::clamp<std::int64_t>(rows, 1, most_);

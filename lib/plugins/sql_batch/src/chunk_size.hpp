@@ -14,6 +14,8 @@ class ChunkSize {
   /// A chunk of so many rows took so long; `wanted_ms` 0 leaves the size as it is.
   void took(std::int64_t rows, double ms, std::int64_t wanted_ms);
   void halve();
+  /// Sets the greatest size.
+  void limit(std::int64_t most);
   /// Begins anew from this size: somebody asked for another one.
   void set(std::int64_t rows);
 
@@ -21,7 +23,7 @@ class ChunkSize {
   mutable std::mutex mutex_;
   std::int64_t rows_;  // guarded by mutex_
   int hold_ = 0;       // guarded by mutex_
-  const std::int64_t most_;
+  std::int64_t most_;  // guarded by mutex_
 };
 
 }  // namespace disttask::sql_batch

@@ -33,6 +33,7 @@ KeyRange rangeAt(const Json& json) {
 
 /// Where planning has got to.
 struct PlanCursor {
+  Place place;
   KeyValues after;
   std::int64_t segments = 0;
   std::int64_t rows = 0;
@@ -42,6 +43,7 @@ struct PlanCursor {
 
   [[nodiscard]] std::string dump() const {
     Json json;
+    putPlace(json, place);
     json["after"] = toJson(after);
     json["segments"] = segments;
     json["rows"] = rows;
@@ -52,10 +54,14 @@ struct PlanCursor {
     return json.dump();
   }
 
-  [[nodiscard]] static PlanCursor parse(std::string_view text) {
+  /// `place` is where a plan without a cursor begins, and that of cursors of older versions.
+  [[nodiscard]] static PlanCursor parse(std::string_view text, const Place& place) {
     const std::string what = "cursor";
-    const Json json = plugin_common::parseObject(text, what);
     PlanCursor cursor;
+    cursor.place = place;
+    if (text.empty()) return cursor;
+    const Json json = plugin_common::parseObject(text, what);
+    cursor.place = placeAt(json, place);
     cursor.after = keyValuesAt(json, "after");
     cursor.segments = plugin_common::memberAt(json, "segments", what).asInt();
     cursor.rows = plugin_common::memberAt(json, "rows", what).asInt();
@@ -147,7 +153,8 @@ class Planner {
       const sdk::Task& task,
       const BatchOptions& options,
       const PluginConfig& config,
-      plugin_common::Sessions& sessions
+      plugin_common::Sessions& sessions,
+      std::string_view cursor
   )
       : planning_(planning),
         task_(task.id),
@@ -155,15 +162,15 @@ class Planner {
         options_(options),
         config_(config),
         sessions_(sessions),
-        session_(planning, sessions, options.work.connection, options.work.table) {}
+        is_first_(cursor.empty()),
+        at_(PlanCursor::parse(cursor, placeOf(options.work))),
+        session_(planning, sessions, at_.place) {}
 
-  sdk::Cursor plan(std::string_view cursor) {
-    PlanCursor at;
-    TaskNote note;
-    if (!cursor.empty()) at = PlanCursor::parse(cursor);
-    note = cursor.empty() || is_trial_ ? begin() : session_.note(task_);
+  sdk::Cursor plan() {
+    PlanCursor& at = at_;
+    TaskNote note = is_first_ || is_trial_ ? begin() : session_.note(task_);
     const bool complete = note.last.empty() || walk(note, at);
-    if (cursor.empty()) checkMiddle(note);
+    if (is_first_) checkMiddle(note);
     if (!complete) return {at.dump(), false};
     if (note.work.dry_run) {
       planning_.addSubtask(dryRunReport(session_.connection(), note, at));
@@ -190,6 +197,7 @@ class Planner {
     checkOwnKey(connection, note.key, statement);
     checkArchive(planning_, sessions_, config_, note, session_);
     Throttle::requireReplicas(planning_, sessions_, options_.throttle);
+    Throttle::requireVariables(connection, options_.throttle);
     if (!is_trial_) forgetOlder(planning_, session_, config_.ledger_days);
     // A batch that is planned again goes by what the first one saw: work may have begun.
     if (const auto before = session_.ledger().readNote(connection, task_)) return TaskNote::parse(*before);
@@ -228,7 +236,7 @@ class Planner {
     while (at.after != note.last) {
       planning_.throwIfCancelled();
       if (std::chrono::steady_clock::now() >= end) return false;
-      SegmentMeta meta{{at.after, note.last}, note.work.subtask_rows};
+      SegmentMeta meta{at.place, {at.after, note.last}, note.work.subtask_rows};
       if (auto upto = nthKey(connection, note.key, meta.range, note.work.subtask_rows); upto && *upto != note.last) {
         meta.range.upto = *std::move(upto);
       } else {
@@ -255,6 +263,8 @@ class Planner {
   const BatchOptions& options_;
   const PluginConfig& config_;
   plugin_common::Sessions& sessions_;
+  const bool is_first_;  // batch of the step
+  PlanCursor at_;
   BatchSession session_;
   std::vector<KeyRange> walked_;  // in this batch
 };
@@ -269,7 +279,7 @@ sdk::Cursor planBatch(
     plugin_common::Sessions& sessions,
     std::string_view cursor
 ) {
-  return Planner(planning, task, options, config, sessions).plan(cursor);
+  return Planner(planning, task, options, config, sessions, cursor).plan();
 }
 
 }  // namespace disttask::sql_batch

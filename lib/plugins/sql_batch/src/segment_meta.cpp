@@ -4,17 +4,31 @@
 
 namespace disttask::sql_batch {
 
+void putPlace(Json& json, const Place& place) {
+  json["connection"] = place.connection;
+  json["schema"] = place.schema;
+}
+
+Place placeAt(const Json& json, const Place& otherwise) {
+  const Json* connection = json.find("connection");
+  const Json* schema = json.find("schema");
+  if (connection == nullptr || schema == nullptr) return otherwise;
+  return {connection->asString(), schema->asString()};
+}
+
 std::string SegmentMeta::dump() const {
   Json json;
+  putPlace(json, place);
   json["after"] = toJson(range.after);
   json["upto"] = toJson(range.upto);
   json["rows"] = rows;
   return json.dump();
 }
 
-SegmentMeta SegmentMeta::parse(std::string_view text) {
+SegmentMeta SegmentMeta::parse(std::string_view text, const Place& place) {
   const Json json = plugin_common::parseObject(text, "subtask meta");
   SegmentMeta meta;
+  meta.place = placeAt(json, place);
   meta.range = {keyValuesAt(json, "after"), keyValuesAt(json, "upto")};
   meta.rows = plugin_common::memberAt(json, "rows", "subtask meta").asInt();
   return meta;

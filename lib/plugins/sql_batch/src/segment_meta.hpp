@@ -8,13 +8,25 @@
 
 namespace disttask::sql_batch {
 
+/// Where a task was planned, and its ledger stands: a meta that names another place later changes nothing.
+struct Place {
+  std::string connection;
+  std::string schema;
+};
+
 /// What one subtask is: a key range that is worked off in chunks.
 struct SegmentMeta {
+  Place place;
   KeyRange range;
   std::int64_t rows = 0;  ///< that were counted in it when it was planned
   [[nodiscard]] std::string dump() const;
-  [[nodiscard]] static SegmentMeta parse(std::string_view text);
+  /// `place` is of rows that name none: those of older versions.
+  [[nodiscard]] static SegmentMeta parse(std::string_view text, const Place& place);
 };
+
+/// Puts a place into the members of an object, and reads it from there.
+void putPlace(Json& json, const Place& place);
+[[nodiscard]] Place placeAt(const Json& json, const Place& otherwise);
 
 /// The result of a subtask.
 struct SegmentResult {

@@ -21,6 +21,7 @@ constexpr std::int64_t kThrottleWaitMs = 1000;
 // Others may have the gate for long, and what the throttles said is old then: they are asked again.
 constexpr int kGateSeconds = 1;
 constexpr double kKeepAliveMs = 2000;  // servers end sessions of ours that are idle for ten seconds
+constexpr const char* kThrottledBy = "throttled_by";
 constexpr const char* kBegun = R"({"begun": true})";
 constexpr auto kSayAgain = std::chrono::minutes(1);
 
@@ -29,9 +30,9 @@ double millisecondsSince(std::chrono::steady_clock::time_point begin) {
 }
 
 // A run that was held up before its first chunk kept only what held it up.
-bool hasBegun(std::string_view checkpoint) {
+bool has(std::string_view checkpoint, const char* member) {
   if (checkpoint.empty()) return false;
-  return plugin_common::parseObject(checkpoint, "checkpoint").find("begun") != nullptr;
+  return plugin_common::parseObject(checkpoint, "checkpoint").find(member) != nullptr;
 }
 
 }  // namespace
@@ -39,9 +40,10 @@ bool hasBegun(std::string_view checkpoint) {
 SegmentRun::SegmentRun(BatchStep& step, sdk::Run& run, const sdk::Subtask& subtask)
     : step_(step),
       run_(run),
-      meta_(SegmentMeta::parse(subtask.meta)),
+      meta_(SegmentMeta::parse(subtask.meta, placeOf(step.options_.work))),
       ordinal_(subtask.ordinal),
-      begun_(hasBegun(run.checkpoint())) {}
+      shows_hold_(has(run.checkpoint(), kThrottledBy)),
+      begun_(has(run.checkpoint(), "begun")) {}
 
 std::string SegmentRun::work() {
   while (!progress_ || !progress_->done) {
@@ -65,23 +67,25 @@ void SegmentRun::waitForLeave() {
   std::string said;
   std::chrono::steady_clock::time_point said_at;
   for (;;) {
-    const auto reason = step_.throttle_.reasonToWait(run_, step_.options_.work.connection);
+    const auto reason = step_.throttle_.reasonToWait(run_, meta_.place.connection);
     if (!reason) break;
     const std::string kind = reason->substr(0, reason->find(':'));
     if (kind != said || std::chrono::steady_clock::now() - said_at > kSayAgain) {
       run_.log(sdk::LogLevel::kInfo, "waits: " + *reason);
       Json shown;
       if (begun_) shown["begun"] = true;
-      shown["throttled_by"] = *reason;
+      shown[kThrottledBy] = *reason;
       run_.putCheckpoint(shown.dump());
+      shows_hold_ = true;
       said = kind;
       said_at = std::chrono::steady_clock::now();
     }
     run_.sleep(kThrottleWaitMs);
   }
-  if (said.empty()) return;
-  run_.log(sdk::LogLevel::kInfo, "goes on; " + said + " allows it");
-  run_.putCheckpoint(begun_ ? kBegun : "{}");
+  if (!said.empty()) run_.log(sdk::LogLevel::kInfo, "goes on; " + said + " allows it");
+  // Also what an earlier run left there: it was stopped while it waited.
+  if (shows_hold_) run_.putCheckpoint(begun_ ? kBegun : "{}");
+  shows_hold_ = false;
 }
 
 void SegmentRun::readProgress(BatchSession& session) {
@@ -106,9 +110,9 @@ void SegmentRun::readProgress(BatchSession& session) {
 
 void SegmentRun::chunk() {
   const auto check = [this] { run_.throwIfCancelled(); };
-  BatchSession session(run_, *step_.sessions_, step_.options_.work.connection, step_.options_.work.table);
+  BatchSession session(run_, *step_.sessions_, meta_.place);
   if (!note_) {
-    note_ = step_.prepare(session);
+    note_ = step_.prepare(run_, session);
     statement_ = parseStatement(note_->work.statement, note_->work.table);
     archive_ = makeArchive(run_, *step_.sessions_, step_.config_, *note_, step_.task_, ordinal_, session);
   }

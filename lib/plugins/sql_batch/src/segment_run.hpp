@@ -30,6 +30,7 @@ class SegmentRun {
   sdk::Run& run_;
   const SegmentMeta meta_;
   const std::int32_t ordinal_;
+  bool shows_hold_;  // the checkpoint names a throttle
   bool begun_;  // the subtask has a row in the ledger, and the checkpoint says so
   std::shared_ptr<const TaskNote> note_;
   std::optional<BatchStatement> statement_;

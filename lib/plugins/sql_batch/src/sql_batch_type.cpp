@@ -35,7 +35,7 @@ std::unique_ptr<sdk::Step> SqlBatch::createStep(
 void SqlBatch::revert(const sdk::Host& host, const sdk::Task& task) {
   translated([&] {
     const BatchOptions options = parseOptions(task.meta);
-    const BatchSession session(host, *sessions_, options.work.connection, options.work.table);
+    const BatchSession session(host, *sessions_, placeOf(options.work));
     const std::string done = progressText(session, task.id);
     if (!done.empty()) host.log(sdk::LogLevel::kInfo, "task " + std::to_string(task.id) + " stays as it is: " + done);
   });
@@ -44,7 +44,7 @@ void SqlBatch::revert(const sdk::Host& host, const sdk::Task& task) {
 void SqlBatch::cleanUp(const sdk::Host& host, const sdk::Task& task, bool) {
   translated([&] {
     const BatchOptions options = parseOptions(task.meta);
-    const BatchSession session(host, *sessions_, options.work.connection, options.work.table);
+    const BatchSession session(host, *sessions_, placeOf(options.work));
     session.ledger().markEnded(session.connection(), task.id);
   });
 }

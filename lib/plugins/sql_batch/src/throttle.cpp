@@ -48,18 +48,25 @@ std::map<std::string, std::int64_t> statusOf(sqlclient::Connection& connection, 
   return values;
 }
 
-std::int64_t valueOf(const std::map<std::string, std::int64_t>& values, const std::string& name, const char* key) {
-  const auto found = values.find(lower(name));
-  if (found == values.end()) {
-    throw Exception(ErrorCode::kInvalidArgument, std::string(key) + ": the server has no status variable " + name);
-  }
-  return found->second;
+/// Names the first variable that the server does not have.
+std::optional<std::string> unknownVariable(
+    const std::map<std::string, std::int64_t>& values, const ThrottleOptions& options
+) {
+  const auto look = [&](const auto& loads, const std::string& key) -> std::optional<std::string> {
+    for (const auto& [name, limit] : loads) {
+      if (values.count(lower(name)) == 0) return key + ": the server has no status variable " + name;
+    }
+    return std::nullopt;
+  };
+  if (auto unknown = look(options.critical_load, "critical_load")) return unknown;
+  return look(options.max_load, "max_load");
 }
 
 std::optional<std::string> loadReason(sqlclient::Connection& connection, const ThrottleOptions& options) {
   const auto values = statusOf(connection, options);
+  if (auto unknown = unknownVariable(values, options)) return unknown;
   for (const auto& [name, limit] : options.critical_load) {
-    const auto value = valueOf(values, name, "critical_load");
+    const auto value = values.at(lower(name));
     if (value > limit) {
       throw Exception(
           ErrorCode::kPrecondition,
@@ -68,7 +75,7 @@ std::optional<std::string> loadReason(sqlclient::Connection& connection, const T
     }
   }
   for (const auto& [name, limit] : options.max_load) {
-    const auto value = valueOf(values, name, "max_load");
+    const auto value = values.at(lower(name));
     if (value > limit) return "max_load: " + name + " is " + std::to_string(value) + ", above " + std::to_string(limit);
   }
   return std::nullopt;
@@ -123,11 +130,15 @@ std::optional<std::string> lagReason(
       if (!lag.seconds) return name + " does not replicate now";
       if (*lag.seconds * 1000 > options.max_lag_ms) {
         return name + " is " + std::to_string(*lag.seconds) + " s behind, more than " +
-               std::to_string(options.max_lag_ms / 1000) + " s";
+               (options.max_lag_ms % 1000 == 0 ? std::to_string(options.max_lag_ms / 1000) + " s"
+                                               : std::to_string(options.max_lag_ms) + " ms");
       }
     } catch (const Exception& exception) {
       host.throwIfCancelled();
       return name + " does not answer: " + exception.error().message();
+    } catch (const sdk::Failure& failure) {  // the host's word on the connection
+      host.throwIfCancelled();
+      return name + " cannot be asked: " + failure.what();
     }
   }
   return std::nullopt;
@@ -178,6 +189,12 @@ std::optional<std::string> Throttle::reasonToWait(const sdk::Host& host, const s
 std::string Throttle::lastReason() const {
   const std::lock_guard lock(mutex_);
   return reason_.value_or("");
+}
+
+void Throttle::requireVariables(sqlclient::Connection& connection, const ThrottleOptions& options) {
+  if (auto unknown = unknownVariable(statusOf(connection, options), options)) {
+    throw Exception(ErrorCode::kInvalidArgument, *unknown);
+  }
 }
 
 void Throttle::requireReplicas(

@@ -23,9 +23,13 @@ class Throttle {
   void setOptions(ThrottleOptions options);
 
   /// Returns why the next chunk has to wait, in words; nothing: it may run. `connection` names the server that is
-  /// worked on. Throws kPrecondition when critical_load is exceeded, and what its session throws; a replica that does
-  /// not answer is a reason to wait.
+  /// worked on. Throws kPrecondition when critical_load is exceeded, and what its session throws. A replica that does
+  /// not answer, or that this node does not know, is a reason to wait, and so is a variable that the server does not
+  /// have: a slip in a later meta shall not end a task that is half done.
   std::optional<std::string> reasonToWait(const sdk::Host& host, const std::string& connection);
+
+  /// Checks that the server has each status variable; throws kInvalidArgument otherwise. For the planner.
+  static void requireVariables(sqlclient::Connection& connection, const ThrottleOptions& options);
 
   /// Returns what holds the chunks up now; empty: nothing.
   [[nodiscard]] std::string lastReason() const;

@@ -212,9 +212,10 @@ std::int64_t MemoryTaskTable::takeRest(
       const bool may_wait = !idle_running || isUnmarked(row) || proto::isIdempotent(row.token) ||
                             tokens_.pastOf(row.token) != PastRun::kUnknown;
       row.state = target == SubtaskState::kPaused && !may_wait ? SubtaskState::kFailed : target;
-      if (row.state == SubtaskState::kFailed) row.error = kNonIdempotentText;
+      const bool failed = row.state == SubtaskState::kFailed;
+      if (failed) row.error = kNonIdempotentText;
       row.state_update_time = data.nowSeconds();
-      if (proto::isDone(row.state)) {
+      if (proto::isDone(row.state) && !(failed && shared_with_dxf_)) {  // DXF writes such a failure without an end
         row.end_time = data.nowSeconds();
         if (row.start_time == 0) row.start_time = data.nowSeconds();
       }

@@ -128,6 +128,7 @@ std::vector<HotStatement> hotDxfStatements(const HotSample& sample) {
       hot(sql::kDxfWorkOfStep, {key, sample.step, node}, "s", kOrdinals),
       hot(sql::kDxfWorkOfTask, {key, node}, "s", kOrdinals),
       hot(sql::kDxfStepOfTask, {sample.task_id}, "t", "PRIMARY"),
+      hot(sql::kDxfIsPausing, {sample.task_id}, "t", "PRIMARY"),
       hot(sql::kDxfRunningRows, {key, sample.step, node}, "s", kOrdinals),
       hot(sql::kDxfPauseRun, {sample.subtask_id, node, std::int64_t{6}}, kSubtaskTable, "PRIMARY"),
       hot(sql::kDxfPauseUnrun, {nullptr, sample.subtask_id, node, "running", nullptr}, kSubtaskTable, "PRIMARY"),

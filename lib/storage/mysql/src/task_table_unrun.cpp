@@ -27,6 +27,13 @@ std::optional<std::int64_t> findStep(Connection& connection, TaskId task_id) {
   return rows.getInt(1);
 }
 
+// Nobody there lets a row go on that is paused after its task was resumed: so the state is read again before each
+// write, also before one that is repeated since its answer was lost.
+bool isPausing(Connection& connection, TaskId task_id) {
+  auto rows = connection.query(sql::kDxfIsPausing, {task_id.value()});
+  return rows.next() && rows.getInt(1) != 0;
+}
+
 }  // namespace
 
 std::vector<MySqlTaskTable::Unrun> MySqlTaskTable::findUnrunRunning(
@@ -131,6 +138,8 @@ std::int64_t MySqlTaskTable::changePending(
     try {
       const auto ids = context_.read(pause.call(), "pending subtasks", [&](Connection& connection) {
         std::vector<std::int64_t> found;
+        const bool asks = target == SubtaskState::kPaused && context_.dialect() != nullptr;
+        if (asks && !isPausing(connection, task_id)) return found;
         auto rows = connection.query(sql::kPendingIds, {exec_id, proto::taskKeyOf(task_id), kPendingChunk});
         while (rows.next()) found.push_back(rows.getInt(1));
         return found;
@@ -167,15 +176,21 @@ std::int64_t MySqlTaskTable::pauseSubtasks(const Call& call, const ExecId& exec_
   call.check("pause of subtasks");
   std::int64_t changed = 0;
   if (context_.settings().shared_with_dxf) changed += changePending(call, exec_id, task_id, SubtaskState::kPaused);
-  for (const auto& row : findUnrunRunning(call, exec_id, task_id)) {
+  const auto running = findUnrunRunning(call, exec_id, task_id);
+  if (!running.empty() && context_.dialect() != nullptr) {
+    const bool goes_on = context_.read(call, "state of a task", [&](Connection& connection) {
+      return isPausing(connection, task_id);
+    });
+    if (!goes_on) return changed;
+  }
+  for (const auto& row : running) {
     // One that may not run twice is never paused (design rule 12): nobody knows how far it came.
     const bool pausable =
         isUnmarked(row) || proto::isIdempotent(row.token) || tokens_.pastOf(row.token) != PastRun::kUnknown;
-    const auto outcome =
-        pausable
-            ? endUnrun(call, exec_id, row, SubtaskState::kPaused, std::nullopt)
-            : endUnrun(call, exec_id, row, SubtaskState::kFailed, Error(ErrorCode::kNonIdempotent, kNonIdempotentText));
-    if (outcome == TransitionOutcome::kApplied) ++changed;
+    const bool applied =
+        pausable ? endUnrun(call, exec_id, row, SubtaskState::kPaused, std::nullopt) == TransitionOutcome::kApplied
+                 : releaseOrphan(call, exec_id, row, kNoLimit, OrphanRule::kAlwaysFailed) == OrphanOutcome::kFailed;
+    if (applied) ++changed;
   }
   return changed;
 }

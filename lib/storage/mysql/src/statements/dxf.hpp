@@ -24,6 +24,9 @@ inline constexpr Sql kDxfWorkOfTask{"dxf_work_of_task",
   " where s.task_key=? and s.exec_id=? and s.state in ('pending','running') order by s.step desc, s.ordinal desc limit 1"};
 /// The step whose rows run. Binds: id.
 inline constexpr Sql kDxfStepOfTask{"dxf_step_of_task", "select t.step from tidb_global_task t where t.id=?"};
+/// 1: the task is being paused. Binds: id.
+inline constexpr Sql kDxfIsPausing{"dxf_is_pausing",
+  "select t.state='pausing' from tidb_global_task t where t.id=?"};
 /// As kRunningRows, of the step whose rows run. Binds: task_key, step, exec_id.
 inline constexpr Sql kDxfRunningRows{"dxf_running_rows",
   "select s.id, s.ddl_physical_tid from tidb_background_subtask s force index (uk_task_key_step_ordinal)"
