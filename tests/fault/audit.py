@@ -56,7 +56,9 @@ class Auditor:
         self.batches = batches or {}
         self.violations = []
         self.counts = Counter()
-        self.rows = {}  # subtask id → last row, live or history
+        self.rows = {}  # subtask id → last row
+        self.left = Counter()  # subtasks deleted from the live table
+        self.archived = Counter()  # subtasks that came to history
         self.task_rows = {}
         self.starts = defaultdict(list)  # token → [(seq, node, subtask)]
         self.first_token = {}  # a token that a checkpoint put in → the one of the start
@@ -82,8 +84,7 @@ class Auditor:
             elif change.table == "tidb_background_subtask":
                 self._subtask_change(change)
             elif change.table == "tidb_background_subtask_history":
-                if change.after is not None:
-                    self.rows[change.after["id"]] = change.after
+                self._history_change(change)
             elif change.table in ("tidb_global_task", "tidb_global_task_history"):
                 self._task_change(change)
             elif change.table == "disttask_node" and change.after is not None:
@@ -106,6 +107,7 @@ class Auditor:
         if after is None:
             if before["state"] not in SUBTASK_ENDS:
                 self.violation(f"subtask {before['id']} left the live table while {before['state']} (change {change.seq})")
+            self.left[before["id"]] += 1
             return
         self.rows[after["id"]] = after
         if before is None:
@@ -132,6 +134,14 @@ class Auditor:
             self.counts[now] += 1
         if now == "succeed":
             self._check_result(name, before, after)
+
+    def _history_change(self, change):
+        after = change.after
+        if after is None:
+            return
+        self.archived[after["id"]] += 1
+        if after != self.rows.get(after["id"]):
+            self.violation(f"subtask {after['id']} came to history other than it was (change {change.seq}): {self.rows.get(after['id'])} -> {after}")
 
     def _into_running(self, change, was):
         before, after = change.before, change.after
@@ -245,6 +255,10 @@ class Auditor:
             self.task_ends[change.after["id"]] += 1
 
     def _check_ends(self):
+        self.counts["in history"] = len(self.archived)
+        for row_id in self.left | self.archived:
+            if (self.left[row_id], self.archived[row_id]) != (1, 1):
+                self.violation(f"subtask {row_id} left the live table {self.left[row_id]} times and came to history {self.archived[row_id]} times")
         for row_id, row in self.rows.items():
             if self.ends[row_id] != 1:
                 self.violation(f"subtask {row_id} of task {row['task']} ended {self.ends[row_id]} times; its row: {row}")

@@ -26,6 +26,7 @@ import store
 
 DRAIN = 600
 SETTLE = 60
+HISTORY_AFTER = 5  # seconds: moves to history fall into faults, too
 WARM_UP = [("quick", {"subtasks": 60, "jitter_ms": 15}, ["--parallel", "auto"]),
            ("steps", {"subtasks": 12, "steps": 2, "sleep_ms": 100, "jitter_ms": 100}, ["--parallel", "2"]),
            ("slow", {"subtasks": 6, "sleep_ms": 700, "jitter_ms": 1, "checkpoints": 300}, []),
@@ -63,7 +64,7 @@ class Chaos:
         result = self.load.ctl(["schema", "install"])
         if result.returncode != 0:
             raise RuntimeError(f"schema install: {result.stderr}")
-        self.gates, self.nodes = node.make_nodes(self.folder, self.options.nodes, self.pair.primary.port, self.options.build, clock=True)
+        self.gates, self.nodes = node.make_nodes(self.folder, self.options.nodes, self.pair.primary.port, self.options.build, clock=True, history_after=HISTORY_AFTER)
         result = self.load.ctl(["schema", "install", "--connection", "target", "--config", self.nodes[0].config])
         if result.returncode != 0:
             raise RuntimeError(f"schema install of the ledger: {result.stderr}")
@@ -76,7 +77,7 @@ class Chaos:
 
     def make_node(self, name):
         with self.pair.lock:  # a switch leads all gates to the other server
-            return node.join(self.folder, name, self.gates, self.pair.primary.port, self.options.build)
+            return node.join(self.folder, name, self.gates, self.pair.primary.port, self.options.build, history_after=HISTORY_AFTER)
 
     def all_nodes(self):
         return [*self.nodes, *(self.faults.joined if self.faults is not None else [])]

@@ -41,7 +41,7 @@ class Life:
 class Node:
     """A node: its settings, its gate, its processes one after the other. A watcher starts it again when it has ended by itself."""
 
-    def __init__(self, folder, name, gates, target, build, *, lease=LEASE, clock=False):
+    def __init__(self, folder, name, gates, target, build, *, lease=LEASE, clock=False, history_after=600):
         self.folder = folder
         self.name = name
         self.build = build
@@ -79,6 +79,7 @@ store:
   connect_timeout: 1s
   read_timeout: 2s
   pool: {{max_connections: 5, max_idle: 3s}}
+scheduler: {{history_after: {history_after}s}}
 plugins:
   list: [{build}/fault/chaos.so, {build}/plugins/sql_batch.so]
   config:
@@ -239,12 +240,12 @@ log: {{level: info}}
             waker.sendto(b"", self.notify_path)
 
 
-def join(folder, name, gates, target, build, lease=LEASE):
+def join(folder, name, gates, target, build, lease=LEASE, history_after=600):
     """Returns a further node, not started."""
-    return Node(folder, name, gates, target, build, lease=lease)
+    return Node(folder, name, gates, target, build, lease=lease, history_after=history_after)
 
 
-def make_nodes(folder, count, target, build, clock, lease=LEASE):
+def make_nodes(folder, count, target, build, clock, lease=LEASE, history_after=600):
     """Returns the gates and the nodes n1, n2, …; the last one has a clock that may be stepped."""
     gates = gate.Gates()
-    return gates, [Node(folder, f"n{i}", gates, target, build, lease=lease, clock=clock and i == count) for i in range(1, count + 1)]
+    return gates, [Node(folder, f"n{i}", gates, target, build, lease=lease, clock=clock and i == count, history_after=history_after) for i in range(1, count + 1)]

@@ -90,8 +90,8 @@ class Story:
             add("tidb_background_subtask", before, after, begins=before is not None)
         for before, after in zip(states, states[1:]):
             add("tidb_global_task", before, after)
-        for before, after in more:
-            add("tidb_background_subtask", before, after)
+        for before, after, *table in more:
+            add(table[0] if table else "tidb_background_subtask", before, after)
         auditor = audit.Auditor(changes, self.runs, self.lives, {1: self.kind}, self.spoiled, self.meddled, self.batches)
         return auditor.audit(), auditor
 
@@ -150,6 +150,17 @@ class AuditorTest(unittest.TestCase):
     def test_a_lost_subtask_is_found(self):
         self.story.kind["meta"]["subtasks"] = 2
         self.assert_finds("instead of 2")
+
+    def test_a_subtask_that_goes_to_history_as_it_was_has_no_violation_and_any_other_is_found(self):
+        history = "tidb_background_subtask_history"
+        end = row("succeed", 11, "n1", result(11))
+        violations, auditor = self.story.audit([(None, end, history), (end, None)])
+        self.assertEqual(violations, [])
+        self.assertEqual(auditor.counts["in history"], 1)
+        self.assert_finds("left the live table 1 times and came to history 0 times", [(end, None)])
+        self.assert_finds("left the live table 0 times and came to history 1 times", [(None, end, history)])
+        self.assert_finds("left the live table 1 times and came to history 2 times", [(None, end, history), (end, None), (None, end, history)])
+        self.assert_finds("came to history other than it was", [(None, {**end, "state": "failed"}, history), (end, None)])
 
     def test_a_subtask_whose_plan_did_not_move_is_found(self):
         self.story.planned.pop()

@@ -52,8 +52,9 @@ std::int64_t FileArchive::open() {
   if (file_ < 0) {
     const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (file < 0) failWith(path_, "cannot be written to");
-    // A run that was thought dead may wake up, and would write over what the next one has put here.
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    // A run that was thought dead may wake up, and would write over what the next one has put here. Some file systems
+    // have no locks: there the ledger alone decides, which is enough unless both write at the same moment.
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno != ENOLCK && errno != EOPNOTSUPP) {
       const int reason = errno;
       ::close(file);
       if (reason == EWOULDBLOCK) {
