@@ -150,6 +150,36 @@ TEST_CASE("Two owners that finish one modification change the task once", "[db][
   CHECK(fixture.task(task.id).slots == 1);
 }
 
+TEST_CASE("The event of a modification keeps what was asked for, but not the meta", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  auto& client = fixture.store()->clientTable();
+  const auto task = fixture.addTask("t", "running", 1);
+  client.modifyTask(call, task.id, {.slots = 4, .max_nodes = 3, .priority = 9, .meta = R"({"password":"hush"})"});
+  const auto event = client.listEvents(call, task.id, 1).at(0);
+  CHECK(event.event == "modify");
+  CHECK(event.reason == "slots 4, max nodes 3, priority 9, meta of 19 bytes");
+}
+
+TEST_CASE("What two owners do one after the other is counted for each", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto task = fixture.addTask("t", "reverting", 1);
+  for (int i = 1; i <= 4; ++i) fixture.addSubtask(task.id, 1, i, "a", "pending");
+  const auto cancelOne = [&](proto::Life owner) {
+    CHECK(fixture.scheduler().cancelPendingSubtasks(call, owner, task.id, 1) == 1);
+  };
+  const auto first = fixture.takeRole("one");
+  cancelOne(first);
+  cancelOne(first);
+  const auto second = fixture.takeRole("two");
+  cancelOne(second);
+  const auto events = fixture.store()->clientTable().listEvents(call, task.id, 10);
+  REQUIRE(events.size() == 2);
+  CHECK(events[0].actor + " " + std::to_string(events[0].count) == "one 2");
+  CHECK(events[1].actor + " " + std::to_string(events[1].count) == "two 1");
+}
+
 TEST_CASE("Pause, resume and modify refuse other states, and say which it is", "[db][scheduler][changes]") {
   SchedulerFixture fixture;
   const auto call = SchedulerFixture::call();
