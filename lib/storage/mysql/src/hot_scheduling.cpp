@@ -40,7 +40,7 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
     statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
     statements.back().scanned = "n";
   }
-  statements.push_back(hot(sql::kOpenCleanUps, {std::int64_t{100}}, "p", "ix_kind"));
+  statements.push_back(hot(sql::kOpenCleanUps, {std::int64_t{0}, std::int64_t{100}}, "p", "ix_kind"));
   statements.push_back(hot(sql::kDeadHolders, {}, "s", "ix_exec"));
   statements.back().scanned = "n";
   statements.push_back(hot(sql::kNextHolder, {sample.exec_id}, "s", "ix_exec"));
