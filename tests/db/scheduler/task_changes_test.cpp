@@ -140,13 +140,20 @@ TEST_CASE("New slots are written in bounded batches, and by the owner only", "[d
 TEST_CASE("Two owners that finish one modification change the task once", "[db][scheduler][changes]") {
   SchedulerFixture fixture;
   const auto call = SchedulerFixture::call();
-  const auto owner = fixture.takeRole();
+  const auto former = fixture.takeRole("a");
   const auto task = fixture.addTask("t", "running", 1);
   fixture.store()->clientTable().modifyTask(call, task.id, {.slots = 3, .max_nodes = {}, .priority = {}, .meta = {}});
   const auto params = fixture.scheduler().getModification(call, task.id).value();
-  CHECK(fixture.scheduler().finishModification(call, owner, task.id, params));
+  const auto owner = fixture.takeRole("b");
+  const auto finish = [&](proto::Life life) {
+    return fixture.scheduler().finishModification(call, life, task.id, params);
+  };
+  CHECK_FALSE(messageOf([&] { finish(former); }).empty());
+  CHECK(fixture.task(task.id).state == TaskState::kModifying);
+  CHECK(finish(owner));
   fixture.store().execute("update tidb_global_task set concurrency=1");
-  CHECK(fixture.scheduler().finishModification(call, owner, task.id, params));  // in the state before: done
+  CHECK_FALSE(messageOf([&] { finish(former); }).empty());
+  CHECK(finish(owner));  // in the state before: done
   CHECK(fixture.task(task.id).slots == 1);
 }
 
