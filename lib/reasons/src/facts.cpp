@@ -16,9 +16,8 @@ Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::
     if (other.id != task.id && outranks(other, task)) facts.ahead.push_back(std::move(other));
   }
   facts.holders = sources.reasons.getSlotHolders(call, kMaxLooked);
-  const bool has_plan = std::any_of(facts.plans.begin(), facts.plans.end(), [](const auto& plan) {
-    return !plan.complete;
-  });
+  const bool has_plan =
+      std::any_of(facts.plans.begin(), facts.plans.end(), [](const auto& plan) { return !plan.complete; });
   if (!has_plan) facts.users = sources.reasons.getSlotUsers(call, kMaxLooked);
   if (task.step == proto::kStepInit) return facts;
   facts.counts = sources.scheduler.countSubtasks(call, task.id, task.step);

@@ -19,7 +19,8 @@ class CleanUps {
   void run(Round& round);
 
  private:
-  /// Gives one to another node if it has to go there, or notes in `waiting` why it cannot. Returns whether it was given.
+  /// Gives one to another node if it has to go there, or notes in `waiting` why it cannot. Returns whether it was
+  /// given.
   bool place(Round& round, const storage::OpenCleanUp& clean_up, std::map<proto::TaskId, std::string>& waiting);
 
   storage::SchedulerTable& table_;

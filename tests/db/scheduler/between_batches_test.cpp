@@ -256,9 +256,7 @@ TEST_CASE("A step of many subtasks is planned with the memory of a few batches",
   type->meta = [&](int n) { return "{\"n\":" + std::to_string(n) + ",\"x\":\"" + filler + "\"}"; };
   MemoryPeak peak;
   // The first batches fill caches and pools; peaks count from the fourth on.
-  type->before_plan = [&](const std::string& cursor) {
-    cursor == "1500" ? peak.reset() : peak.look();
-  };
+  type->before_plan = [&](const std::string& cursor) { cursor == "1500" ? peak.reset() : peak.look(); };
   LedScheduler owner(fixture, "owner");
   const auto task = fixture.addTask("t").id;
   owner.round();

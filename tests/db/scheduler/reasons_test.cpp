@@ -103,9 +103,7 @@ TEST_CASE("A task without a plan waits for its place or for the scheduler", "[db
   waiting.find(first, Code::kNotPlanned);
 }
 
-TEST_CASE(
-    "A task without a plan waits for slots that other tasks have, and names them", "[db][scheduler][reasons]"
-) {
+TEST_CASE("A task without a plan waits for slots that other tasks have, and names them", "[db][scheduler][reasons]") {
   Waiting waiting;
   const auto ahead = waiting.addRunning("ahead");
   const auto id = waiting.addTask("t").id;
@@ -131,7 +129,8 @@ TEST_CASE("A task without a plan waits for slots that one of lower rank uses", "
   const auto high = waiting.addRunning("high").id;
   const auto id = waiting.addTask("t").id;
   const auto low = waiting.addRunning("low").id;
-  waiting.store().execute("update tidb_global_task set concurrency=3, max_node_count=1 where task_key in ('high','low')");
+  waiting.store().execute("update tidb_global_task set concurrency=3, max_node_count=1 where task_key in ('high','low')"
+  );
   waiting.addSubtask(high, 1, 1, "a", "running", 7);
   waiting.find(id, Code::kRank);
   waiting.addSubtask(low, 1, 1, "b", "running", 9);

@@ -109,8 +109,9 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
   REQUIRE(table.takeOwnership(call, "b", table.getOwner(call)));
 
   const auto everything = [&] {
-    return fixture.text("select group_concat(concat_ws(',', id, state, step, concurrency, error) order by id) from "
-                        "tidb_global_task"
+    return fixture.text(
+               "select group_concat(concat_ws(',', id, state, step, concurrency, error) order by id) from "
+               "tidb_global_task"
            ) +
            " | " +
            fixture.text(
@@ -140,7 +141,9 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
       [&] { table.pausePendingSubtasks(call, old, pausing.id, 100); },
       [&] { table.modifySubtaskSlots(call, old, modifying.id, 4, 0, 100); },
       [&] {
-        table.finishModification(call, old, modifying.id, {TaskState::kRunning, {.slots = 4, .max_nodes = {}, .priority = {}, .meta = {}}});
+        table.finishModification(
+            call, old, modifying.id, {TaskState::kRunning, {.slots = 4, .max_nodes = {}, .priority = {}, .meta = {}}}
+        );
       },
       [&] { table.resumePausedSubtasks(call, old, running.id, TaskState::kRunning, 100); },
       [&] { table.releaseRowsOfDeadNode(call, old, "gone", 3, 100); },

@@ -214,8 +214,7 @@ class MysqlPlanTable final : public PlanTable {
   /// Holds the task's row to the end of the transaction. Nothing: it is gone, or what a modification changes is not as
   /// it was read.
   static std::optional<LockedTask> lockAsRead(Connection& connection, const proto::Task& task) {
-    const sqlclient::Values as_read{
-        task.meta, std::int64_t{task.slots}, std::int64_t{task.max_nodes}, task.id.value()};
+    const sqlclient::Values as_read{task.meta, std::int64_t{task.slots}, std::int64_t{task.max_nodes}, task.id.value()};
     auto row = connection.query(sql::kPlanTaskLock, as_read);
     if (!row.next() || row.getInt(3) != 1) return std::nullopt;
     return LockedTask{row.getString(1), Step(static_cast<std::int32_t>(row.getInt(2)))};
@@ -259,7 +258,9 @@ class MysqlPlanTable final : public PlanTable {
     if (enters) {
       const auto to = toString(targetOf(proto::TaskEvent::kEnterStep));
       const auto by = EventActor::planner(plan.planner);
-      addTaskEvent(connection, task.id, by, proto::TaskEvent::kEnterStep, locked->state, to, "step " + std::to_string(step));
+      addTaskEvent(
+          connection, task.id, by, proto::TaskEvent::kEnterStep, locked->state, to, "step " + std::to_string(step)
+      );
     }
     DISTTASK_FAILPOINT("plan.batch_before_commit");
     return true;

@@ -91,7 +91,11 @@ StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
     : settings_(completed(std::move(settings))),
       clock_(clock),
       dialect_(makeDialect(settings_)),
-      pool_(workConnect(settings_, dialect_.get(), lockWaitSeconds(settings_)), {settings_.pool_size, longestIdle(settings_)}, clock),
+      pool_(
+          workConnect(settings_, dialect_.get(), lockWaitSeconds(settings_)),
+          {settings_.pool_size, longestIdle(settings_)},
+          clock
+      ),
       runs_pool_(runsConnect(settings_, dialect_.get()), {1, longestIdle(settings_)}, clock),
       lease_pool_(leaseConnect(settings_, dialect_.get()), {1, std::chrono::seconds(60)}, clock) {}
 

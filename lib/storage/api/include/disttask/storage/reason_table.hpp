@@ -77,8 +77,8 @@ class ReasonTable {
   virtual RoleHolder getRoleHolder(const Call& call) = 0;
   /// Returns who runs subtasks on which live node, at most `limit` pairs.
   virtual std::vector<SlotHolder> getSlotHolders(const Call& call, std::int32_t limit) = 0;
-  /// Returns which running tasks have pending or running rows on which live node, with the slots of one subtask, at most
-  /// `limit` pairs.
+  /// Returns which running tasks have pending or running rows on which live node, with the slots of one subtask, at
+  /// most `limit` pairs.
   virtual std::vector<SlotHolder> getSlotUsers(const Call& call, std::int32_t limit) = 0;
   /// Returns which nodes have the first `limit` pending subtasks of a step.
   virtual std::vector<SubtasksOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;

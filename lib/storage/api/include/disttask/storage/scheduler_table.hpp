@@ -120,7 +120,8 @@ class SchedulerTable {
   /// kInvalidArgument for what the table of transitions does not allow to an owner, and for kModified, which
   /// finishModification is for.
   virtual bool changeTask(const Call& call, proto::Life owner, TaskId id, const TaskChange& change) = 0;
-  /// Returns clean-ups that are neither done nor failed, of the tasks with the lowest ids above `after`, at most `limit`.
+  /// Returns clean-ups that are neither done nor failed, of the tasks with the lowest ids above `after`, at most
+  /// `limit`.
   virtual std::vector<OpenCleanUp> findOpenCleanUps(const Call& call, TaskId after, std::int32_t limit) = 0;
   /// Cancels the pending and paused rows of a reverting task, at most `limit`; returns how many (design rule 11).
   virtual std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
