@@ -107,4 +107,9 @@ TEST_CASE("Who is refused is told who has the slots, of whatever rank", "[schedu
   CHECK(reservation.takersOf("a") == Takers{{id(1), 3}});
   CHECK(reservation.takersOf("b") == Takers{{id(9), 3}});
   CHECK(reservation.takersOf("gone").empty());
+  // One that may spread is named also where it has no rows yet.
+  reservation = makeReservation({"a", "b"}, 4);
+  reservation.noteUse("a", id(1), 3);
+  REQUIRE(reservation.admit(id(1), 3, {"a", "b"}));
+  CHECK(reservation.takersOf("b") == Takers{{id(1), 3}});
 }
