@@ -168,7 +168,7 @@ bool PlanJob::planStep(plugin::TaskType& type, const proto::Task& task) {
     const auto step = callType([&] { return type.nextStep(token_, task, plan_.after_step); });
     token_.throwIfCancelled();
     plan_.cleans_up = type.hasCleanUp();
-    if (parts_.plans.setStep(call(), plan_, step) == PlanWrite::kFenced) return noteFenced();
+    if (parts_.plans.setStep(call(), task, plan_, step) == PlanWrite::kFenced) return noteFenced();
     plan_.step = step;
     observability::log(
         Level::kInfo,

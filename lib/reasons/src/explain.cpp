@@ -78,8 +78,8 @@ Reason whyNotPlanned(const Facts& facts) {
   if (auto short_of = whySlotsShort(facts)) return *short_of;
   return {
       Code::kRank,
-      "the scheduler has not begun it: it comes after tasks of higher rank, and at most scheduler.max_tasks are at "
-      "work at a time; ahead: " +
+      "the scheduler has not begun it: it comes after tasks of higher rank, and waits for a place (at most "
+      "scheduler.max_tasks are at work at a time) or for slots; ahead: " +
           keysOf(ahead)};
 }
 

@@ -1,5 +1,7 @@
 #include "disttask/reasons/reasons.hpp"
 
+#include <algorithm>
+
 namespace disttask::reasons {
 
 Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::Task& task) {
@@ -14,6 +16,9 @@ Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::
     if (other.id != task.id && outranks(other, task)) facts.ahead.push_back(std::move(other));
   }
   facts.holders = sources.reasons.getSlotHolders(call, kMaxLooked);
+  const bool has_plan =
+      std::any_of(facts.plans.begin(), facts.plans.end(), [](const auto& plan) { return !plan.complete; });
+  if (!has_plan) facts.users = sources.reasons.getSlotUsers(call, kMaxLooked);
   if (task.step == proto::kStepInit) return facts;
   facts.counts = sources.scheduler.countSubtasks(call, task.id, task.step);
   facts.pending = sources.reasons.getPending(call, task.id, task.step, kMaxLooked);

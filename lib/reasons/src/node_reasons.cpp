@@ -1,11 +1,15 @@
 #include "node_reasons.hpp"
 
 #include "disttask/proto/eligibility.hpp"
+#include "disttask/scheduler/placement.hpp"
+#include "disttask/scheduler/slot_reservation.hpp"
 
 #include <algorithm>
 #include <map>
 
 namespace disttask::reasons {
+
+using proto::TaskState;
 
 namespace {
 
@@ -115,29 +119,43 @@ bool canRunSomewhere(const Facts& facts, const proto::TaskBase& task) {
 }
 
 std::optional<Reason> whySlotsShort(const Facts& facts) {
-  const bool has_background = proto::hasBackgroundNode(facts.nodes);
-  std::string holders;
-  std::size_t named = 0;
+  const scheduler::Placement placement(facts.nodes);
+  scheduler::SlotReservation reservation;
+  std::map<proto::TaskId, std::string> keys;
+  std::map<proto::TaskId, std::vector<proto::ExecId>> nodes_of;
   for (const auto& node : facts.nodes) {
-    if (obstacleFor(node, facts.task, has_background) != proto::Obstacle::kNone) continue;
-    std::int32_t held = 0;
-    std::string on_node;
-    for (const auto& holder : facts.holders) {
-      if (holder.exec_id != node.exec_id || !isAhead(facts, holder.task_id)) continue;
-      held += holder.slots;
-      on_node += (on_node.empty() ? "" : ", ") + holder.task_key + " (" + std::to_string(holder.slots) + ")";
-    }
-    if (node.slots - held >= facts.task.slots) return std::nullopt;
-    if (++named > kMaxNamed) continue;
-    holders +=
-        (holders.empty() ? "" : "; ") + node.exec_id + ", which has " + std::to_string(node.slots) + ", by " + on_node;
+    if (node.life != proto::Life()) reservation.addNode(node.exec_id, node.slots);
   }
-  if (named == 0) return std::nullopt;
-  if (named > kMaxNamed) holders += "; and on " + std::to_string(named - kMaxNamed) + " more nodes";
+  for (const auto& user : facts.users) {
+    reservation.noteUse(user.exec_id, user.task_id, user.slots);
+    keys[user.task_id] = user.task_key;
+    nodes_of[user.task_id].push_back(user.exec_id);
+  }
+  // As a round of the owner does.
+  for (const auto& task : facts.ahead) {
+    const bool needs_slots =
+        task.state == TaskState::kPending || task.state == TaskState::kRunning || task.state == TaskState::kResuming;
+    if (!needs_slots) continue;
+    keys[task.id] = task.key;
+    static_cast<void>(reservation.admit(task.id, task.slots, placement.eligible(task, nodes_of[task.id])));
+  }
+  const auto nodes = placement.eligible(facts.task, nodes_of[facts.task.id]);
+  if (nodes.empty() || reservation.admit(facts.task.id, facts.task.slots, nodes)) return std::nullopt;
+  std::string holders;
+  for (std::size_t i = 0; i < std::min(nodes.size(), kMaxNamed); ++i) {
+    std::string on_node;
+    for (const auto& [id, slots] : reservation.takersOf(nodes[i])) {
+      on_node += (on_node.empty() ? "" : ", ") + keys[id] + " (" + std::to_string(slots) +
+                 (isAhead(facts, id) ? ", of higher rank)" : ")");
+    }
+    holders += (holders.empty() ? "" : "; ") + nodes[i] + ", which has " +
+               std::to_string(placement.find(nodes[i])->slots) + ", by " + on_node;
+  }
+  if (nodes.size() > kMaxNamed) holders += "; and on " + std::to_string(nodes.size() - kMaxNamed) + " more nodes";
   return Reason{
       Code::kSlotsShort,
       "no node has the " + std::to_string(facts.task.slots) + (facts.task.slots == 1 ? " slot" : " slots") +
-          " that it needs free; held by tasks of higher rank: on " + holders};
+          " that it needs free; held by other tasks: on " + holders};
 }
 
 bool isAlive(const Facts& facts, const proto::ExecId& exec_id) {

@@ -10,8 +10,8 @@ namespace disttask::reasons {
 [[nodiscard]] std::optional<Reason> whyNoNodeFits(const Facts& facts);
 /// True if some node may get subtasks of this task.
 [[nodiscard]] bool canRunSomewhere(const Facts& facts, const proto::TaskBase& task);
-/// Returns who holds the slots for which the task has to wait on each node that fits; nothing: some node has enough.
-/// Only tasks of higher rank hold slots against it.
+/// Returns who has the slots for which the owner lets the task wait, as far as the rows tell; nothing: it would not
+/// wait for slots.
 [[nodiscard]] std::optional<Reason> whySlotsShort(const Facts& facts);
 [[nodiscard]] bool isAlive(const Facts& facts, const proto::ExecId& exec_id);
 /// Returns why pending subtasks do not run on their node; `what` says which wait: "it waits on ".

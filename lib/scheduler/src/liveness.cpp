@@ -16,6 +16,9 @@ namespace {
 constexpr std::int32_t kRowsPerRelease = 64;
 /// Rows of whom no node row knows come from outside, and are looked for that often.
 constexpr std::chrono::seconds kStraysEvery{30};
+/// Somebody who holds a row makes each try last as long as a call may. After one the rest of the work has so many times
+/// as long.
+constexpr int kRestShare = 2;
 
 }  // namespace
 
@@ -67,24 +70,47 @@ void Liveness::lookForStrays(Round& round) {
   round.strays = strays_;
 }
 
-std::int64_t Liveness::releaseRows(Round& round) {
+std::int64_t Liveness::releaseRows(Round& round, const std::function<bool()>& renew) {
   lookForStrays(round);
   auto dead = table_.findDeadHolders(round.call());
   dead.insert(dead.end(), strays_.begin(), strays_.end());
+  std::erase_if(resting_, [&](const auto& entry) {
+    return std::find(dead.begin(), dead.end(), entry.first) == dead.end();
+  });
   std::int64_t all = 0;
   for (const auto& exec_id : dead) {
-    std::int64_t released = 0;
-    for (std::int64_t count = kRowsPerRelease; count == kRowsPerRelease; released += count) {
-      count = table_.releaseRowsOfDeadNode(
-          round.call(), round.owner, exec_id, round.settings.max_abnormal_ends, kRowsPerRelease
+    const auto began = clock_.now();
+    if (const auto rest = resting_.find(exec_id); rest != resting_.end() && began < rest->second) continue;
+    if (!renew()) break;
+    try {
+      all += releaseRowsOf(round, exec_id);
+      resting_.erase(exec_id);
+    } catch (const Exception& e) {
+      if (endsRound(e.error())) throw;
+      const auto now = clock_.now();
+      resting_[exec_id] = now + (now - began) * kRestShare;
+      failures_.logFor(
+          exec_id,
+          Level::kWarn,
+          "running subtasks of a dead node could not be taken back; tried again",
+          {{"exec_id", exec_id}, {"error", e.error().message()}, {"code", toString(e.error().code())}}
       );
     }
-    if (released > 0) {
-      log(Level::kInfo, "running subtasks of a dead node taken back", {{"exec_id", exec_id}, {"count", released}});
-    }
-    all += released;
   }
   return all;
+}
+
+std::int64_t Liveness::releaseRowsOf(Round& round, const proto::ExecId& exec_id) {
+  std::int64_t released = 0;
+  for (std::int64_t count = kRowsPerRelease; count == kRowsPerRelease; released += count) {
+    count = table_.releaseRowsOfDeadNode(
+        round.call(), round.owner, exec_id, round.settings.max_abnormal_ends, kRowsPerRelease
+    );
+  }
+  if (released > 0) {
+    log(Level::kInfo, "running subtasks of a dead node taken back", {{"exec_id", exec_id}, {"count", released}});
+  }
+  return released;
 }
 
 }  // namespace disttask::scheduler

@@ -1,9 +1,13 @@
 #pragma once
+#include "disttask/observability/sampled_log.hpp"
 #include "disttask/scheduler/node_observer.hpp"
 #include "disttask/scheduler/placement.hpp"
 #include "disttask/storage/node_table.hpp"
 #include "disttask/storage/scheduler_table.hpp"
 #include "round.hpp"
+
+#include <functional>
+#include <map>
 
 namespace disttask::scheduler {
 
@@ -20,8 +24,10 @@ class Liveness {
   /// failures pass through.
   Placement look(const runtime::Call& call, bool is_owner);
   /// Takes the running rows of evicted and stopped nodes, and of those that are no nodes, out of `running`: also those
-  /// of an eviction that a former owner left half done. Tells the round who is no node. Returns how many.
-  std::int64_t releaseRows(Round& round);
+  /// of an eviction that a former owner left half done. Tells the round who is no node. A node whose rows cannot be
+  /// taken, as while somebody holds one of them, is tried again later. `renew` keeps the role before each node; it ends
+  /// where that says no. Returns how many.
+  std::int64_t releaseRows(Round& round, const std::function<bool()>& renew);
 
  private:
   /// Returns the nodes that have not renewed for half their lease: renewals come every third.
@@ -29,6 +35,7 @@ class Liveness {
       const;
 
   void lookForStrays(Round& round);
+  std::int64_t releaseRowsOf(Round& round, const proto::ExecId& exec_id);
 
   storage::NodeTable& nodes_;
   storage::SchedulerTable& table_;
@@ -36,6 +43,8 @@ class Liveness {
   NodeObserver observer_;
   std::vector<proto::ExecId> strays_;  ///< hold rows and are no nodes
   std::optional<runtime::TimePoint> strays_seen_;
+  std::map<proto::ExecId, runtime::TimePoint> resting_;  ///< whose rows could not be taken, and until when nobody tries
+  observability::SampledLog failures_{std::chrono::seconds(30)};
 };
 
 }  // namespace disttask::scheduler

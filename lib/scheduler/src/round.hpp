@@ -1,4 +1,5 @@
 #pragma once
+#include "disttask/base/error.hpp"
 #include "disttask/proto/ids.hpp"
 #include "disttask/runtime/clock.hpp"
 #include "disttask/scheduler/placement.hpp"
@@ -29,5 +30,12 @@ struct Round {
   /// Returns a call with a deadline of its own.
   [[nodiscard]] runtime::Call call() const { return {token, runtime::Deadline(clock, settings.call_limit)}; }
 };
+
+/// True for what ends a whole round: a lost role, a cancelled round, a store that is away. Anything else concerns one
+/// task or node alone, and the others go on.
+[[nodiscard]] inline bool endsRound(const Error& error) noexcept {
+  const auto reaction = error.reaction();
+  return reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect;
+}
 
 }  // namespace disttask::scheduler

@@ -176,7 +176,7 @@ class SchedulerService::Impl {
     noteOthers(placement);
     tellRenewal();
     Round round{settings_, deps_.clock, stopping_.token(), *owner, placement, deps_.nudge, is_early};
-    bool changed = liveness_.releaseRows(round) > 0;
+    bool changed = liveness_.releaseRows(round, [this] { return updateOwnership().has_value(); }) > 0;
     bool is_at_work = false;
     lead(round, changed, is_at_work);
     clean_ups_.run(round);
@@ -305,8 +305,7 @@ class SchedulerService::Impl {
         lead.is_at_work |= result.is_at_work;
         if (result.state == TaskState::kRunning) lead.changed |= mover_.run(round, task);
       } catch (const Exception& e) {
-        const auto reaction = e.error().reaction();
-        if (reaction == Reaction::kLost || reaction == Reaction::kCancelled || reaction == Reaction::kReconnect) throw;
+        if (endsRound(e.error())) throw;
         const auto fields = observability::taskFields(task);
         const observability::LogContext context(fields);
         task_failures_.logFor(

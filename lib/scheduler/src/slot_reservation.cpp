@@ -25,6 +25,7 @@ bool SlotReservation::admit(proto::TaskId task, std::int32_t slots, const std::v
     for (const auto& exec_id : nodes) {
       auto* node = find(exec_id);
       node->reserved += slots;
+      node->reservers[task] = slots;
       if (is_new) node->users[task] = slots;
     }
     return true;
@@ -39,6 +40,14 @@ bool SlotReservation::admit(proto::TaskId task, std::int32_t slots, const std::v
     return true;
   }
   return false;
+}
+
+std::map<proto::TaskId, std::int32_t> SlotReservation::takersOf(const proto::ExecId& exec_id) const {
+  const auto node = nodes_.find(exec_id);
+  if (node == nodes_.end()) return {};
+  auto takers = node->second.users;
+  takers.insert(node->second.reservers.begin(), node->second.reservers.end());
+  return takers;
 }
 
 }  // namespace disttask::scheduler

@@ -1,6 +1,7 @@
 #include "task_scheduler.hpp"
 
 #include "disttask/observability/log_context.hpp"
+#include "hook_node.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -29,6 +30,11 @@ std::vector<proto::ExecId> concerned(const Round& round, const proto::TaskBase& 
     if (round.placement.canPlan(node.exec_id, task)) nodes.push_back(node.exec_id);
   }
   return nodes;
+}
+
+std::optional<proto::ExecId> choosePlanner(const Round& round, const proto::TaskBase& task, PlanKind kind) {
+  if (kind != PlanKind::kStep) return chooseHookNode(round, task, kind);
+  return round.placement.choosePlanner(task, round.open_plans, false);
 }
 
 std::vector<proto::ExecId> live(const Round& round) {
@@ -113,8 +119,7 @@ bool TaskScheduler::perform(Round& round, proto::TaskBase& task, const TaskView&
     case TaskAction::kCreateRevertPlan:
       return !cancelStrays(round, task) && createPlan(round, task, PlanKind::kRevert);
     case TaskAction::kAssignPlan: {
-      const bool any_scope = decision.plan->kind == PlanKind::kRevert;
-      const auto planner = round.placement.choosePlanner(task, round.open_plans, any_scope);
+      const auto planner = choosePlanner(round, task, decision.plan->kind);
       if (!planner) return false;
       table_.assignPlan(round.call(), round.owner, *decision.plan, *planner);
       log(Level::kInfo,
@@ -196,7 +201,7 @@ bool TaskScheduler::cancelStrays(Round& round, const proto::TaskBase& task) {
 }
 
 bool TaskScheduler::createPlan(Round& round, const proto::TaskBase& task, PlanKind kind) {
-  const auto planner = round.placement.choosePlanner(task, round.open_plans, kind == PlanKind::kRevert);
+  const auto planner = choosePlanner(round, task, kind);
   if (!planner) return false;
   storage::Plan plan;
   plan.task_id = task.id;
@@ -240,7 +245,7 @@ void TaskScheduler::end(Round& round, proto::TaskBase& task, const TaskDecision&
     return;
   }
   // Without a node for it now the plan is nobody's, and CleanUps gives it away.
-  const auto by = round.placement.choosePlanner(task, round.open_plans, true).value_or("");
+  const auto by = chooseHookNode(round, task, PlanKind::kCleanUp).value_or("");
   if (change(round, task, decision, by) && !by.empty()) round.nudge({by});
 }
 

@@ -14,7 +14,7 @@ namespace disttask::scheduler {
 enum class Admission : std::uint8_t {
   kAdmitted,
   kNoPlace,  ///< as many tasks as may be at once have a higher rank
-  kNoSlots,  ///< tasks of higher rank have the slots
+  kNoSlots,  ///< other tasks have the slots
 };
 
 /// What a look at a task came to.

@@ -168,7 +168,7 @@ bool SimulatedNode::planOne(storage::Plan plan, const SimulatedWork& work) {
     const auto next = plan.after_step == proto::kStepInit ? 1 : plan.after_step.value() + 1;
     const bool is_done = next > static_cast<std::int32_t>(steps.size());
     plan.step = is_done ? proto::kStepDone : proto::Step(next);
-    if (plans.setStep({}, plan, *plan.step) != storage::PlanWrite::kApplied) return false;
+    if (plans.setStep({}, *task, plan, *plan.step) != storage::PlanWrite::kApplied) return false;
   }
   if (*plan.step == proto::kStepDone) return true;
   const auto count = steps.at(static_cast<std::size_t>(plan.step->value()) - 1).asInt();

@@ -66,7 +66,7 @@ class Cluster : public SchedulerFixture {
         plan.step = plan.after_step == proto::kStepInit ? Step(1)
                     : plan.after_step == Step(1)        ? Step(2)
                                                         : proto::kStepDone;
-        REQUIRE(plans().setStep(call(), plan, *plan.step) == storage::PlanWrite::kApplied);
+        REQUIRE(plans().setStep(call(), task(plan.task_id), plan, *plan.step) == storage::PlanWrite::kApplied);
         if (*plan.step == proto::kStepDone) continue;
       }
       const auto whole = task(plan.task_id);

@@ -129,7 +129,9 @@ TEST_CASE("A task without steps succeeds", "[db][scheduler][flow]") {
   cluster.plans_go_on = false;
   REQUIRE(cluster.turnUntil([&] { return !cluster.plans().getPlansOf(Cluster::call(), "a").empty(); }));
   const auto plan = cluster.plans().getPlansOf(Cluster::call(), "a")[0];
-  REQUIRE(cluster.plans().setStep(Cluster::call(), plan, proto::kStepDone) == storage::PlanWrite::kApplied);
+  REQUIRE(
+      cluster.plans().setStep(Cluster::call(), cluster.task(id), plan, proto::kStepDone) == storage::PlanWrite::kApplied
+  );
   REQUIRE(cluster.turnUntil(id, TaskState::kSucceed));
   CHECK(cluster.task(id).start_time > 0);
 }

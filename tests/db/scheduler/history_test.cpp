@@ -1,6 +1,11 @@
+#include "disttask/scheduler/history_mover.hpp"
 #include "scheduler_fixture.hpp"
 
+#include "support/child_process.hpp"
 #include <catch2/catch.hpp>
+
+#include <csignal>
+#include <cstdlib>
 
 using namespace disttask;
 using namespace disttask::test;
@@ -189,4 +194,69 @@ TEST_CASE("Subtasks leave history after the time to keep, and the key stays used
   const auto result = fixture.store()->clientTable().submitTask(call, again);
   CHECK(result.existed);
   CHECK(result.id == task.id);
+}
+
+TEST_CASE("the process that moves to history", "[.mover-process]") {
+  storage::mysql::StoreSettings settings;
+  settings.connect = testConnectSettings();
+  settings.schema = std::getenv("DISTTASK_TEST_SCHEMA");
+  storage::mysql::Store store(settings, runtime::systemClock());
+  const auto call = SchedulerFixture::call();
+  auto& scheduler = store.schedulerTable();
+  const auto life = scheduler.takeOwnership(call, "mover", scheduler.getOwner(call));
+  REQUIRE(life);
+  FakeClock clock;  // nothing to wait for
+  FakeTimers timers(clock);
+  runtime::ThreadPool pool("history", 1, 0, [](const Error&) {});
+  scheduler::HistorySettings quick;
+  quick.after = runtime::Duration::zero();
+  quick.batch_rows = 10;
+  scheduler::HistoryMover mover({store.historyTable(), clock, timers, pool, [&] { return life; }}, quick);
+  mover.runRoundForTest();
+}
+
+TEST_CASE(
+    "Wherever the mover dies before a commit, each row is in exactly one of the tables", "[db][scheduler][history]"
+) {
+  SchedulerFixture fixture;
+  const auto task = endedTask(fixture, "done", 25);
+  int kills = 0;
+  for (int pass = 1; pass < 10; ++pass) {
+    INFO("pass " << pass);
+    ChildProcess process(
+        {std::filesystem::read_symlink("/proc/self/exe").string(), "[.mover-process]"},
+        {{"DISTTASK_FAILPOINTS", "history.before_commit=" + std::to_string(pass) + "*exit"},
+         {"DISTTASK_TEST_SCHEMA", fixture.store().schema()}}
+    );
+    const auto end = process.wait();
+    REQUIRE(end);
+    INFO(process.output());
+    CHECK(
+        fixture.text(
+            "select concat_ws(',', count(*), count(distinct id), min(ordinal), max(ordinal)) from (select id, ordinal "
+            "from tidb_background_subtask union all select id, ordinal from tidb_background_subtask_history) r"
+        ) == "25,25,1,25"
+    );
+    CHECK(
+        fixture.text(
+            "select count(*) from (select id from tidb_global_task union all select id from tidb_global_task_history) t"
+        ) == "1"
+    );
+    // Attempts and plan go with their rows.
+    CHECK(
+        fixture.text(
+            "select count(*) from disttask_attempt a left join tidb_background_subtask s on s.id=a.subtask_id where "
+            "s.id is null"
+        ) == "0"
+    );
+    CHECK(countOf(fixture, "disttask_plan") == countOf(fixture, "tidb_global_task"));
+    if (end->signal != SIGKILL) {
+      CHECK(end->exit_code == 0);
+      break;
+    }
+    ++kills;
+  }
+  CHECK(kills == 3);  // at the first batch, at one behind it, at the task's row
+  CHECK(countOf(fixture, "tidb_background_subtask_history") == "25");
+  CHECK(fixture.text("select id from tidb_global_task_history") == std::to_string(task.id.value()));
 }

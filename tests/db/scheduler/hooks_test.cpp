@@ -1,5 +1,6 @@
 // The hooks of a task type: what runs them, when, and what their failure means.
 #include "disttask/base/error.hpp"
+#include "disttask/observability/log_capture.hpp"
 #include "flow_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -31,7 +32,7 @@ class CleanCluster : public Cluster {
   std::string cleanUp(const std::string& what) {
     return text("select " + what + " from disttask_plan where kind='cleanup'");
   }
-  storage::Plan openCleanUp() { return scheduler().findOpenCleanUps(call(), 10).at(0).plan; }
+  storage::Plan openCleanUp() { return scheduler().findOpenCleanUps(call(), {}, 10).at(0).plan; }
 };
 
 }  // namespace
@@ -87,7 +88,7 @@ TEST_CASE(
   const auto id = cluster.runToEnd("succeed", TaskState::kSucceed);
   const auto plan = cluster.openCleanUp();
   REQUIRE(cluster.plans().setError(CleanCluster::call(), plan, "disk full", true, {}) == PlanWrite::kApplied);
-  CHECK(cluster.scheduler().findOpenCleanUps(CleanCluster::call(), 10).empty());
+  CHECK(cluster.scheduler().findOpenCleanUps(CleanCluster::call(), {}, 10).empty());
   CHECK(cluster.store()->historyTable().isAtRest(CleanCluster::call(), id));
   const auto last = cluster.store()->clientTable().listEvents(CleanCluster::call(), id, 1).at(0);
   CHECK(last.event == "hook-failed");
@@ -122,4 +123,65 @@ TEST_CASE("A task whose type has no clean-up hook ends without one", "[db][sched
     return cluster.task(id).state == TaskState::kSucceed;
   }));
   CHECK(cluster.text("select count(*) from disttask_plan where kind='cleanup'") == "0");
+}
+
+TEST_CASE("Clean-ups that wait, however many, do not hide those behind them", "[db][scheduler][hooks]") {
+  Cluster cluster({"a"});
+  const auto addOpen = [&](const std::string& key) {
+    const auto id = std::to_string(cluster.addTask(key, "succeed", -2).id.value());
+    cluster.store().execute(
+        "insert into disttask_plan (task_id, kind, after_step, planner, token, `cursor`, next_ordinal, complete, "
+        "failed, retries) values (" +
+        id + ", 'cleanup', -2, '', 1, '', 1, 0, 0, 0)"
+    );
+    return id;
+  };
+  for (int i = 0; i < 210; ++i) addOpen("stuck-" + std::to_string(i));
+  cluster.store().execute("update tidb_global_task set type='elsewhere'");
+  const auto id = addOpen("last");
+  cluster.clean_ups_go_on = false;
+  cluster.turn();
+  CHECK(cluster.text("select planner from disttask_plan where task_id=" + id) == "a");
+  CHECK(cluster.text("select count(*) from disttask_plan where planner='' and kind='cleanup'") == "210");
+}
+
+TEST_CASE("A clean-up leaves a draining node, and stays where no other node fits", "[db][scheduler][hooks]") {
+  CleanCluster cluster({"a", "b"});
+  cluster.runToEnd("succeed", TaskState::kSucceed);
+  const auto first = cluster.openCleanUp();
+  const std::string other = first.planner == "a" ? "b" : "a";
+  const auto drain = [&](const std::string& node) {
+    REQUIRE(cluster.nodes().setWish(Cluster::call(), node, {proto::WantedState::kDraining, std::nullopt, ""}));
+  };
+  const bool has_other = GENERATE(true, false);
+  if (!has_other) drain(other);
+  drain(first.planner);
+  for (int i = 0; i < 5; ++i) cluster.turn();
+  CHECK(cluster.openCleanUp().planner == (has_other ? other : first.planner));
+  CHECK((cluster.openCleanUp().token == first.token) == !has_other);
+}
+
+TEST_CASE("A hook that runs where the task may not is told in the log", "[db][scheduler][hooks]") {
+  const observability::LogCapture log;
+  CleanCluster cluster({"a"});
+  const auto id = cluster.addTask("t").id;
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  cluster.store().execute("update disttask_plan set cleans_up=1");
+  cluster.clean_ups_go_on = false;
+  cluster.run("a", "failed");
+  const auto lines = [&] {
+    return log.records("hook goes to a node that may not run the task's subtasks: none that may is there");
+  };
+  SECTION("none is in its scope any more") {
+    cluster.store().execute("update tidb_global_task set target_scope='elsewhere'");
+    REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+    REQUIRE(lines().size() == 2);
+    CHECK(lines()[0].value("hook") + " " + lines()[0].value("to") == "revert a");
+    CHECK(lines()[1].value("hook") + " " + lines()[1].value("to") == "cleanup a");
+    CHECK_THAT(lines()[0].value("reason"), Catch::Contains("elsewhere"));
+  }
+  SECTION("one is") {
+    REQUIRE(cluster.turnUntil(id, TaskState::kReverted));
+    CHECK(lines().empty());
+  }
 }

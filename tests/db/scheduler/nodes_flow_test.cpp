@@ -1,6 +1,7 @@
 // What the owner does when nodes come, go, and are cordoned or drained.
 #include "disttask/base/failpoint.hpp"
 #include "disttask/observability/log_capture.hpp"
+#include "disttask/reasons/reasons.hpp"
 #include "flow_cluster.hpp"
 
 #include <catch2/catch.hpp>
@@ -189,7 +190,15 @@ TEST_CASE(
   CHECK(cluster.task(large).state == TaskState::kPending);
   const auto waits = log.records("task waits");
   REQUIRE(waits.size() == 1);
-  CHECK(waits[0].value("reason") == "tasks of higher rank have the slots of all nodes that fit it");
+  CHECK(waits[0].value("reason") == "other tasks have the slots of all nodes that fit it");
+  // Whoever asks is told the same, and who they are.
+  const reasons::Sources sources{cluster.nodes(), cluster.scheduler(), cluster.store()->reasonTable()};
+  const auto why = whyTask(sources, Cluster::call(), cluster.task(large)).reasons;
+  const auto slots = std::find_if(why.begin(), why.end(), [](const auto& reason) {
+    return reason.code == reasons::Code::kSlotsShort;
+  });
+  REQUIRE(slots != why.end());
+  CHECK_THAT(slots->text, Catch::Contains("first (2, of higher rank), small (2)"));
   // One node is enough.
   cluster.store().execute(
       "update tidb_background_subtask set state='succeed', end_time=now() where exec_id='b' and state='pending'"

@@ -201,7 +201,7 @@ TEST_CASE("A batch writes nothing once its planner or its task has changed", "[d
     CHECK(readPlan(fixture, plan).planner == "b");
     CHECK(readPlan(fixture, plan).token != plan.token);
     CHECK(fixture.plans().setError(call, plan, "late", true, {}) == PlanWrite::kFenced);
-    CHECK(fixture.plans().setStep(call, plan, Step(9)) == PlanWrite::kFenced);
+    CHECK(fixture.plans().setStep(call, task, plan, Step(9)) == PlanWrite::kFenced);
     CHECK_FALSE(readPlan(fixture, plan).failed);
   }
   SECTION("failed") {
@@ -296,17 +296,37 @@ TEST_CASE("A step number is entered once per task", "[db][scheduler][plan]") {
   plan = makePlan(fixture, life, task, std::nullopt);
   CHECK(plan.after_step == kOne);
   try {
-    const auto outcome = fixture.plans().setStep(call, plan, kOne);
+    const auto outcome = fixture.plans().setStep(call, task, plan, kOne);
     FAIL("setStep returned " << static_cast<int>(outcome));
   } catch (const Exception& e) {
     CHECK(e.error().code() == ErrorCode::kInvalidArgument);
     CHECK_THAT(e.error().message(), Catch::Contains("step 1 a second time"));
   }
-  CHECK(fixture.plans().setStep(call, plan, kStepDone) == PlanWrite::kApplied);
-  CHECK(fixture.plans().setStep(call, plan, kStepDone) == PlanWrite::kApplied);
-  CHECK(fixture.plans().setStep(call, plan, Step(3)) == PlanWrite::kFenced);
+  CHECK(fixture.plans().setStep(call, task, plan, kStepDone) == PlanWrite::kApplied);
+  CHECK(fixture.plans().setStep(call, task, plan, kStepDone) == PlanWrite::kApplied);
+  CHECK(fixture.plans().setStep(call, task, plan, Step(3)) == PlanWrite::kFenced);
   CHECK(readPlan(fixture, plan).complete);
   CHECK(readPlan(fixture, plan).step == kStepDone);
+}
+
+TEST_CASE("A step that was chosen for a task as it was is not written", "[db][scheduler][plan]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto read = fixture.addTask("t");
+  const auto plan = makePlan(fixture, fixture.takeRole(), read, std::nullopt);
+  const auto step = GENERATE(kOne, kStepDone);
+  const auto* change = GENERATE(
+      "meta='{\"job\":2}'",
+      "concurrency=3",
+      "max_node_count=1",
+      "state='modifying'",
+      "state='cancelling'",
+      "state='running', step=7"
+  );
+  fixture.store().execute(std::string("update tidb_global_task set ") + change);
+  CHECK(fixture.plans().setStep(call, read, plan, step) == PlanWrite::kFenced);
+  CHECK_FALSE(readPlan(fixture, plan).step);
+  CHECK_FALSE(readPlan(fixture, plan).complete);
 }
 
 TEST_CASE("A planning error is kept, waited for or final", "[db][scheduler][plan]") {

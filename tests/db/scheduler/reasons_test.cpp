@@ -103,17 +103,17 @@ TEST_CASE("A task without a plan waits for its place or for the scheduler", "[db
   waiting.find(first, Code::kNotPlanned);
 }
 
-TEST_CASE(
-    "A task without a plan waits for slots that tasks of higher rank hold, and names them", "[db][scheduler][reasons]"
-) {
+TEST_CASE("A task without a plan waits for slots that other tasks have, and names them", "[db][scheduler][reasons]") {
   Waiting waiting;
   const auto ahead = waiting.addRunning("ahead");
   const auto id = waiting.addTask("t").id;
-  waiting.find(id, Code::kRank);
-  waiting.addSubtask(ahead.id, 1, 1, "a", "running");
-  waiting.store().execute("update tidb_background_subtask set concurrency=3");
+  CHECK_THAT(waiting.find(id, Code::kRank).text, Contains("waits for a place") && Contains("or for slots"));
+  // Whether its rows run or wait.
+  const auto* state = GENERATE("running", "pending");
+  waiting.addSubtask(ahead.id, 1, 1, "a", state);
+  waiting.store().execute("update tidb_global_task set concurrency=3" + waiting.inTask(ahead.id));
   const auto reason = waiting.find(id, Code::kSlotsShort);
-  CHECK_THAT(reason.text, Contains("2 slots") && Contains("on a, which has 4, by ahead (3)"));
+  CHECK_THAT(reason.text, Contains("2 slots") && Contains("on a, which has 4, by ahead (3, of higher rank)"));
   // A node with room is enough.
   waiting.addNode("b");
   waiting.find(id, Code::kRank);
@@ -121,6 +121,23 @@ TEST_CASE(
   waiting.set("b", "life=0");
   waiting.store().execute("update tidb_global_task set priority=priority+1" + waiting.inTask(ahead.id));
   waiting.find(id, Code::kNotPlanned);
+}
+
+TEST_CASE("A task without a plan waits for slots that one of lower rank uses", "[db][scheduler][reasons]") {
+  Waiting waiting;
+  waiting.addNode("b");
+  const auto high = waiting.addRunning("high").id;
+  const auto id = waiting.addTask("t").id;
+  const auto low = waiting.addRunning("low").id;
+  waiting.store().execute("update tidb_global_task set concurrency=3, max_node_count=1 where task_key in ('high','low')"
+  );
+  waiting.addSubtask(high, 1, 1, "a", "running", 7);
+  waiting.find(id, Code::kRank);
+  waiting.addSubtask(low, 1, 1, "b", "running", 9);
+  CHECK_THAT(
+      waiting.find(id, Code::kSlotsShort).text,
+      Contains("held by other tasks: on a, which has 4, by high (3, of higher rank); b, which has 4, by low (3)")
+  );
 }
 
 TEST_CASE("A plan that is open says who has it, how far it is, and until when it rests", "[db][scheduler][reasons]") {

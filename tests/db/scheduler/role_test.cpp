@@ -99,17 +99,24 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
   const proto::SubtaskId pending(fixture.addSubtask(running.id, 1, 1, "a", "pending"));
   fixture.addSubtask(running.id, 1, 2, "gone", "running", 3);
   fixture.addSubtask(reverting.id, 1, 1, "a", "pending");
+  const auto pausing = fixture.addTask("pausing", "pausing", 1);
+  fixture.addSubtask(pausing.id, 1, 1, "a", "pending");
+  const auto modifying = fixture.addTask("modifying", "modifying", 1);
+  fixture.addSubtask(modifying.id, 1, 1, "a", "pending");
 
   const auto old = fixture.takeRole("a");
   const auto plan = makePlan(fixture, old, running, std::nullopt);
   REQUIRE(table.takeOwnership(call, "b", table.getOwner(call)));
 
   const auto everything = [&] {
-    return fixture.text("select group_concat(concat_ws(',', id, state, step, error) order by id) from tidb_global_task"
+    return fixture.text(
+               "select group_concat(concat_ws(',', id, state, step, concurrency, error) order by id) from "
+               "tidb_global_task"
            ) +
            " | " +
            fixture.text(
-               "select group_concat(concat_ws(',', id, state, exec_id, error) order by id) from tidb_background_subtask"
+               "select group_concat(concat_ws(',', id, state, exec_id, concurrency, error) order by id) from "
+               "tidb_background_subtask"
            ) +
            " | " +
            fixture.text("select group_concat(concat_ws(',', task_id, kind, planner, token)) from disttask_plan") +
@@ -131,6 +138,13 @@ TEST_CASE("An owner of the past writes nothing", "[db][scheduler][role]") {
         table.changeTask(call, old, running.id, {TaskState::kRunning, TaskEvent::kSucceed});
       },
       [&] { table.cancelPendingSubtasks(call, old, reverting.id, 100); },
+      [&] { table.pausePendingSubtasks(call, old, pausing.id, 100); },
+      [&] { table.modifySubtaskSlots(call, old, modifying.id, 4, 0, 100); },
+      [&] {
+        table.finishModification(
+            call, old, modifying.id, {TaskState::kRunning, {.slots = 4, .max_nodes = {}, .priority = {}, .meta = {}}}
+        );
+      },
       [&] { table.resumePausedSubtasks(call, old, running.id, TaskState::kRunning, 100); },
       [&] { table.releaseRowsOfDeadNode(call, old, "gone", 3, 100); },
       [&] { table.failPendingSubtask(call, old, pending, "text"); },

@@ -116,7 +116,7 @@ storage::Plan makePlan(
   fixture.scheduler().createPlan(call, owner, plan);
   plan = fixture.scheduler().getPlan(call, task.id, storage::PlanKind::kStep, task.step).value();
   if (step) {
-    REQUIRE(fixture.plans().setStep(call, plan, *step) == storage::PlanWrite::kApplied);
+    REQUIRE(fixture.plans().setStep(call, task, plan, *step) == storage::PlanWrite::kApplied);
     plan.step = step;
   }
   return plan;

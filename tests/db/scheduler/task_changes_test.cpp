@@ -140,14 +140,117 @@ TEST_CASE("New slots are written in bounded batches, and by the owner only", "[d
 TEST_CASE("Two owners that finish one modification change the task once", "[db][scheduler][changes]") {
   SchedulerFixture fixture;
   const auto call = SchedulerFixture::call();
-  const auto owner = fixture.takeRole();
+  const auto former = fixture.takeRole("a");
   const auto task = fixture.addTask("t", "running", 1);
   fixture.store()->clientTable().modifyTask(call, task.id, {.slots = 3, .max_nodes = {}, .priority = {}, .meta = {}});
   const auto params = fixture.scheduler().getModification(call, task.id).value();
-  CHECK(fixture.scheduler().finishModification(call, owner, task.id, params));
+  const auto owner = fixture.takeRole("b");
+  const auto finish = [&](proto::Life life) {
+    return fixture.scheduler().finishModification(call, life, task.id, params);
+  };
+  CHECK_FALSE(messageOf([&] { finish(former); }).empty());
+  CHECK(fixture.task(task.id).state == TaskState::kModifying);
+  CHECK(finish(owner));
   fixture.store().execute("update tidb_global_task set concurrency=1");
-  CHECK(fixture.scheduler().finishModification(call, owner, task.id, params));  // in the state before: done
+  CHECK_FALSE(messageOf([&] { finish(former); }).empty());
+  CHECK(finish(owner));  // in the state before: done
   CHECK(fixture.task(task.id).slots == 1);
+}
+
+TEST_CASE(
+    "After a modification the next step is chosen again, also where there was to be none", "[db][scheduler][changes]"
+) {
+  SchedulerFixture fixture;
+  fixture.addNode("a");
+  const auto call = SchedulerFixture::call();
+  const auto task = fixture.addTask("t", "running", 1);
+  LedScheduler led(fixture, "a");
+  led.round();
+  const auto planOf = [&] {
+    return fixture.scheduler().getPlan(call, task.id, storage::PlanKind::kStep, proto::Step(1)).value();
+  };
+  const auto chosen = planOf();
+  const bool is_done = GENERATE(true, false);
+  const auto step = is_done ? proto::kStepDone : proto::Step(2);
+  REQUIRE(fixture.plans().setStep(call, task, chosen, step) == storage::PlanWrite::kApplied);
+  // Before the owner has seen it.
+  fixture.store()->clientTable().modifyTask(
+      call, task.id, {.slots = {}, .max_nodes = {}, .priority = {}, .meta = R"({"job":2})"}
+  );
+  for (int i = 0; i < 3; ++i) led.round();
+  const auto modified = fixture.task(task.id);
+  CHECK(modified.state == TaskState::kRunning);
+  CHECK(modified.meta == R"({"job":2})");
+  const auto open = planOf();
+  CHECK_FALSE(open.step);
+  CHECK_FALSE(open.complete);
+  REQUIRE(fixture.plans().getPlansOf(call, "a").size() == 1);
+  // Who had read the task before changes nothing any more, not even with the new meta.
+  auto late = chosen;
+  late.step = proto::Step(2);
+  CHECK(fixture.plans().setStep(call, modified, chosen, step) == storage::PlanWrite::kFenced);
+  CHECK(fixture.plans().writeBatch(call, modified, late, makeBatch(1, 1, "", true)) == storage::PlanWrite::kFenced);
+  CHECK(fixture.plans().setStep(call, modified, open, proto::Step(3)) == storage::PlanWrite::kApplied);
+}
+
+TEST_CASE(
+    "A modification leaves plans that have begun or failed, and a new priority leaves all", "[db][scheduler][changes]"
+) {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto owner = fixture.takeRole();
+  const auto task = fixture.addTask("t");
+  auto plan = makePlan(fixture, owner, task, proto::Step(1));
+  TaskModification change{.slots = {}, .max_nodes = {}, .priority = {}, .meta = R"({"job":2})"};
+  SECTION("it has written a batch") {
+    REQUIRE(
+        fixture.plans().writeBatch(call, task, plan, makeBatch(1, 2, "at 2", false)) == storage::PlanWrite::kApplied
+    );
+  }
+  SECTION("it has failed") {
+    REQUIRE(fixture.plans().setError(call, plan, "no such file", true, {}) == storage::PlanWrite::kApplied);
+  }
+  SECTION("a new priority") {
+    change = {.slots = {}, .max_nodes = {}, .priority = 7, .meta = {}};
+  }
+  const auto rowOfPlan = [&] {
+    return fixture.text("select concat_ws(',', step, token, `cursor`, next_ordinal, failed, error) from disttask_plan");
+  };
+  const auto before = rowOfPlan();
+  fixture.store()->clientTable().modifyTask(call, task.id, change);
+  const auto params = fixture.scheduler().getModification(call, task.id).value();
+  REQUIRE(fixture.scheduler().finishModification(call, owner, task.id, params));
+  CHECK(rowOfPlan() == before);
+}
+
+TEST_CASE("The event of a modification keeps what was asked for, but not the meta", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  auto& client = fixture.store()->clientTable();
+  const auto task = fixture.addTask("t", "running", 1);
+  client.modifyTask(call, task.id, {.slots = 4, .max_nodes = 3, .priority = 9, .meta = R"({"password":"hush"})"});
+  const auto event = client.listEvents(call, task.id, 1).at(0);
+  CHECK(event.event == "modify");
+  CHECK(event.reason == "slots 4, max nodes 3, priority 9, meta of 19 bytes");
+}
+
+TEST_CASE("What two owners do one after the other is counted for each", "[db][scheduler][changes]") {
+  SchedulerFixture fixture;
+  const auto call = SchedulerFixture::call();
+  const auto task = fixture.addTask("t", "reverting", 1);
+  for (int i = 1; i <= 4; ++i) fixture.addSubtask(task.id, 1, i, "a", "pending");
+  const auto cancelOne = [&](proto::Life owner) {
+    CHECK(fixture.scheduler().cancelPendingSubtasks(call, owner, task.id, 1) == 1);
+  };
+  const auto first = fixture.takeRole("one");
+  cancelOne(first);
+  cancelOne(first);
+  const auto second = fixture.takeRole("two");
+  cancelOne(second);
+  const auto events = fixture.store()->clientTable().listEvents(call, task.id, 10);
+  REQUIRE(events.size() == 2);
+  CHECK(events[0].actor + " " + std::to_string(events[0].count) == "one 2");
+  CHECK(events[1].actor + " " + std::to_string(events[1].count) == "two 1");
 }
 
 TEST_CASE("Pause, resume and modify refuse other states, and say which it is", "[db][scheduler][changes]") {

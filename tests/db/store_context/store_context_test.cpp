@@ -212,3 +212,16 @@ TEST_CASE("A read on a connection that died is done again on another") {
   CHECK(value == 0);
   CHECK(num_tries == 2);
 }
+
+TEST_CASE("Sessions wait for a lock no longer than a part of the lease") {
+  TestStore store(TestStore::Schema::kEmpty);
+  for (const auto& [lease, expected] : std::vector<std::pair<int, int>>{{3, 1}, {20, 2}, {600, 3}}) {
+    auto settings = store.settings();
+    settings.lease = std::chrono::seconds(lease);
+    StoreContext context(settings, runtime::systemClock());
+    const auto connection = context.acquire({});
+    auto rows = connection->queryDynamic("test", "select @@innodb_lock_wait_timeout", {});
+    REQUIRE(rows.next());
+    CHECK(rows.getInt(1) == expected);
+  }
+}

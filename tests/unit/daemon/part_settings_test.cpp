@@ -66,3 +66,15 @@ TEST_CASE("A hung store call ends before the process must end for the run that w
   store.read_timeout = 2s;
   CHECK(toStoreSettings(store, {}, 30s).connect.read_timeout == 2s);
 }
+
+TEST_CASE("The scheduler role does not run out inside one call, however short the lease is") {
+  for (const auto lease : {3s, 6s, 30s, 600s}) {
+    auto settings = minimal();
+    settings.node.lease = lease;
+    const auto to = toSchedulerSettings(settings);
+    // The renewal before it may be that old; another one is sent before two thirds of the lease are over.
+    CHECK(to.renew_interval + to.call_limit < to.lease / 2);
+    CHECK(to.call_limit <= 10s);
+    CHECK(to.call_limit >= 500ms);
+  }
+}

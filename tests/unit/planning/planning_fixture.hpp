@@ -35,7 +35,7 @@ class FakePlans final : public storage::PlanTable {
     }
     return found;
   }
-  PlanWrite setStep(const Call&, const Plan& plan, proto::Step step) override {
+  PlanWrite setStep(const Call&, const proto::Task&, const Plan& plan, proto::Step step) override {
     const std::lock_guard lock(mutex);
     auto* row = fenced(plan);
     if (row == nullptr) return PlanWrite::kFenced;

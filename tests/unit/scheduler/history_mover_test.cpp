@@ -29,6 +29,7 @@ class FakeHistory final : public storage::HistoryTable {
   std::int64_t old = 0;
   std::int64_t old_events = 0;
   std::function<void()> on_batch;
+  std::function<void()> on_look;
   ErrorCode failure = ErrorCode::kInternal;
 
   runtime::Duration asked_after{};
@@ -45,7 +46,10 @@ class FakeHistory final : public storage::HistoryTable {
     }
     return found;
   }
-  bool isAtRest(const runtime::Call&, TaskId id) override { return busy.count(id.value()) == 0; }
+  bool isAtRest(const runtime::Call&, TaskId id) override {
+    if (on_look) on_look();
+    return busy.count(id.value()) == 0;
+  }
   std::int64_t moveSubtasks(const runtime::Call& call, Life, TaskId id, std::int32_t limit) override {
     call.check("move");
     if (broken.count(id.value()) != 0) throw Exception(failure, "broken");
@@ -153,6 +157,29 @@ TEST_CASE("The mover rests after each batch for as long as the batch took") {
   REQUIRE(batches.wait());
   CHECK(ended.wait() == scene.settings.interval);
   CHECK(scene.history.moved == std::vector<std::int64_t>{1});
+}
+
+TEST_CASE("The mover rests after each look at a task that cannot be moved") {
+  using namespace std::chrono_literals;
+  Scene scene;
+  scene.history.tasks = {{1, 0}, {2, 0}, {3, 0}};
+  scene.history.busy = {1, 2, 3};
+  TestSignal<bool> looks;
+  scene.history.on_look = [&] {
+    scene.clock.advance(200ms);
+    looks.send(true);
+  };
+  auto& mover = scene.make();
+  TestSignal<runtime::Duration> ended;
+  runtime::ThreadGroup threads;
+  threads.spawn("mover", [&] { ended.send(mover.runRoundForTest()); });
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(looks.wait());
+    REQUIRE(eventually([&] { return scene.clock.numWaiters() == 1; }));
+    CHECK_FALSE(looks.poll());
+    scene.clock.advance(200ms);
+  }
+  CHECK(ended.wait() == scene.settings.interval);
 }
 
 TEST_CASE("The mover does nothing without the scheduler role, and stops when the role goes") {

@@ -97,3 +97,19 @@ TEST_CASE(
   CHECK(later.admit(id(1), 8, kFour));
   CHECK(later.admit(id(2), 16, kFour));
 }
+
+TEST_CASE("Who is refused is told who has the slots, of whatever rank", "[scheduler][reservation]") {
+  auto reservation = makeReservation({"a", "b"}, 4);
+  reservation.noteUse("b", id(9), 3);
+  REQUIRE(reservation.admit(id(1), 3, {"a"}));
+  REQUIRE_FALSE(reservation.admit(id(2), 2, {"a", "b"}));
+  using Takers = std::map<proto::TaskId, std::int32_t>;
+  CHECK(reservation.takersOf("a") == Takers{{id(1), 3}});
+  CHECK(reservation.takersOf("b") == Takers{{id(9), 3}});
+  CHECK(reservation.takersOf("gone").empty());
+  // One that may spread is named also where it has no rows yet.
+  reservation = makeReservation({"a", "b"}, 4);
+  reservation.noteUse("a", id(1), 3);
+  REQUIRE(reservation.admit(id(1), 3, {"a", "b"}));
+  CHECK(reservation.takersOf("b") == Takers{{id(1), 3}});
+}

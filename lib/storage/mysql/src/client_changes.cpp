@@ -44,6 +44,17 @@ void checkChange(const TaskModification& change) {
   }
 }
 
+/// What was asked for, as an event keeps it. The text of a meta may be long, and secret.
+std::string describe(const TaskModification& change) {
+  std::string text;
+  const auto add = [&](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
+  if (change.slots) add("slots " + std::to_string(*change.slots));
+  if (change.max_nodes) add("max nodes " + std::to_string(*change.max_nodes));
+  if (change.priority) add("priority " + std::to_string(*change.priority));
+  if (change.meta) add("meta of " + std::to_string(change.meta->size()) + " bytes");
+  return text;
+}
+
 std::string nameOf(TaskId id) {
   return "task id:" + std::to_string(id.value());
 }
@@ -89,7 +100,8 @@ void MySqlClientTable::writeChange(
     TaskId id,
     TaskEvent event,
     const std::string& from,
-    const std::optional<std::string>& params
+    const std::optional<std::string>& params,
+    const std::string& reason
 ) {
   const auto to = toString(targetOf(event));
   // The row is held and was seen in `from`: anything but one row is a bug.
@@ -103,7 +115,7 @@ void MySqlClientTable::writeChange(
                                   from}
                              );
   if (matched != 1) throw Exception(ErrorCode::kInternal, "a task row changed while it was locked");
-  addTaskEvent(connection, id, EventActor::user(), event, from, to);
+  addTaskEvent(connection, id, EventActor::user(), event, from, to, reason);
 }
 
 std::optional<std::string> MySqlClientTable::ask(
@@ -123,7 +135,7 @@ std::optional<std::string> MySqlClientTable::ask(
         const auto state = proto::parseTaskState(from);
         if (!state || !isAllowed(*state, event)) return false;
         const auto params = change ? std::optional(proto::toJson(proto::ModifyParams{*state, *change})) : std::nullopt;
-        writeChange(connection, id, event, from, params);
+        writeChange(connection, id, event, from, params, change ? describe(*change) : std::string());
         return true;
       });
       if (is_written) {

@@ -112,7 +112,7 @@ MySqlClientTable::Resolve MySqlClientTable::resolveSome(
         return Resolve::kSome;
       }
     }
-    writeChange(connection, id, event, state, std::nullopt);
+    writeChange(connection, id, event, state);
     return Resolve::kAll;
   });
   changed += count;

@@ -59,13 +59,15 @@ class MySqlClientTable final : public ClientTable {
     Step step = proto::kStepInit;
   };
   static LockedTask lockTask(Connection& connection, TaskId id);
-  /// Changes the state of a locked row from what was read, with modify_params where given, and writes the event.
+  /// Changes the state of a locked row from what was read, with modify_params where given, and writes the event, which
+  /// keeps `reason`.
   static void writeChange(
       Connection& connection,
       TaskId id,
       TaskEvent event,
       const std::string& from,
-      const std::optional<std::string>& params
+      const std::optional<std::string>& params = std::nullopt,
+      const std::string& reason = {}
   );
   /// Brings an event about (nothing is returned), or finds the task in a state in which it is not allowed (its text).
   /// `change`: what goes into modify_params. A state to which the owner leads from the event's counts as applied after

@@ -17,6 +17,28 @@ constexpr std::size_t kMaxReasonBytes = 1024;
 /// Two who add to one task without holding its row (the owner of a subtask's row, and a person) may meet.
 constexpr int kMaxTries = 5;
 
+/// One statement in the forms for those who may do something: all but a node the store knows by itself.
+struct ByActor {
+  const sqlclient::Sql& node;
+  const sqlclient::Sql& user;
+  const sqlclient::Sql& owner;
+};
+
+std::int64_t updateAs(
+    Connection& connection, const EventActor& actor, const ByActor& statement, sqlclient::Values values
+) {
+  switch (actor.kind) {
+    case EventActor::Kind::kUser:
+      return connection.update(statement.user, values);
+    case EventActor::Kind::kOwner:
+      return connection.update(statement.owner, values);
+    case EventActor::Kind::kNode:
+      break;
+  }
+  values.emplace_back(actor.exec_id);
+  return connection.update(statement.node, values);
+}
+
 void insertEvent(
     Connection& connection,
     proto::TaskId id,
@@ -37,18 +59,7 @@ void insertEvent(
       event.count,
       actor.text,
       reason};
-  switch (actor.kind) {
-    case EventActor::Kind::kUser:
-      connection.update(sql::kAddEventOfUser, values);
-      return;
-    case EventActor::Kind::kOwner:
-      connection.update(sql::kAddEventOfOwner, values);
-      return;
-    case EventActor::Kind::kNode:
-      values.emplace_back(actor.exec_id);
-      connection.update(sql::kAddEvent, values);
-      return;
-  }
+  updateAs(connection, actor, {sql::kAddEvent, sql::kAddEventOfUser, sql::kAddEventOfOwner}, std::move(values));
 }
 
 void add(
@@ -67,7 +78,7 @@ void add(
       if (rows.next()) last = rows.getInt(1);
     }
     if (event.count > 0 && event.subtask_id == 0 && last > 0) {
-      const sqlclient::Values grow{
+      sqlclient::Values grow{
           event.count,
           id.value(),
           last,
@@ -76,7 +87,8 @@ void add(
           std::string(event.to),
           actor.text,
           reason};
-      if (connection.update(sql::kGrowEvent, grow) == 1) return;
+      const ByActor grown{sql::kGrowEvent, sql::kGrowEventOfUser, sql::kGrowEventOfOwner};
+      if (updateAs(connection, actor, grown, std::move(grow)) == 1) return;
     }
     try {
       insertEvent(connection, id, exec_id, last + 1, actor, event, reason);

@@ -40,7 +40,7 @@ std::vector<HotStatement> hotSchedulerStatements(const HotSample& sample) {
     statements.push_back(hot(sql::kCountByNode, {key, key}, alias, "ix_exec"));
     statements.back().scanned = "n";
   }
-  statements.push_back(hot(sql::kOpenCleanUps, {std::int64_t{100}}, "p", "ix_kind"));
+  statements.push_back(hot(sql::kOpenCleanUps, {std::int64_t{0}, std::int64_t{100}}, "p", "ix_kind"));
   statements.push_back(hot(sql::kDeadHolders, {}, "s", "ix_exec"));
   statements.back().scanned = "n";
   statements.push_back(hot(sql::kNextHolder, {sample.exec_id}, "s", "ix_exec"));
@@ -83,8 +83,13 @@ std::vector<HotStatement> hotReasonStatements(const HotSample& sample) {
   const std::int64_t limit = 1000;
   auto holders = hot(sql::kSlotHolders, {limit}, "s", "ix_exec", true);
   holders.scanned = "n";  // of each node what it runs
+  auto pending_users = hot(sql::kSlotUsers, {limit}, "p", "ix_exec");
+  auto running_users = hot(sql::kSlotUsers, {limit}, "r", "ix_exec");
+  pending_users.scanned = running_users.scanned = "n";
   return {
       std::move(holders),
+      std::move(pending_users),
+      std::move(running_users),
       hot(sql::kNodesOfState, {key, sample.step, std::string("pending"), limit}, "s", "ix_task"),
       hot(sql::kThrottledSubtasks, {key, sample.step, limit}, "s", "ix_task"),
       hot(sql::kTriedSubtasks, {sample.task_id, limit}, "a", "ix_task", true),

@@ -62,7 +62,7 @@ class MysqlPlanTable final : public PlanTable {
     });
   }
 
-  PlanWrite setStep(const Call& call, const Plan& plan, Step step) override {
+  PlanWrite setStep(const Call& call, const proto::Task& task, const Plan& plan, Step step) override {
     const bool done = step == proto::kStepDone;
     const sqlclient::Values values{
         std::int64_t{step.value()},
@@ -73,9 +73,14 @@ class MysqlPlanTable final : public PlanTable {
         plan.token.value(),
         std::int64_t{step.value()}};
     try {
-      return updatePlan(call, "plan.set_step", plan, sql::kPlanStep, values, [&](const Plan& now) {
-        return now.step == step && (now.complete || !done);
-      });
+      const auto is_done = [&](const Plan& now) { return now.step == step && (now.complete || !done); };
+      // What the type has answered holds for the task that it was shown.
+      const auto may = [&](Connection& connection) {
+        const auto locked = lockAsRead(connection, task);
+        const auto state = locked ? proto::parseTaskState(locked->state) : std::nullopt;
+        return state && isAllowed(*state, proto::TaskEvent::kEnterStep) && locked->step == plan.after_step;
+      };
+      return updatePlan(call, "plan.set_step", plan, sql::kPlanStep, values, is_done, std::nullopt, {}, may);
     } catch (const Exception& e) {
       if (e.error().code() != ErrorCode::kAlreadyExists) throw;
       throw Exception(
@@ -202,6 +207,19 @@ class MysqlPlanTable final : public PlanTable {
   }
 
  private:
+  struct LockedTask {
+    std::string state;
+    Step step;
+  };
+  /// Holds the task's row to the end of the transaction. Nothing: it is gone, or what a modification changes is not as
+  /// it was read.
+  static std::optional<LockedTask> lockAsRead(Connection& connection, const proto::Task& task) {
+    const sqlclient::Values as_read{task.meta, std::int64_t{task.slots}, std::int64_t{task.max_nodes}, task.id.value()};
+    auto row = connection.query(sql::kPlanTaskLock, as_read);
+    if (!row.next() || row.getInt(3) != 1) return std::nullopt;
+    return LockedTask{row.getString(1), Step(static_cast<std::int32_t>(row.getInt(2)))};
+  }
+
   /// One try of a batch's transaction; false: the task or the plan is not as expected, and nothing was written.
   static bool tryBatch(
       Connection& connection,
@@ -211,21 +229,13 @@ class MysqlPlanTable final : public PlanTable {
       std::int32_t next_ordinal
   ) {
     const auto max_bytes = statementBytes(connection, plan, batch);
-    bool enters = false;
-    std::string state;
-    {
-      const sqlclient::Values as_read{
-          task.meta, std::int64_t{task.slots}, std::int64_t{task.max_nodes}, task.id.value()};
-      auto row = connection.query(sql::kPlanTaskLock, as_read);
-      if (!row.next()) return false;
-      state = row.getString(1);
-      const Step step(static_cast<std::int32_t>(row.getInt(2)));
-      enters = step == plan.after_step;
-      const auto known = proto::parseTaskState(state);
-      const bool may_enter = enters && known && isAllowed(*known, proto::TaskEvent::kEnterStep);
-      const bool goes_on = known == proto::TaskState::kRunning && step == *plan.step;
-      if ((!may_enter && !goes_on) || row.getInt(3) != 1) return false;
-    }
+    const auto locked = lockAsRead(connection, task);
+    if (!locked) return false;
+    const bool enters = locked->step == plan.after_step;
+    const auto known = proto::parseTaskState(locked->state);
+    const bool may_enter = enters && known && isAllowed(*known, proto::TaskEvent::kEnterStep);
+    const bool goes_on = known == proto::TaskState::kRunning && locked->step == *plan.step;
+    if (!may_enter && !goes_on) return false;
     const std::int64_t step = plan.step->value();
     const sqlclient::Values cursor{
         batch.next_cursor,
@@ -248,7 +258,9 @@ class MysqlPlanTable final : public PlanTable {
     if (enters) {
       const auto to = toString(targetOf(proto::TaskEvent::kEnterStep));
       const auto by = EventActor::planner(plan.planner);
-      addTaskEvent(connection, task.id, by, proto::TaskEvent::kEnterStep, state, to, "step " + std::to_string(step));
+      addTaskEvent(
+          connection, task.id, by, proto::TaskEvent::kEnterStep, locked->state, to, "step " + std::to_string(step)
+      );
     }
     DISTTASK_FAILPOINT("plan.batch_before_commit");
     return true;
@@ -270,7 +282,7 @@ class MysqlPlanTable final : public PlanTable {
   /// One guarded update of a plan row. When it matches nothing, or its commit was not answered, the row is read again:
   /// `is_done` says that it shows the target. Otherwise an unanswered one is sent again, and one that did not match is
   /// fenced. `new_token`: the row's token once it is updated, if that is another one; `also` writes more in its
-  /// transaction.
+  /// transaction; `may` begins it, and false means that nothing is written.
   template <typename F>
   PlanWrite updatePlan(
       const Call& call,
@@ -280,12 +292,14 @@ class MysqlPlanTable final : public PlanTable {
       const sqlclient::Values& values,
       F is_done,
       std::optional<proto::RunToken> new_token = std::nullopt,
-      const std::function<void(Connection&)>& also = {}
+      const std::function<void(Connection&)>& also = {},
+      const std::function<bool(Connection&)>& may = {}
   ) {
     for (int unanswered = 0;;) {
       bool answered = true;
       try {
-        const auto matched = context_.inTransaction(call, name, [&](Connection& connection) {
+        const auto matched = context_.inTransaction(call, name, [&](Connection& connection) -> std::int64_t {
+          if (may && !may(connection)) return 0;
           const auto updated = connection.update(statement, values);
           if (updated == 1 && also) also(connection);
           DISTTASK_FAILPOINT("plan.update_before_commit");

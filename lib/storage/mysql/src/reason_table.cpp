@@ -80,17 +80,13 @@ class MysqlReasonTable final : public ReasonTable {
   }
 
   std::vector<SlotHolder> getSlotHolders(const Call& call, std::int32_t limit) override {
-    return context_.read(call, "reasons.slot_holders", [&](Connection& connection) {
-      auto rows = connection.query(
-          context_.dialect() != nullptr ? sql::kDxfSlotHolders : sql::kSlotHolders, {std::int64_t{limit}}
-      );
-      std::vector<SlotHolder> holders;
-      while (rows.next()) {
-        const TaskId id(rows.getInt(2));
-        holders.push_back({rows.getString(1), id, rows.getString(3), static_cast<std::int32_t>(rows.getInt(4))});
-      }
-      return holders;
-    });
+    return readHolders(
+        call, "reasons.slot_holders", context_.dialect() != nullptr ? sql::kDxfSlotHolders : sql::kSlotHolders, limit
+    );
+  }
+
+  std::vector<SlotHolder> getSlotUsers(const Call& call, std::int32_t limit) override {
+    return readHolders(call, "reasons.slot_users", sql::kSlotUsers, limit);
   }
 
   std::vector<SubtasksOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) override {
@@ -160,6 +156,20 @@ class MysqlReasonTable final : public ReasonTable {
   }
 
  private:
+  std::vector<SlotHolder> readHolders(
+      const Call& call, std::string_view name, const sqlclient::Sql& query, std::int32_t limit
+  ) {
+    return context_.read(call, name, [&](Connection& connection) {
+      auto rows = connection.query(query, {std::int64_t{limit}});
+      std::vector<SlotHolder> holders;
+      while (rows.next()) {
+        const TaskId id(rows.getInt(2));
+        holders.push_back({rows.getString(1), id, rows.getString(3), static_cast<std::int32_t>(rows.getInt(4))});
+      }
+      return holders;
+    });
+  }
+
   std::vector<SubtasksOnNode> getNodes(
       const Call& call, TaskId task_id, Step step, proto::SubtaskState state, std::int32_t limit
   ) {

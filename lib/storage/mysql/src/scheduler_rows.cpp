@@ -28,24 +28,24 @@ proto::SubtaskBase readScheduled(const sqlclient::Result& row, TaskId task_id) {
   return subtask;
 }
 
-Plan readPlan(const sqlclient::Result& row) {
+Plan readPlan(const sqlclient::Result& row, std::uint32_t first) {
   Plan plan;
-  plan.task_id = TaskId(row.getInt(1));
+  plan.task_id = TaskId(row.getInt(first));
   for (const auto kind : {PlanKind::kRevert, PlanKind::kCleanUp}) {
-    if (row.getString(2) == toText(kind)) plan.kind = kind;
+    if (row.getString(first + 1) == toText(kind)) plan.kind = kind;
   }
-  plan.after_step = Step(getInt32(row, 3));
-  if (!row.isNull(4)) plan.step = Step(getInt32(row, 4));
-  plan.planner = row.getString(5);
-  plan.token = proto::RunToken(row.getInt(6));
-  plan.next_ordinal = getInt32(row, 7);
-  plan.complete = row.getInt(8) != 0;
-  plan.failed = row.getInt(9) != 0;
-  plan.retries = getInt32(row, 10);
-  plan.error = row.getString(11);
-  if (!row.isNull(12)) plan.handed_back = parseExecIds(row.getString(12));
-  plan.cleans_up = row.getInt(13) != 0;
-  if (row.numColumns() >= 14) plan.cursor = row.getString(14);
+  plan.after_step = Step(getInt32(row, first + 2));
+  if (!row.isNull(first + 3)) plan.step = Step(getInt32(row, first + 3));
+  plan.planner = row.getString(first + 4);
+  plan.token = proto::RunToken(row.getInt(first + 5));
+  plan.next_ordinal = getInt32(row, first + 6);
+  plan.complete = row.getInt(first + 7) != 0;
+  plan.failed = row.getInt(first + 8) != 0;
+  plan.retries = getInt32(row, first + 9);
+  plan.error = row.getString(first + 10);
+  if (!row.isNull(first + 11)) plan.handed_back = parseExecIds(row.getString(first + 11));
+  plan.cleans_up = row.getInt(first + 12) != 0;
+  if (row.numColumns() >= first + 13) plan.cursor = row.getString(first + 13);
   return plan;
 }
 

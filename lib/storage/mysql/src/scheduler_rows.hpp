@@ -15,7 +15,7 @@ inline constexpr std::uint32_t kNumScheduledColumns = 7;
 /// Reads the current row of DISTTASK_SCHEDULED_COLUMNS from column 1 on; `task_id` is what the query asked for.
 [[nodiscard]] proto::SubtaskBase readScheduled(const sqlclient::Result& row, TaskId task_id);
 /// Reads the current row of DISTTASK_PLAN_COLUMNS, and the cursor after them where the query has it.
-[[nodiscard]] Plan readPlan(const sqlclient::Result& row);
+[[nodiscard]] Plan readPlan(const sqlclient::Result& row, std::uint32_t first = 1);
 /// Reads what the probes of a step found, in the columns from `first` on.
 [[nodiscard]] SubtaskPresence readPresence(const sqlclient::Result& row, std::uint32_t first);
 /// Reads one plan without a lock.

@@ -369,19 +369,11 @@ bool MysqlSchedulerTable::changeTask(const Call& call, proto::Life owner, TaskId
   });
 }
 
-std::vector<OpenCleanUp> MysqlSchedulerTable::findOpenCleanUps(const Call& call, std::int32_t limit) {
+std::vector<OpenCleanUp> MysqlSchedulerTable::findOpenCleanUps(const Call& call, TaskId after, std::int32_t limit) {
   return context_.read(call, "scheduler.open_clean_ups", [&](Connection& connection) {
     std::vector<OpenCleanUp> found;
-    {
-      auto rows = connection.query(sql::kOpenCleanUps, {std::int64_t{limit}});
-      while (rows.next()) found.push_back({{}, readPlan(rows)});
-    }
-    std::erase_if(found, [&](OpenCleanUp& each) {
-      auto rows = connection.query(sql::kTaskBaseById, {each.plan.task_id.value()});
-      if (!rows.next()) return true;
-      each.task = readTaskBase(rows);
-      return false;
-    });
+    auto rows = connection.query(sql::kOpenCleanUps, {after.value(), std::int64_t{limit}});
+    while (rows.next()) found.push_back({readTaskBase(rows), readPlan(rows, kNumTaskBaseColumns + 1)});
     return found;
   });
 }

@@ -45,7 +45,7 @@ class MysqlSchedulerTable final : public SchedulerTable {
   void createPlan(const Call& call, proto::Life owner, const Plan& plan) override;
   void assignPlan(const Call& call, proto::Life owner, const Plan& plan, const ExecId& planner) override;
   bool changeTask(const Call& call, proto::Life owner, TaskId id, const TaskChange& change) override;
-  std::vector<OpenCleanUp> findOpenCleanUps(const Call& call, std::int32_t limit) override;
+  std::vector<OpenCleanUp> findOpenCleanUps(const Call& call, TaskId after, std::int32_t limit) override;
 
   std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) override;
   std::int64_t pausePendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) override;

@@ -1,9 +1,11 @@
 // What applies the modification of a task (contract 5.6).
+#include "disttask/base/random.hpp"
 #include "events.hpp"
 #include "padded_chunks.hpp"
 #include "scheduler_table.hpp"
 #include "task_rows.hpp"
 
+#include "statements/plan.hpp"
 #include "statements/scheduler.hpp"
 
 #include <algorithm>
@@ -20,6 +22,19 @@ sqlclient::Value bindOf(const std::optional<T>& value) {
   } else {
     return *value;
   }
+}
+
+/// A task type chooses the next step by what a modification may have changed: it is asked again, also where it had said
+/// that there is none.
+void chooseAgain(Connection& connection, TaskId id, const proto::TaskModification& change, proto::RunToken token) {
+  if (!change.meta && !change.slots && !change.max_nodes) return;
+  std::int64_t step = 0;
+  {
+    auto task = connection.query(sql::kTaskState, {id.value()});
+    if (!task.next()) throw Exception(ErrorCode::kInternal, "a task row went away while it was locked");
+    step = task.getInt(2);
+  }
+  connection.update(sql::kPlanChooseAgain, {token.value(), id.value(), step});  // none: nobody has been asked yet
 }
 
 }  // namespace
@@ -80,8 +95,10 @@ bool MysqlSchedulerTable::finishModification(
       bindOf(change.meta),
       std::string(toString(params.prev_state)),
       id.value()};
+  const auto token = proto::makeRunToken(randomToken(), false);
   return asOwner(call, owner, "scheduler.finish_modification", [&](Connection& connection) {
     if (connection.update(sql::kTaskModified, values) != 1) return readTaskState(connection, id) == params.prev_state;
+    chooseAgain(connection, id, change, token);
     constexpr auto kEvent = proto::TaskEvent::kModified;
     const auto from = toString(TaskState::kModifying);
     addTaskEvent(connection, id, EventActor::owner(), kEvent, from, toString(params.prev_state));

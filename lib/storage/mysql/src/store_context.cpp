@@ -17,6 +17,12 @@ constexpr std::chrono::seconds kDefaultLimit{30};
 constexpr std::uint32_t kMaxBroken = 2;
 constexpr runtime::BackoffPolicy kConflictPause{std::chrono::milliseconds(4), std::chrono::milliseconds(500), 0.5};
 
+/// Whoever must renew a lease between two calls waits for a lock no longer than a part of it.
+int lockWaitSeconds(const StoreSettings& settings) {
+  const auto tenth = std::chrono::duration_cast<std::chrono::seconds>(settings.lease / 10).count();
+  return static_cast<int>(std::clamp<std::int64_t>(tenth, 1, 3));
+}
+
 std::chrono::seconds idleLimit(const StoreSettings& settings) {
   const auto third = std::chrono::duration_cast<std::chrono::seconds>(settings.lease / 3);
   return std::max(third, std::chrono::seconds(1));
@@ -85,7 +91,11 @@ StoreContext::StoreContext(StoreSettings settings, runtime::Clock& clock)
     : settings_(completed(std::move(settings))),
       clock_(clock),
       dialect_(makeDialect(settings_)),
-      pool_(workConnect(settings_, dialect_.get(), 3), {settings_.pool_size, longestIdle(settings_)}, clock),
+      pool_(
+          workConnect(settings_, dialect_.get(), lockWaitSeconds(settings_)),
+          {settings_.pool_size, longestIdle(settings_)},
+          clock
+      ),
       runs_pool_(runsConnect(settings_, dialect_.get()), {1, longestIdle(settings_)}, clock),
       lease_pool_(leaseConnect(settings_, dialect_.get()), {1, std::chrono::seconds(60)}, clock) {}
 

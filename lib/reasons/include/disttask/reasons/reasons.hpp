@@ -42,7 +42,7 @@ enum class Code : std::uint8_t {
   kNodeGone,      ///< "node_gone": pending or running on a node that is not alive
   kNodeUnfit,     ///< "node_unfit": pending on a node that may not run them
   kStoreTrouble,  ///< "store_trouble": pending on a node that the store refuses
-  kSlotsShort,    ///< "slots_short": others hold the node's slots
+  kSlotsShort,    ///< "slots_short": others have the slots, of the node or of all that fit
   kOwnSubtasks,   ///< "behind_own": as many of the task run on the node as may
   kAboutToStart,  ///< "about_to_start": nothing is in the way
   kBackOff,       ///< "back_off"
@@ -70,6 +70,8 @@ struct Facts {
   storage::RoleHolder owner;
   std::vector<proto::TaskBase> ahead;                ///< unfinished tasks of higher rank
   std::vector<storage::SlotHolder> holders;          ///< who runs on live nodes
+  std::vector<storage::SlotHolder> users;            ///< which running tasks have unfinished rows on live nodes; only
+                                                     ///< looked for when the task has no plan
   std::vector<storage::SubtasksOnNode> pending;      ///< where the first pending subtasks are
   std::vector<storage::SubtasksOnNode> running;      ///< where the first running ones are, by their rows
   std::vector<storage::ThrottledSubtask> throttled;  ///< of the running ones
@@ -93,12 +95,12 @@ struct Sources {
 /// first.
 inline constexpr std::int32_t kMaxLooked = 1000;
 
-/// Reads the facts of a task in at most eleven queries, without locks. Store failures pass through.
+/// Reads the facts of a task in at most twelve queries, without locks. Store failures pass through.
 [[nodiscard]] Facts readFacts(const Sources& sources, const runtime::Call& call, const proto::Task& task);
 /// Says why the task, and those of its subtasks that do not run, do not run now; never empty. The first is what people
 /// should look at first. Pure. This is the one place that knows.
 [[nodiscard]] std::vector<Reason> explain(const Facts& facts);
-/// The same for one subtask, in at most fourteen queries; nothing: the task has none with this id.
+/// The same for one subtask, in at most fifteen queries; nothing: the task has none with this id.
 [[nodiscard]] std::optional<SubtaskFacts> readSubtaskFacts(
     const Sources& sources, const runtime::Call& call, const proto::Task& task, proto::SubtaskId id
 );

@@ -21,11 +21,15 @@ class SlotReservation {
   /// spread; else on one, where the rows of other tasks, and those that may come of such
   /// without any, leave it that. False: on none.
   [[nodiscard]] bool admit(proto::TaskId task, std::int32_t slots, const std::vector<proto::ExecId>& nodes);
+  /// Returns who has slots of the node, for those who are refused: tasks that have rows there, or are about to, and
+  /// those of higher rank that may use it like all others.
+  [[nodiscard]] std::map<proto::TaskId, std::int32_t> takersOf(const proto::ExecId& exec_id) const;
 
  private:
   struct NodeSlots {
     std::int32_t slots = 0;
-    std::int64_t reserved = 0;                    ///< by tasks that may use this node like all others
+    std::int64_t reserved = 0;  ///< by tasks that may use this node like all others; the sum of these
+    std::map<proto::TaskId, std::int32_t> reservers;
     std::map<proto::TaskId, std::int32_t> users;  ///< tasks that have rows here, or are about to
   };
   std::map<proto::ExecId, NodeSlots> nodes_;

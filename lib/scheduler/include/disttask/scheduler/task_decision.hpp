@@ -35,7 +35,7 @@ enum class TaskAction : std::uint8_t {
 
 /// Why an unfinished task does not begin its next step.
 inline constexpr std::string_view kNoPlaceText = "the tasks at once are all of higher rank";
-inline constexpr std::string_view kNoSlotsText = "tasks of higher rank have the slots of all nodes that fit it";
+inline constexpr std::string_view kNoSlotsText = "other tasks have the slots of all nodes that fit it";
 
 /// What the owner knows of a task when it decides. The plans were read before the rows, so that a complete plan means:
 /// all its rows were there.

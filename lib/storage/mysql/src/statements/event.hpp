@@ -23,10 +23,16 @@ inline constexpr Sql kAddEventOfUser{"add_event_of_user", DISTTASK_ADD_EVENT("us
 inline constexpr Sql kAddEventOfOwner{"add_event_of_owner", DISTTASK_ADD_EVENT("(select o.exec_id from disttask_owner o where o.id=1)")};
 #undef DISTTASK_ADD_EVENT
 
-/// Adds rows to the last event, when that is one of the same kind. Binds: rows, task_id, seq, event, from, to, actor_kind, reason.
-inline constexpr Sql kGrowEvent{"grow_event",
-  "update disttask_event set num_rows=num_rows+?, at_ms=" DISTTASK_NOW_MS
-  " where task_id=? and exec_id='' and seq=? and event=? and subtask_id=0 and from_state=? and to_state=? and actor_kind=? and reason=?"};
+#define DISTTASK_GROW_EVENT(actor) \
+  "update disttask_event set num_rows=num_rows+?, at_ms=" DISTTASK_NOW_MS \
+  " where task_id=? and exec_id='' and seq=? and event=? and subtask_id=0 and from_state=? and to_state=? and actor_kind=? and reason=?" \
+  " and actor=" actor
+/// Adds rows to the last event, when that is one of the same kind and by the same one. Binds: rows, task_id, seq, event, from, to, actor_kind, reason, actor.
+inline constexpr Sql kGrowEvent{"grow_event", DISTTASK_GROW_EVENT("?")};
+/// The same without the actor: who has this session, or the scheduler role.
+inline constexpr Sql kGrowEventOfUser{"grow_event_of_user", DISTTASK_GROW_EVENT("user()")};
+inline constexpr Sql kGrowEventOfOwner{"grow_event_of_owner", DISTTASK_GROW_EVENT("(select o.exec_id from disttask_owner o where o.id=1)")};
+#undef DISTTASK_GROW_EVENT
 /// Binds: task_id, exec_id, seq.
 inline constexpr Sql kDropEvents{"drop_events", "delete from disttask_event where task_id=? and exec_id=? and seq<=?"};
 /// Newest first. Binds: task_id, exec_id, limit.

@@ -51,10 +51,16 @@ inline constexpr Sql kPlanMake{"plan_make",
 inline constexpr Sql kPlanAssign{"plan_assign",
   "update disttask_plan set planner=?, token=?, not_before=0"
   " where task_id=? and kind=? and after_step=? and token=? and complete=0 and failed=0"};
+/// The task was modified: what was chosen for it is asked for again. The plan that follows the task's present step has written no batch, since the first
+/// one enters the next step. The new token fences whoever was shown the task as it was. Binds: new token, task_id, after_step.
+inline constexpr Sql kPlanChooseAgain{"plan_choose_again",
+  "update disttask_plan set step=null, complete=0, token=?, retries=0, error=null, not_before=0, handed_back=null"
+  " where task_id=? and kind='step' and after_step=? and failed=0"};
 
-/// Clean-ups that are neither done nor failed. Binds: limit.
+/// Clean-ups that are neither done nor failed, by task. Binds: task_id, limit.
 inline constexpr Sql kOpenCleanUps{"open_clean_ups",
-  "select " DISTTASK_PLAN_COLUMNS " from disttask_plan p force index (ix_kind) where p.kind='cleanup' and p.complete=0 and p.failed=0 limit ?"};
+  "select " DISTTASK_TASK_BASE_COLUMNS ", " DISTTASK_PLAN_COLUMNS " from disttask_plan p force index (ix_kind)"
+  " straight_join tidb_global_task t on t.id=p.task_id where p.kind='cleanup' and p.complete=0 and p.failed=0 and p.task_id>? order by p.task_id limit ?"};
 /// Binds: task_id.
 inline constexpr Sql kHasOpenCleanUp{"has_open_clean_up",
   "select 1 from disttask_plan p where p.task_id=? and p.kind='cleanup' and p.complete=0 and p.failed=0"};

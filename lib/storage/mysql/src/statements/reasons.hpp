@@ -21,6 +21,13 @@ inline constexpr Sql kSlotHolders{"slot_holders",
   "  straight_join tidb_background_subtask s force index (ix_exec) on s.exec_id=n.exec_id"
   "  where n.life<>0 and s.state='running' group by s.exec_id, s.task_key limit ?) h"
   " left join tidb_global_task t on t.id=cast(h.task_key as signed) order by h.exec_id, h.task_key"};
+/// As the owner counts who uses a node. Sub-queries instead of exists: the optimizer would turn these into scans. Binds: limit.
+inline constexpr Sql kSlotUsers{"slot_users",
+  "select n.exec_id, t.id, t.task_key, t.concurrency from tidb_global_task t straight_join disttask_node n"
+  " where t.state='running' and n.life<>0 and coalesce("
+  "(select p.id from tidb_background_subtask p force index (ix_exec) where p.exec_id=n.exec_id and p.state='pending' and p.task_key=cast(t.id as char) limit 1),"
+  "(select r.id from tidb_background_subtask r force index (ix_exec) where r.exec_id=n.exec_id and r.state='running' and r.task_key=cast(t.id as char) limit 1)"
+  ") is not null limit ?"};
 /// Binds: task_key, step, state, limit.
 inline constexpr Sql kNodesOfState{"nodes_of_state",
   "select p.exec_id, count(*) from (select s.exec_id from tidb_background_subtask s force index (ix_task)"

@@ -63,9 +63,10 @@ class PlanTable {
 
   /// Returns the incomplete, not failed plans of this node whose retry time has come.
   virtual std::vector<Plan> getPlansOf(const Call& call, const ExecId& exec_id) = 0;
-  /// Records which step comes next (kStepDone completes the plan), and the plan's cleans_up. Guarded by the token.
+  /// Records which step comes next (kStepDone completes the plan), and the plan's cleans_up. Guarded by the token, and
+  /// like a batch by the task row (pending or running, in `after_step`, with the meta, slots and max_nodes of `task`).
   /// Throws kInvalidArgument for a step that the task has entered before.
-  virtual PlanWrite setStep(const Call& call, const Plan& plan, Step step) = 0;
+  virtual PlanWrite setStep(const Call& call, const proto::Task& task, const Plan& plan, Step step) = 0;
   /// Writes a batch in one transaction: locks the task row (pending or running, in `after_step`, or running in `step`,
   /// with the meta, slots and max_nodes of `task`: a modification may have come and gone since), moves the cursor
   /// `where cursor=? and next_ordinal=? and token=?`, inserts the subtasks with following ordinals; the first batch

@@ -20,7 +20,7 @@ struct RoleHolder {
   std::optional<std::int64_t> since_renewal_ms;  ///< by the store's clock, for display; nothing: never renewed
 };
 
-/// A task that runs subtasks on a node.
+/// A task that has the slots of its subtasks on a node.
 struct SlotHolder {
   ExecId exec_id;
   TaskId task_id;
@@ -77,6 +77,9 @@ class ReasonTable {
   virtual RoleHolder getRoleHolder(const Call& call) = 0;
   /// Returns who runs subtasks on which live node, at most `limit` pairs.
   virtual std::vector<SlotHolder> getSlotHolders(const Call& call, std::int32_t limit) = 0;
+  /// Returns which running tasks have pending or running rows on which live node, with the slots of one subtask, at
+  /// most `limit` pairs.
+  virtual std::vector<SlotHolder> getSlotUsers(const Call& call, std::int32_t limit) = 0;
   /// Returns which nodes have the first `limit` pending subtasks of a step.
   virtual std::vector<SubtasksOnNode> getPending(const Call& call, TaskId task_id, Step step, std::int32_t limit) = 0;
   /// The same of running ones.

@@ -120,8 +120,9 @@ class SchedulerTable {
   /// kInvalidArgument for what the table of transitions does not allow to an owner, and for kModified, which
   /// finishModification is for.
   virtual bool changeTask(const Call& call, proto::Life owner, TaskId id, const TaskChange& change) = 0;
-  /// Returns clean-ups that are neither done nor failed, at most `limit`.
-  virtual std::vector<OpenCleanUp> findOpenCleanUps(const Call& call, std::int32_t limit) = 0;
+  /// Returns clean-ups that are neither done nor failed, of the tasks with the lowest ids above `after`, at most
+  /// `limit`.
+  virtual std::vector<OpenCleanUp> findOpenCleanUps(const Call& call, TaskId after, std::int32_t limit) = 0;
   /// Cancels the pending and paused rows of a reverting task, at most `limit`; returns how many (design rule 11).
   virtual std::int64_t cancelPendingSubtasks(const Call& call, proto::Life owner, TaskId id, std::int32_t limit) = 0;
   /// Pauses the pending rows of a pausing task, at most `limit`; returns how many (design rule 11).
@@ -140,7 +141,8 @@ class SchedulerTable {
       const Call& call, proto::Life owner, TaskId id, std::int32_t slots, std::int32_t after, std::int32_t limit
   ) = 0;
   /// modifying → the state before, with the change in the task's columns and no modify_params; false: it is not
-  /// modifying any more.
+  /// modifying any more. Where meta, slots or max_nodes change, the plan after the task's step forgets which step was
+  /// chosen, or that there is none, under a new token, unless it has failed.
   virtual bool finishModification(
       const Call& call, proto::Life owner, TaskId id, const proto::ModifyParams& params
   ) = 0;

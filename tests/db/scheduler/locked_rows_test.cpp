@@ -1,0 +1,50 @@
+// Somebody else holds a row that the owner has to change.
+#include "live_roles.hpp"
+
+#include "support/wait.hpp"
+#include <catch2/catch.hpp>
+
+using namespace disttask;
+using namespace disttask::test;
+using namespace std::chrono_literals;
+
+TEST_CASE(
+    "A row of a dead node that somebody holds keeps no other work waiting, and is taken back once it is free",
+    "[db][scheduler][locks]"
+) {
+  SchedulerFixture fixture;
+  fixture.addNode("a");
+  // Both are dead; the locked one comes first.
+  for (const auto* node : {"dead-1", "dead-2"}) fixture.addNode(node);
+  fixture.store().execute("update disttask_node set life=0 where exec_id like 'dead-%'");
+  const auto held = fixture.addTask("held", "running", 1);
+  const auto free = fixture.addTask("free", "running", 1);
+  const auto locked = fixture.addSubtask(held.id, 1, 1, "dead-1", "running", 9);
+  const auto other = fixture.addSubtask(free.id, 1, 1, "dead-2", "running", 9);
+  const auto waiting = fixture.addTask("waiting");
+  fixture.store().execute("update tidb_global_task set concurrency=1");  // there is room for all three
+
+  const auto connection = fixture.store().connect();
+  connection->begin();
+  connection->queryDynamic(
+      "test.hold", "select id from tidb_background_subtask where id=" + std::to_string(locked) + " for update", {}
+  );
+
+  auto settings = fixture.store().settings();
+  settings.lease = 5s;  // short waits for locks
+  storage::mysql::Store store(settings, runtime::systemClock());
+  scheduler::SchedulerSettings quick;
+  quick.idle_interval = 50ms;
+  quick.busy_interval = 20ms;
+  quick.call_limit = 500ms;
+  const LiveOwner owner(store, "a", quick);
+  const auto isPlanned = [&] {
+    return fixture.text("select count(*) from disttask_plan where task_id=" + std::to_string(waiting.id.value())) ==
+           "1";
+  };
+  CHECK(eventually(20s, isPlanned));
+  CHECK(eventually(20s, [&] { return fixture.row(other).state == "pending"; }));
+  CHECK(fixture.row(locked).state == "running");
+  connection->rollback();
+  CHECK(eventually(20s, [&] { return fixture.row(locked).state == "pending"; }));
+}
