@@ -32,6 +32,7 @@ int exitCodeOf(ErrorCode code) {
     case ErrorCode::kStoreUnavailable:
     case ErrorCode::kStoreTooMany:
     case ErrorCode::kStoreReadOnly:
+    case ErrorCode::kStoreDiskFull:
     case ErrorCode::kTimedOut:
       return app::kCtlUnavailable;
     default:

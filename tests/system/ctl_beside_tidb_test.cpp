@@ -128,7 +128,10 @@ TEST_CASE("What needs side tables says so where there are none, and nothing of a
            {"task", "modify", "id:1", "--slots", "2"},
            {"task", "why", "id:1"},
            {"subtask", "cancel", "3", "--yes"},
-           {"history", "gc", "--older-than", "1m", "--yes"}}) {
+           {"history", "gc", "--older-than", "1m", "--yes"},
+           {"node", "cordon", "10.0.0.1:4000"},
+           {"node", "uncordon", "10.0.0.1:4000"},
+           {"node", "drain", "10.0.0.1:4000", "--wait"}}) {
     const auto refused = tidb.asRoot(words);
     INFO(words[0] << " " << words[1] << "\n" << refused.out << refused.err);
     CHECK(refused.exit_code == 5);
@@ -140,4 +143,5 @@ TEST_CASE("What needs side tables says so where there are none, and nothing of a
   );
   CHECK(tidb.scalar("select group_concat(state order by id) from mysql.tidb_global_task") == "running,pending");
   CHECK_THAT(tidb.asRoot({"doctor"}).out, Contains("healthy"));
+  CHECK(tidb.asRoot({"plugin", "ls"}).exit_code == 0);
 }

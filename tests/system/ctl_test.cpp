@@ -5,7 +5,9 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -307,6 +309,127 @@ TEST_CASE("A meta is validated before the row is written, and a dry run says wha
   CHECK(unseen.exit_code == 0);
   CHECK_THAT(unseen.err, Contains("the meta was not validated here") && !Contains("warning"));
   CHECK(a.stop() == 0);
+}
+
+TEST_CASE("A dry run of a key that was used before says what the submit does: the old task, or a refusal") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto a = cluster.startReady({.id = "node-a", .slots = 2});
+  REQUIRE(cluster.submit("k", "{}").exit_code == 0);
+  const auto dry = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--plugin", EXAMPLE_PLUGIN, "--dry-run", "-o", "json"});
+    return cluster.submit("k", "subtasks: 5", more);
+  };
+  const auto refused = dry({});
+  CHECK(refused.exit_code == 5);
+  CHECK_THAT(refused.err, Contains("--if-absent gives the old task"));
+  const auto given = dry({"--if-absent"});
+  INFO(given.out << given.err);
+  CHECK(given.exit_code == 0);
+  const auto json = given.json();
+  CHECK(fieldsOf(json) == documentedFields("task submit --dry-run"));
+  CHECK(std::to_string(json.find("existing")->asInt()) == cluster.scalar("select id from tidb_global_task"));
+  CHECK(json.find("validated")->asBool());
+  CHECK(json.find("subtasks")->asInt() == 0);
+  CHECK(json.find("nodes")->asObject().empty());
+
+  // As the submit: a wrong meta is refused all the same, and a plugin that is not here only where it must look.
+  const auto submit = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"task", "submit", "--type", "example", "--key", "k", "--if-absent"};
+    words.insert(words.end(), more.begin(), more.end());
+    return cluster.ctl(words).exit_code;
+  };
+  CHECK(submit({"--dry-run", "--plugin", EXAMPLE_PLUGIN, "--meta", "subtasks: many"}) == 2);
+  const auto none = (cluster.folder() / "none").string();
+  std::filesystem::create_directory(none);
+  CHECK(submit({"--dry-run", "--plugins-dir", none}) == 0);
+  CHECK(submit({"--dry-run", "--plugins-dir", none, "--validate", "require"}) == 1);
+  // A key that is new is as without the option.
+  const auto fresh =
+      cluster.submit("other", "subtasks: 5", {"--plugin", EXAMPLE_PLUGIN, "--dry-run", "--if-absent", "-o", "json"});
+  CHECK(fresh.json().find("existing")->isNull());
+  CHECK(fresh.json().find("subtasks")->asInt() == 5);
+  CHECK(a.stop() == 0);
+}
+
+TEST_CASE("The runbook's command for subtasks that fail lists the tasks of such: reverted ones and those that wait") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  cluster.execute(
+      "insert into tidb_global_task (task_key, type, state, step, concurrency, priority, meta, target_scope) values "
+      "('undone', 'example', 'reverted', 1, 1, 512, '{}', 'disttask'), "
+      "('waits', 'example', 'awaiting-resolution', 1, 1, 512, '{}', 'disttask'), "
+      "('good', 'example', 'succeed', 1, 1, 512, '{}', 'disttask')"
+  );
+  cluster.execute(
+      "insert into tidb_global_task_history (id, task_key, type, state, meta) values (99, 'old', 'example', "
+      "'reverted', '{}')"
+  );
+  const auto page = readFile(std::string(DOCS_DIR) + "/operations.md");
+  const std::string begin = "`disttaskctl ";
+  const auto at = page.find(begin, page.find("### DisttaskSubtasksFail")) + begin.size();
+  std::istringstream text(page.substr(at, page.find('`', at) - at));
+  std::vector<std::string> words;
+  for (std::string word; text >> word;) words.push_back(word);
+  words.insert(words.end(), {"-o", "name"});
+  const auto found = cluster.ctl(words);
+  INFO(found.err);
+  std::istringstream lines(found.out);
+  std::set<std::string> keys;
+  for (std::string line; std::getline(lines, line);) keys.insert(line);
+  CHECK(keys == std::set<std::string>{"old", "undone", "waits"});
+}
+
+TEST_CASE("The nightly recipe keeps its date over restarts, and repeats only what passes by itself") {
+  const auto page = readFile(DISTTASKCTL_PAGE);
+  const auto after = [&](const std::string& mark, const std::string& end) {
+    const auto begin = page.find(mark);
+    REQUIRE(begin != std::string::npos);
+    return page.substr(begin + mark.size(), page.find(end, begin) - begin - mark.size());
+  };
+  // As systemd reads it: continued lines, %% for %, and words in quotes.
+  auto script = after("ExecStart=/bin/sh -c '", "'\nRestart=");
+  for (std::size_t at = 0; (at = script.find("\\\n")) != std::string::npos;) script.replace(at, 2, " ");
+  for (std::size_t at = 0; (at = script.find("%%")) != std::string::npos;) script.erase(at, 1);
+  const TempDir folder;
+  for (const auto& [name, text] : std::map<std::string, std::string>{
+           {"disttaskctl", "#!/bin/sh\necho \"$@\"\n"}, {"date", "#!/bin/sh\necho \"$NIGHT\"\n"}}) {
+    const auto file = folder.write(name, text);
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  }
+  const auto run = folder.path() / "run";
+  std::filesystem::create_directory(run);
+  const auto keyOf = [&](const std::string& night) {
+    const auto result = runProgram(
+        {"/bin/sh", "-c", script},
+        {{"PATH", folder.path().string() + ":" + std::getenv("PATH")},  // NOLINT(concurrency-mt-unsafe)
+         {"RUNTIME_DIRECTORY", run.string()},
+         {"CREDENTIALS_DIRECTORY", "/nowhere"},
+         {"NIGHT", night}}
+    );
+    INFO(script << result.err);
+    REQUIRE(result.exit_code == 0);
+    CHECK_THAT(result.out, Contains("--password-file /nowhere/password task submit") && Contains("--if-absent"));
+    std::istringstream words(result.out);
+    for (std::string word; words >> word;) {
+      if (word == "--key") words >> word;
+      if (word.starts_with("nightly-")) return word;
+    }
+    return std::string("none");
+  };
+  CHECK(keyOf("2026-03-01") == "nightly-2026-03-01");
+  CHECK(keyOf("2026-03-02") == "nightly-2026-03-01");  // a restart after midnight
+  // systemd takes the folder away when the unit has ended.
+  CHECK(page.find("\nRuntimeDirectoryPreserve=restart\n") != std::string::npos);
+  std::filesystem::remove(run / "night");
+  CHECK(keyOf("2026-03-02") == "nightly-2026-03-02");
+
+  std::istringstream numbers(after("RestartPreventExitStatus=", "\n"));
+  std::set<int> prevented;
+  for (int number = 0; numbers >> number;) prevented.insert(number);
+  // All codes of the page's table but those of success, of a store that is away, and of a signal.
+  CHECK(prevented == std::set<int>{1, 2, 3, 4, 5, 6, 76, 77, 78});
+  CHECK_THAT(page, Contains("\nStartLimitBurst="));
 }
 
 TEST_CASE("A submit warns when no node could run the task now, and is refused with more slots than any node has") {

@@ -158,6 +158,9 @@ TEST_CASE("The accounts of grants print are enough for the main paths of daemon,
   granted.expect("operator", {"task", "resume", "long"}, 0);
   granted.expect("operator", {"node", "drain", "b", "--wait", "--timeout", "60s"}, 0);
   granted.expect("operator", {"node", "uncordon", "b"}, 0);
+  granted.expect("reader", {"node", "drain", "b", "--deadline", "1s"}, 77);
+  granted.expect("operator", {"node", "drain", "b", "--deadline", "1s", "--wait", "--timeout", "60s"}, 0);
+  granted.expect("operator", {"node", "uncordon", "b"}, 0);
   granted.expect("operator", {"node", "cordon", "b", "-m", "why"}, 0);
   granted.expect("operator", {"node", "uncordon", "b"}, 0);
   granted.expect("reader", {"task", "cancel", "long", "--yes"}, 77);
@@ -180,11 +183,21 @@ TEST_CASE("The accounts of grants print are enough for the main paths of daemon,
   REQUIRE(granted.waitForState("fails", "awaiting-resolution"));
   granted.expect("operator", {"task", "resolve", "fails", "--skip", "--yes"}, 0);
   granted.expect("operator", {"task", "wait", "fails", "--timeout", "60s"}, 0);
+  auto reverting = example("reverts", R"({"subtasks": 3, "fail_at": 2})");
+  reverting.emplace_back("--manual-recovery");
+  granted.expect("operator", reverting, 0);
+  REQUIRE(granted.waitForState("reverts", "awaiting-resolution"));
+  granted.expect("reader", {"task", "resolve", "reverts", "--fail", "--yes"}, 77);
+  granted.expect("operator", {"task", "resolve", "reverts", "--fail", "--yes"}, 0);
+  granted.expect("reader", {"task", "wait", "reverts", "--timeout", "60s"}, 1);
+  granted.expect("reader", {"task", "watch", "reverts"}, 1);
   // A node that is killed: the other one evicts it and takes its rows.
   granted.expect("operator", example("again", R"({"subtasks": 40, "sleep_ms": 200})"), 0);
   REQUIRE(granted.waitFor("select count(*)>0 from tidb_background_subtask where exec_id='b' and state='running'", "1"));
   b.process->kill(SIGKILL);
   granted.expect("operator", {"task", "wait", "again", "--timeout", "60s"}, 0);
+  granted.expect("reader", {"task", "wait", "again"}, 0);
+  granted.expect("reader", {"task", "watch", "again"}, 0);
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"task", "ls", "--all"},
            {"task", "show", "k"},
@@ -252,6 +265,29 @@ TEST_CASE("The daemon's account may call hooks, move to history and forget there
   granted.expect("operator", {"node", "forget", "a", "--yes"}, 0);
   CHECK(cluster.scalar("select count(*) from disttask_node") == "0");
   CHECK_THAT(a.process->errors(), !Catch::Contains("store_no_privilege"));
+}
+
+TEST_CASE("The operator's account may end the life of a node that is gone and forget it, a reader's may not") {
+  GrantedCluster granted;
+  auto& cluster = granted.cluster();
+  // A life whose end nobody has noticed, and nobody schedules.
+  cluster.execute("insert into disttask_node (exec_id, life, renewals, lease_ms) values ('gone', 5, 1, 1000)");
+  cluster.execute(
+      "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, meta, target_scope) "
+      "values (7, 'k', 'example', 'running', 1, 1, 512, '{}', 'disttask')"
+  );
+  cluster.execute(
+      "insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, concurrency, meta, "
+      "ordinal, summary) values (1, '7', 0, 'gone', 'pending', '{}', 1, '{}', 1, '{}')"
+  );
+  const auto life = [&] { return cluster.scalar("select life from disttask_node where exec_id='gone'"); };
+  granted.expect("reader", {"node", "forget", "gone", "--reassign", "--yes"}, 77);
+  CHECK(life() == "5");
+  granted.expect("operator", {"node", "forget", "gone", "--reassign", "--timeout", "1s", "--yes"}, 4);
+  CHECK(life() == "0");
+  cluster.execute("delete from tidb_background_subtask");
+  granted.expect("operator", {"node", "forget", "gone", "--reassign", "--yes"}, 0);
+  CHECK(life().empty());
 }
 
 TEST_CASE("disttaskd ends with 77 and one sentence when its account may read the store but not register a node") {

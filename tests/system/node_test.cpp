@@ -153,6 +153,57 @@ TEST_CASE("node forget --reassign ends the life of a node that is gone, lets its
   CHECK(cluster.ctl({"task", "cancel", "k", "--yes", "--wait", "--timeout", "30s"}).exit_code == 6);
 }
 
+TEST_CASE("An interrupted node forget --reassign says how far it came: nothing done, or what the node keeps") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  const auto life = [&] { return cluster.scalar("select life from disttask_node where exec_id='gone'"); };
+  cluster.execute("insert into disttask_node (exec_id, life, renewals, lease_ms) values ('gone', 5, 1, 600000)");
+  const auto early = cluster.startCtl({"node", "forget", "gone", "--reassign", "--yes"});
+  REQUIRE(early->waitForText("watching its lease for 601 s"));
+  early->kill(SIGINT);
+  auto end = early->wait();
+  REQUIRE(end);
+  CHECK(end->exit_code == 130);
+  CHECK_THAT(early->errors(), Catch::EndsWith("\nnothing was done\n"));
+  CHECK(life() == "5");
+
+  // Once its lease is over it is taken out; nobody schedules, so that its subtasks stay.
+  cluster.execute("update disttask_node set lease_ms=1000");
+  cluster.execute(
+      "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, meta, target_scope) "
+      "values (7, 'k', 'example', 'running', 1, 1, 512, '{}', 'disttask')"
+  );
+  cluster.execute(
+      "insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, concurrency, meta, "
+      "ordinal, summary) values (1, '7', 0, 'gone', 'pending', '{}', 1, '{}', 1, '{}')"
+  );
+  const auto late = cluster.startCtl({"node", "forget", "gone", "--reassign", "--yes", "-o", "json"});
+  REQUIRE(eventually([&] { return life() == "0"; }));
+  late->kill(SIGINT);
+  end = late->wait();
+  REQUIRE(end);
+  INFO(late->errors());
+  CHECK(end->exit_code == 130);
+  CHECK_THAT(
+      late->errors(),
+      Catch::Contains("node 'gone' is taken out, but keeps these subtasks and is not forgotten yet") &&
+          Catch::Contains("task 7 ('k', running): 1 pending")
+  );
+  CHECK_FALSE(Json::parse(late->output()).find("forgotten")->asBool());
+}
+
+TEST_CASE("node cordon, uncordon and drain say null for empty where nobody looked") {
+  SystemCluster cluster;
+  cluster.installSchema();
+  cluster.execute("insert into disttask_node (exec_id, life, renewals, lease_ms) values ('a', 5, 1, 600000)");
+  for (const char* verb : {"cordon", "drain", "uncordon"}) {
+    INFO(verb);
+    CHECK(cluster.ctl({"node", verb, "a", "-o", "json"}).json().find("empty")->isNull());
+  }
+  const auto drained = cluster.ctl({"node", "drain", "a", "--wait", "-o", "json"}).json();
+  CHECK(drained.find("empty")->asBool());
+}
+
 TEST_CASE("A node that joins has work of a running task soon, and its share") {
   SystemCluster cluster;
   cluster.installSchema();

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+
 using namespace disttask;
 using namespace disttask::test;
 
@@ -85,6 +87,25 @@ TEST_CASE(
   result = runPlugin(R"({"sleep_ms": 60000})", {"--timeout", "500ms"});
   CHECK(result.exit_code == 4);
   CHECK(runProgram({DISTTASKCTL, "plugin", "run", "/nowhere/x.so"}).exit_code == 3);
+}
+
+TEST_CASE("A signal to plugin run alone ends its plugin's process, too") {
+  const TempDir folder;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    ChildProcess program(
+        {DISTTASKCTL, "plugin", "run", EXAMPLE_PLUGIN, "--meta", R"({"subtasks": 1, "sleep_ms": 60000})"},
+        {{"TMPDIR", folder.path().string()}}
+    );
+    REQUIRE(program.waitForText("step planned"));
+    program.kill(signal);
+    const auto end = program.wait();
+    REQUIRE(end);
+    INFO(program.errors());
+    CHECK(end->exit_code == 128 + signal);
+    CHECK(program.output().empty());
+    CHECK_THAT(program.errors(), Catch::Contains("interrupted: the plugin's process was killed as it ran"));
+    CHECK(std::filesystem::is_empty(folder.path()));
+  }
 }
 
 TEST_CASE("plugin new writes a project once, with the name where it belongs") {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+
 using namespace disttask;
 using namespace disttask::test;
 
@@ -37,6 +39,7 @@ TEST_CASE("A task of two steps runs on two nodes, and disttaskctl shows who did 
   const auto absent = cluster.ctl({"task", "submit", "--type", "example", "--key", "two-steps", "--if-absent"});
   CHECK(absent.exit_code == 0);
   CHECK(absent.out == "id:" + std::to_string(shown.find("id")->asInt()) + "\n");
+  CHECK(shown.find("parallel")->asInt() == 2);
   CHECK(a.stop() == 0);
   CHECK(b.stop() == 0);
 }
@@ -106,7 +109,7 @@ TEST_CASE("A wait for a pause ends with 4 at its time limit, and with the code o
   REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k"}).exit_code == 0);
   const auto limit = cluster.ctl({"task", "pause", "k", "--wait", "--timeout", "300ms"});
   CHECK(limit.exit_code == 4);
-  CHECK_THAT(limit.err, Catch::Contains("pausing") && Catch::Contains("what was asked for stays"));
+  CHECK_THAT(limit.err, Catch::Contains("pausing") && Catch::Contains("the time limit passed; the pause stays"));
   CHECK(cluster.scalar("select state from tidb_global_task") == "pausing");
   const auto waiting = cluster.startCtl({"task", "pause", "k", "--wait"});
   REQUIRE(waiting->waitForText("pausing"));
@@ -114,6 +117,108 @@ TEST_CASE("A wait for a pause ends with 4 at its time limit, and with the code o
   const auto end = waiting->wait();
   REQUIRE(end);
   CHECK(end->exit_code == 6);
+}
+
+TEST_CASE("Who leaves the wait of a cancel, a pause, a resume or a modification is told what goes on and the way back"
+) {
+  SystemCluster cluster;
+  cluster.installSchema();
+  // Nobody leads it: the task stays as it was asked to be.
+  REQUIRE(cluster.ctl({"task", "submit", "--type", "example", "--key", "k"}).exit_code == 0);
+  struct Case {
+    std::vector<std::string> words;
+    const char* before;  ///< the state that it is asked in
+    const char* after;
+    const char* stays;
+  };
+  for (const auto& [words, before, after, stays] : std::vector<Case>{
+           {{"task", "pause", "k"},
+            "pending",
+            "pausing",
+            "the pause stays. To let the task go on once it is paused: disttaskctl task resume 'k'\n"},
+           {{"task", "resume", "k"},
+            "paused",
+            "resuming",
+            "the task goes on. To pause it once it runs: disttaskctl task pause 'k'\n"},
+           {{"task", "modify", "k", "--slots", "2"},
+            "pending",
+            "modifying",
+            "the change stays. To change it back: disttaskctl task modify 'k'\n"},
+           {{"task", "cancel", "k", "--yes"},
+            "running",
+            "cancelling",
+            "the cancel goes on. To wait again: disttaskctl task wait 'k'\n"}}) {
+    INFO(words[1]);
+    const auto with = [&, &words = words, &before = before](std::vector<std::string> more) {
+      cluster.execute(std::string("update tidb_global_task set state='") + before + "'");
+      more.insert(more.begin(), words.begin(), words.end());
+      return more;
+    };
+    const auto waiting = cluster.startCtl(with({"--wait"}));
+    // What is written once an interrupt is seen: a modification says that it is asked for, the others how the task is.
+    REQUIRE(waiting->waitForText(words[1] == "modify" ? std::string("is being modified") : std::string("\n") + after));
+    waiting->kill(SIGINT);
+    const auto end = waiting->wait();
+    REQUIRE(end);
+    INFO(waiting->errors());
+    CHECK(end->exit_code == 130);
+    CHECK_THAT(waiting->errors(), Catch::EndsWith(std::string("\nno longer waiting; ") + stays));
+    CHECK_THAT(waiting->errors(), !Catch::Contains("task cancel"));
+    CHECK(cluster.scalar("select state from tidb_global_task") == after);
+    if (words[1] == "modify") continue;  // its time limit names the nodes instead
+    const auto limit = cluster.ctl(with({"--wait", "--timeout", "300ms"}));
+    INFO(limit.err);
+    CHECK(limit.exit_code == 4);
+    CHECK_THAT(limit.err, Catch::EndsWith(std::string("the time limit passed; ") + stays));
+    CHECK(cluster.scalar("select state from tidb_global_task") == after);
+  }
+  CHECK_THAT(
+      cluster.ctl({"task", "cancel", "--help"}).out,
+      Catch::Contains("the cancel goes on") && !Catch::Contains("the task goes on")
+  );
+}
+
+TEST_CASE("A key may be submitted again and again with --if-absent --wait: it is one task, and each tells how it ended"
+) {
+  SystemCluster cluster;
+  cluster.installSchema();
+  auto node = cluster.startReady({});
+  const auto words = [](const std::string& key, const std::string& meta) {
+    return std::vector<std::string>{
+        "task", "submit", "--type", "example", "--key", key, "--meta", meta, "--if-absent", "--wait", "-o", "json"};
+  };
+  const auto check = [&](const std::string& key, const std::string& meta, int exit_code) {
+    // New, and while it runs.
+    const auto first = cluster.startCtl(words(key, meta));
+    REQUIRE(eventually([&] {
+      return cluster.scalar("select state from tidb_global_task where task_key='" + key + "'") == "running";
+    }));
+    const auto second = cluster.startCtl(words(key, meta));
+    REQUIRE(second->waitForText("there already: task '" + key + "'"));
+    if (exit_code == 6) {
+      REQUIRE(first->waitForText("running"));
+      REQUIRE(cluster.ctl({"task", "cancel", key, "--yes"}).exit_code == 0);
+    }
+    const auto first_end = first->wait();
+    const auto second_end = second->wait();
+    REQUIRE((first_end && second_end));
+    INFO(first->errors() << second->errors());
+    CHECK(first_end->exit_code == exit_code);
+    CHECK_THAT(first->errors(), Catch::Contains("submitted: task '" + key + "'"));
+    CHECK(second_end->exit_code == exit_code);
+    // After it has ended, also by a submit of something else.
+    const auto third = cluster.ctl(words(key, "{}"));
+    CHECK(third.exit_code == exit_code);
+    CHECK_THAT(third.err, Catch::Contains("there already: task '" + key + "'"));
+    const auto id = cluster.scalar("select id from tidb_global_task where task_key='" + key + "'");
+    for (const auto& out : {first->output(), second->output(), third.out})
+      CHECK(std::to_string(Json::parse(out).find("id")->asInt()) == id);
+  };
+  check("good", R"({"subtasks": 1, "sleep_ms": 1500})", 0);
+  check("bad", R"({"subtasks": 2, "sleep_ms": 1500, "fail_at": 2})", 1);
+  check("stopped", R"({"subtasks": 1, "sleep_ms": 60000})", 6);
+  CHECK(cluster.scalar("select count(*) from tidb_global_task") == "3");
+  CHECK(node.stop() == 0);
 }
 
 TEST_CASE("A wait ends with 1 and the reason when the task fails") {

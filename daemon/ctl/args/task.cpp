@@ -86,7 +86,9 @@ void addChanges(ArgumentTree& tree, CLI::App* task) {
       task, "cancel", "Cancel a task: its subtasks end, what it did is reverted where its type can; asks first"
   );
   addTaskName(cancel, cancel_options.name);
-  addWait(cancel, cancel_options.wait, kWaitHelp, kTimeoutHelp);
+  addWait(
+      cancel, cancel_options.wait, kWaitHelp, "Stop waiting after this long, such as 30s or 2h; the cancel goes on"
+  );
   auto [pause, pause_options] = tree.verb<TaskPause>(
       task,
       "pause",

@@ -12,7 +12,7 @@ The store: --store, else DISTTASK_STORE, else --config, else ~/.config/disttask/
 The password: DISTTASK_PASSWORD, else --password-file, else what DISTTASK_STORE or the file says. Never on the command line.
 
 Exit codes: 0 done or succeeded, 1 failed, 2 wrong use, 3 not found, 4 time limit, 5 refused, 6 cancelled,
-69 store not reachable, 76 schema missing or unfit, 77 login or privilege, 78 settings.)";
+69 store not reachable or takes no writes, 76 schema missing or unfit, 77 login or privilege, 78 settings.)";
 
 template <typename T>
 void addChoice(

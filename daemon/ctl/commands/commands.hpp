@@ -7,18 +7,25 @@
 
 namespace disttask::ctl {
 
+/// Says, for a wait that is left, that the task goes on and how it is cancelled. `name` is what people call it by.
+[[nodiscard]] std::string taskGoesOn(const std::string& name);
 /// Waits until the task has ended or the time limit passed, showing progress on stderr; returns the exit code (0, 1, 4
-/// or 6, or that of an interrupt). `name` is what people call the task by.
-int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options);
+/// or 6, or that of an interrupt). `what_stays` is told when the wait is left before: what goes on without it, and the
+/// way back.
+int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options, const std::string& what_stays);
 /// Waits in the same way until nobody is about to change the task's state any more: after a pause until it is paused or
 /// has ended. 0 in one of the wanted states, else the code of its end, or 5 when somebody else led it elsewhere.
 int waitUntilSettled(
-    Context& context, proto::TaskId id, const WaitOptions& options, std::initializer_list<proto::TaskState> wanted
+    Context& context,
+    proto::TaskId id,
+    const WaitOptions& options,
+    const std::string& what_stays,
+    std::initializer_list<proto::TaskState> wanted
 );
 /// Returns the exit code that says how a task ended: 0, 1 or 6.
 [[nodiscard]] int exitCodeOfEnd(const proto::Task& task);
-/// Says that a wait was interrupted and how the task is cancelled.
-void sayInterrupted(Context& context, const std::string& name);
+/// Says that a wait was interrupted, and what goes on without it.
+void sayInterrupted(Context& context, const std::string& what_stays);
 /// True for failures that pass by themselves: a wait goes on, and so does what it waits for.
 [[nodiscard]] bool isPassing(const Error& error);
 /// Shows one task in the form asked for, as `task show` does.

@@ -30,8 +30,9 @@ void ask(Context& context, const std::string& node, const storage::NodeWish& wis
   context.err() << fmt::format("node '{}' is {}\n", node, doing);
 }
 
-int answer(Context& context, const std::string& node, WantedState wanted, bool is_empty) {
-  printChange(context, node, Json::Object{{"node", node}, {"wanted", toString(wanted)}, {"empty", is_empty}});
+/// `empty`: null where nobody looked.
+int answer(Context& context, const std::string& node, WantedState wanted, Json empty = {}) {
+  printChange(context, node, Json::Object{{"node", node}, {"wanted", toString(wanted)}, {"empty", std::move(empty)}});
   return app::kExitClean;
 }
 
@@ -72,19 +73,19 @@ bool waitUntilEmpty(
 
 int execute(Context& context, const NodeCordon& options) {
   ask(context, options.node, {WantedState::kCordoned, std::nullopt, options.message}, "cordoned");
-  return answer(context, options.node, WantedState::kCordoned, false);
+  return answer(context, options.node, WantedState::kCordoned);
 }
 
 int execute(Context& context, const NodeUncordon& options) {
   ask(context, options.node, {}, "taking part again");
-  return answer(context, options.node, WantedState::kNormal, false);
+  return answer(context, options.node, WantedState::kNormal);
 }
 
 int execute(Context& context, const NodeDrain& options) {
   storage::NodeWish wish{WantedState::kDraining, std::nullopt, options.message};
   if (options.deadline) wish.limit = std::chrono::ceil<std::chrono::seconds>(*options.deadline);
   ask(context, options.node, wish, "draining");
-  if (!options.wait.wait) return answer(context, options.node, WantedState::kDraining, false);
+  if (!options.wait.wait) return answer(context, options.node, WantedState::kDraining);
   const InterruptWatch interrupt;
   if (!waitUntilEmpty(context, options.node, options.wait, interrupt)) {
     if (interrupt.signal() != 0) {

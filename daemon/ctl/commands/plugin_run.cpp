@@ -79,15 +79,17 @@ class PluginTrial {
   }
 
   int run() {
+    // So that the folder goes; before the fork, since Ctrl-C of a terminal reaches the child as well.
+    const InterruptWatch interrupt;
     auto process = std::make_unique<TrialProcess>(task_);
     runtime::Wakeup pause(clock_);
     const auto start = clock_.now();
     const auto passed = [&](const auto& limit) { return limit && clock_.now() - start >= *limit; };
     bool is_cancelled = false;
-    const InterruptWatch interrupt;  // so that the folder goes
     while (!process->status()) {
       if (interrupt.signal() != 0) {
         process->kill();
+        context_.err() << "\ninterrupted: the plugin's process was killed as it ran\n";
         return interrupt.exitCode();
       }
       if (passed(options_.timeout)) {

@@ -40,7 +40,11 @@ int execute(Context& context, const TaskPause& options) {
   const bool asked = context.store().clientTable().pauseTask(context.call(), id);
   if (!options.wait.wait) return answer(context, id, asked, "paused", "paused");
   say(context, id, asked, "paused", "paused");
-  return waitUntilSettled(context, id, options.wait, {proto::TaskState::kPaused});
+  // Only a paused task can be resumed, not one on its way there.
+  const auto stays = fmt::format(
+      "the pause stays. To let the task go on once it is paused: disttaskctl task resume '{}'", options.name
+  );
+  return waitUntilSettled(context, id, options.wait, stays, {proto::TaskState::kPaused});
 }
 
 int execute(Context& context, const TaskResume& options) {
@@ -48,7 +52,9 @@ int execute(Context& context, const TaskResume& options) {
   const bool asked = context.store().clientTable().resumeTask(context.call(), id);
   if (!options.wait.wait) return answer(context, id, asked, "resumed", "running");
   say(context, id, asked, "resumed", "running");
-  return waitUntilSettled(context, id, options.wait, {proto::TaskState::kRunning, proto::TaskState::kPending});
+  const auto stays =
+      fmt::format("the task goes on. To pause it once it runs: disttaskctl task pause '{}'", options.name);
+  return waitUntilSettled(context, id, options.wait, stays, {proto::TaskState::kRunning, proto::TaskState::kPending});
 }
 
 int execute(Context& context, const TaskModify& options) {
@@ -65,11 +71,11 @@ int execute(Context& context, const TaskModify& options) {
     validateMeta(context, options.check, request);
   }
   context.store().clientTable().modifyTask(context.call(), id, change);
-  const auto code = answer(context, id, true, "modified", "");
-  if (!options.wait.wait) return code;
+  if (!options.wait.wait) return answer(context, id, true, "modified", "");
+  const InterruptWatch interrupt;
+  answer(context, id, true, "modified", "");
   auto& clock = runtime::systemClock();
   const runtime::Deadline limit(clock, options.wait.timeout.value_or(kModifyLimit));
-  const InterruptWatch interrupt;
   for (;;) {
     try {
       // In slices, so that an interrupt is seen soon.
@@ -80,7 +86,9 @@ int execute(Context& context, const TaskModify& options) {
     } catch (const Exception& e) {
       if (e.error().code() != ErrorCode::kTimedOut) throw;
       if (interrupt.signal() != 0) {
-        context.err() << "\nno longer waiting; the change stays\n";
+        sayInterrupted(
+            context, fmt::format("the change stays. To change it back: disttaskctl task modify '{}'", options.name)
+        );
         return interrupt.exitCode();
       }
       if (!limit.isReached()) continue;

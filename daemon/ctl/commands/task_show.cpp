@@ -1,3 +1,4 @@
+#include "achieved.hpp"
 #include "commands.hpp"
 #include "disttask/reasons/reasons.hpp"
 
@@ -18,12 +19,6 @@ namespace {
 constexpr std::int32_t kMaxResults = 16;
 constexpr std::size_t kMaxResultBytes = 4096;
 constexpr std::int32_t kMaxSubtasksForNodes = 20'000;
-
-struct StepView {
-  storage::StepProgress progress;
-  std::map<std::string, std::int64_t> nodes;  ///< exec id → ended or running subtasks
-  std::int64_t rows_succeeded = 0;            ///< rows that its succeeded subtasks report
-};
 
 struct TaskView {
   std::vector<StepView> steps;
@@ -97,45 +92,6 @@ std::string resultText(const Json& result) {
   return text;
 }
 
-/// What subtasks of the types that we ship are to their users. Those of sql_batch are ranges of many chunks each.
-std::string_view nounOf(const std::string& type) {
-  return type == "csv_import" ? "chunk" : "subtask";
-}
-
-/// True for a type whose subtasks commit one chunk after the other, so that one that does not succeed has done a part.
-bool keepsParts(const std::string& type) {
-  return type == "sql_batch";
-}
-
-/// Says what a task that did not succeed has left done.
-std::string achievedText(const proto::Task& task, const TaskView& view) {
-  if (!proto::isDone(task.state) || task.state == proto::TaskState::kSucceed) return "";
-  std::string text;
-  for (const auto& step : view.steps) {
-    const auto& counts = step.progress.counts;
-    const auto rows_in_part = keepsParts(task.type) ? step.progress.sum.row_count - step.rows_succeeded : 0;
-    if (counts.succeed == 0 && rows_in_part == 0) continue;
-    if (!text.empty()) text += '\n';
-    text += fmt::format(
-        "{} of {} of step {}",
-        formatCount(counts.succeed),
-        formatNumber(counts.all(), std::string(nounOf(task.type))),
-        step.progress.step.value()
-    );
-    if (rows_in_part > 0) {
-      // What a run did between its last report and the death of its node is known to the ledger only.
-      text += ", and of others a part: at least " + formatNumber(step.progress.sum.row_count, "row") +
-              " in all, which stay";
-    } else if (step.rows_succeeded > 0) {
-      text += ", " + formatNumber(step.rows_succeeded, "row");
-    }
-  }
-  // The one type of ours whose chunks stay where they are, and can be gone on from.
-  if (!text.empty() && task.type == "csv_import")
-    text += fmt::format("\nto go on from there, submit with \"resume_of\": {}", task.id.value());
-  return text;
-}
-
 struct StateColumn {
   const char* title;
   std::int64_t (*count)(const storage::SubtaskCounts&);
@@ -206,7 +162,7 @@ void showTask(Context& context, const proto::Task& task, std::ostream& out) {
   for (const auto& [reason, subtasks] : view.throttled)
     facts.add("held up", fmt::format("{} by {}", formatNumber(subtasks, "subtask"), printable(reason)));
   facts.add("error", task.error);
-  facts.add("done", achievedText(task, view));
+  facts.add("done", achievedText(task, view.steps));
   for (const auto& result : view.results) facts.add("result", resultText(result));
   facts.print(out, context.terminal());
   if (view.steps.empty()) return;
@@ -247,6 +203,7 @@ Json describeTask(Context& context, const proto::Task& task) {
       {"slots", std::int64_t{task.slots}},
       {"priority", std::int64_t{task.priority}},
       {"max_nodes", std::int64_t{task.max_nodes}},
+      {"parallel", task.extra.parallel_subtasks ? Json(std::int64_t{*task.extra.parallel_subtasks}) : Json()},
       {"created", formatIsoTime(task.create_time)},
       {"started", formatIsoTime(task.start_time)},
       {"ended", formatIsoTime(task.end_time)},

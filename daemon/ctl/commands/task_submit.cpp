@@ -80,7 +80,7 @@ int execute(Context& context, const TaskSubmit& options) {
   }
   context.err() << (result.existed ? "there already: task '" : "submitted: task '") << request.key << "', id:" << id
                 << '\n';
-  return waitForTask(context, result.id, request.key, options.wait);
+  return waitForTask(context, result.id, options.wait, taskGoesOn(request.key));
 }
 
 }  // namespace disttask::ctl

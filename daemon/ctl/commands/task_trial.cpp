@@ -97,18 +97,26 @@ struct Forecast {
   plugin::PluginTrial trial;
   std::vector<std::pair<std::string, std::int64_t>> nodes;  ///< who would get subtasks, and how many of the first step
   std::vector<std::string> missing;                         ///< why something is not known
+  std::optional<proto::TaskId> existing;                    ///< the task that would be given in place of a new one
 };
+
+/// What a submit would find under this key, when it may give that.
+std::optional<proto::TaskId> findExisting(Context& context, const TaskSubmit& options, const std::string& key) {
+  const auto old = context.store().clientTable().findTaskByKey(context.call(), key);
+  if (!old) return std::nullopt;
+  if (options.if_absent) return old->id;
+  throw Exception(
+      ErrorCode::kAlreadyExists,
+      fmt::format(
+          "the key '{}' was used before, by task id:{}; a key is used once, for ever (--if-absent gives the old task)",
+          key,
+          old->id.value()
+      )
+  );
+}
 
 void findNodes(Context& context, const proto::Task& task, Forecast& forecast) {
   auto& store = context.store();
-  if (const auto old = store.clientTable().findTaskByKey(context.call(), task.key)) {
-    throw Exception(
-        ErrorCode::kAlreadyExists,
-        fmt::format(
-            "the key '{}' was used before, by task id:{}; a key is used once, for ever", task.key, old->id.value()
-        )
-    );
-  }
   const auto all = store.nodeTable().getAllNodes(context.call());
   const auto nodes = planning::eligibleNodes(all, task);
   if (nodes.empty()) {
@@ -136,6 +144,16 @@ Forecast forecastOf(Context& context, const TaskSubmit& options, const storage::
   forecast.trial =
       consultPlugin(context, options.check, task, std::max<std::int32_t>(1, static_cast<std::int32_t>(nodes.size())));
   if (!forecast.trial.refusal.empty()) refuseMeta(request, forecast.trial.refusal);
+  if (!store_failure) forecast.existing = findExisting(context, options, task.key);
+  if (forecast.existing) {
+    // Nothing would be planned, and a plugin that is not here stands in nobody's way but with --validate require.
+    if (!forecast.trial.problem.empty() && options.check.validate == Validate::kRequire)
+      forecast.missing.push_back("the plugin: " + forecast.trial.problem);
+    forecast.trial.step.reset();
+    forecast.trial.subtasks = 0;
+    forecast.trial.is_whole = true;
+    return forecast;
+  }
   if (!forecast.trial.problem.empty()) forecast.missing.push_back("the plugin: " + forecast.trial.problem);
   if (!forecast.trial.plan_problem.empty()) {
     forecast.missing.push_back("what planning needs, a file or a connection: " + forecast.trial.plan_problem);
@@ -161,6 +179,7 @@ void print(Context& context, const storage::TaskRequest& request, const Forecast
   const auto& trial = forecast.trial;
   Facts facts;
   facts.add("task", request.key);
+  if (forecast.existing) facts.add("existing", fmt::format("id:{} has this key", forecast.existing->value()));
   facts.add("type", request.type);
   facts.add("plugin", trial.origin);
   if (trial.problem.empty()) facts.add("meta", "the plugin has nothing against it", Style::kGood);
@@ -212,6 +231,7 @@ int tryWithoutWriting(Context& context, const TaskSubmit& options, const storage
       {"subtasks_complete", trial.is_whole},
       {"nodes", std::move(nodes)},
       {"missing", Json::Array(forecast.missing.begin(), forecast.missing.end())},
+      {"existing", forecast.existing ? Json(forecast.existing->value()) : Json()},
   };
   printOne(context, request.key, json, [&] { print(context, request, forecast); });
   context.err() << "nothing was written\n";

@@ -145,39 +145,46 @@ int exitCodeOfEnd(const proto::Task& task) {
   return wasCancelled(task) ? app::kCtlCancelled : app::kCtlFailed;
 }
 
-void sayInterrupted(Context& context, const std::string& name) {
-  context.err(
-  ) << fmt::format("\nno longer waiting; the task goes on. To cancel it: disttaskctl task cancel '{}'\n", name);
+std::string taskGoesOn(const std::string& name) {
+  return fmt::format("the task goes on. To cancel it: disttaskctl task cancel '{}'", name);
 }
 
-int waitForTask(Context& context, proto::TaskId id, const std::string& name, const WaitOptions& options) {
-  const InterruptWatch interrupt;
-  const auto task = watch(context, id, options, interrupt, [](proto::TaskState state) { return proto::isDone(state); });
-  if (!task && interrupt.signal() != 0) {
-    sayInterrupted(context, name);
+void sayInterrupted(Context& context, const std::string& what_stays) {
+  context.err() << "\nno longer waiting; " << what_stays << '\n';
+}
+
+namespace {
+
+/// Says why the wait ended before what was waited for; returns the exit code.
+int leaveWait(Context& context, const InterruptWatch& interrupt, const std::string& what_stays) {
+  if (interrupt.signal() != 0) {
+    sayInterrupted(context, what_stays);
     return interrupt.exitCode();
   }
-  if (!task) {
-    context.err() << "the time limit passed; the task goes on\n";
-    return app::kCtlTimeLimit;
-  }
+  context.err() << "the time limit passed; " << what_stays << '\n';
+  return app::kCtlTimeLimit;
+}
+
+}  // namespace
+
+int waitForTask(Context& context, proto::TaskId id, const WaitOptions& options, const std::string& what_stays) {
+  const InterruptWatch interrupt;
+  const auto task = watch(context, id, options, interrupt, [](proto::TaskState state) { return proto::isDone(state); });
+  if (!task) return leaveWait(context, interrupt, what_stays);
   printTask(context, *task);
   return exitCodeOfEnd(*task);
 }
 
 int waitUntilSettled(
-    Context& context, proto::TaskId id, const WaitOptions& options, std::initializer_list<proto::TaskState> wanted
+    Context& context,
+    proto::TaskId id,
+    const WaitOptions& options,
+    const std::string& what_stays,
+    std::initializer_list<proto::TaskState> wanted
 ) {
   const InterruptWatch interrupt;
   const auto task = watch(context, id, options, interrupt, isSettled);
-  if (!task && interrupt.signal() != 0) {
-    context.err() << "\nno longer waiting; what was asked for stays\n";
-    return interrupt.exitCode();
-  }
-  if (!task) {
-    context.err() << "the time limit passed; what was asked for stays\n";
-    return app::kCtlTimeLimit;
-  }
+  if (!task) return leaveWait(context, interrupt, what_stays);
   printTask(context, *task);
   if (proto::isDone(task->state)) return exitCodeOfEnd(*task);
   if (std::find(wanted.begin(), wanted.end(), task->state) != wanted.end()) return app::kExitClean;
@@ -186,7 +193,7 @@ int waitUntilSettled(
 }
 
 int execute(Context& context, const TaskWait& options) {
-  return waitForTask(context, context.findTask(options.name).id, options.name, options.wait);
+  return waitForTask(context, context.findTask(options.name).id, options.wait, taskGoesOn(options.name));
 }
 
 int execute(Context& context, const TaskCancel& options) {
@@ -207,7 +214,10 @@ int execute(Context& context, const TaskCancel& options) {
     }
     context.err() << fmt::format("task id:{} is {} already\n", task.id.value(), proto::toString(state));
   }
-  if (options.wait.wait) return waitForTask(context, task.id, options.name, options.wait);
+  if (options.wait.wait) {
+    const auto stays = fmt::format("the cancel goes on. To wait again: disttaskctl task wait '{}'", options.name);
+    return waitForTask(context, task.id, options.wait, stays);
+  }
   printChange(context, fmt::format("id:{}", task.id.value()), Json::Object{{"id", task.id.value()}, {"asked", asked}});
   return app::kExitClean;
 }

@@ -67,7 +67,7 @@ int execute(Context& context, const TaskWatch& options) {
     constexpr auto kSlice = std::chrono::milliseconds(200);
     for (const runtime::Deadline next(runtime::systemClock(), options.interval); !next.isReached();) {
       if (interrupt.signal() != 0) {
-        sayInterrupted(context, options.name);
+        sayInterrupted(context, taskGoesOn(options.name));
         return interrupt.exitCode();
       }
       pause.waitFor({}, std::min<runtime::Duration>(kSlice, next.left()));

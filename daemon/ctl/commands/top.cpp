@@ -172,7 +172,9 @@ int execute(Context& context, const Top& options) {
   const auto interval = options.interval.value_or(kInterval);
   if (interval < kLeastInterval) throw Exception(ErrorCode::kInvalidArgument, "--interval: expected at least 500ms");
   TopSource source(context, options.limit);
-  if (!context.terminal().is_out_terminal || context.output() != Output::kTable) return printOnce(context, source);
+  const auto& terminal = context.terminal();
+  const bool is_watched = terminal.is_out_terminal && terminal.is_in_terminal;  // and can be left by a key
+  if (!is_watched || context.output() != Output::kTable) return printOnce(context, source);
   return watch(source, interval);
 }
 

@@ -25,6 +25,27 @@ std::string nameOf(const TaskHealth& task) {
   return fmt::format("task {} ('{}')", task.task.id.value(), task.task.key);
 }
 
+/// Tasks of a live TiDB are not ours to change.
+constexpr const char* kInTiDb =
+    "in TiDB (ADMIN PAUSE, RESUME or CANCEL DDL JOBS for ADD INDEX, CANCEL IMPORT JOB for IMPORT INTO, else by what "
+    "submitted it)";
+
+/// True for a task that none of our nodes, live or gone, could run: a live TiDB has it for hosts of its own.
+bool isOfOthers(const TaskHealth& task, const DoctorFacts& facts) {
+  return facts.is_beside_tidb && std::none_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
+           return node.role == task.task.target_scope;
+         });
+}
+
+/// True when hosts of TiDB's own serve the scope as well: what types and slots these have nobody here knows.
+bool hasForeignHost(const std::string& scope, const DoctorFacts& facts) {
+  return std::any_of(facts.registered.begin(), facts.registered.end(), [&](const auto& host) {
+    return host.role == scope && std::none_of(facts.nodes.begin(), facts.nodes.end(), [&](const auto& node) {
+             return node.exec_id == host.host;
+           });
+  });
+}
+
 std::string why(const TaskHealth& task) {
   return fmt::format("disttaskctl task why id:{} says what it waits for", task.task.id.value());
 }
@@ -61,11 +82,10 @@ Offer offerFor(const proto::TaskBase& task, const std::vector<proto::Node>& node
 
 void diagnoseOffer(const TaskHealth& task, const DoctorFacts& facts, std::vector<Finding>& findings) {
   if (task.task.state != TaskState::kPending && task.task.state != TaskState::kRunning) return;
+  if (facts.is_beside_tidb && hasForeignHost(task.task.target_scope, facts)) return;
   const auto offer = offerFor(task.task, facts.nodes);
-  // What a live TiDB plans for nodes of its own is none of our business.
-  if (facts.is_beside_tidb && !offer.scope) return;
-  const auto add = [&](const char* code, const std::string& what, const char* remedy) {
-    findings.push_back({Severity::kWarning, code, task.task.key, nameOf(task) + " waits: " + what, remedy});
+  const auto add = [&](const char* code, const std::string& what, std::string remedy) {
+    findings.push_back({Severity::kWarning, code, task.task.key, nameOf(task) + " waits: " + what, std::move(remedy)});
   };
   if (!offer.scope) {
     add("no_node_in_scope",
@@ -78,13 +98,16 @@ void diagnoseOffer(const TaskHealth& task, const DoctorFacts& facts, std::vector
   } else if (!offer.slots) {
     add("too_few_slots",
         fmt::format("it needs {} slots, no live node that could run it has so many", task.task.slots),
-        "disttaskctl task modify --slots N, or a larger node");
+        facts.is_beside_tidb
+            ? fmt::format("nodes with more slots, or cancel it {} and submit it with fewer", kInTiDb)
+            : fmt::format("disttaskctl task modify id:{} --slots N, or a larger node", task.task.id.value()));
   }
 }
 
 void diagnoseTask(
     const TaskHealth& task, const StuckStates& stuck, const DoctorFacts& facts, std::vector<Finding>& findings
 ) {
+  if (isOfOthers(task, facts)) return;
   const auto span = formatSpan(std::chrono::seconds(std::max<std::int64_t>(task.state_age_s, 0)));
   const auto state = task.task.state;
   if (state == TaskState::kAwaitingResolution) {
@@ -93,7 +116,12 @@ void diagnoseTask(
          "waits_for_resolution",
          task.task.key,
          fmt::format("{} waits for a person to decide about its failed subtasks, for {}", nameOf(task), span),
-         fmt::format("disttaskctl task resolve id:{} --retry, --skip or --fail", task.task.id.value())}
+         facts.is_beside_tidb
+             ? fmt::format(
+                   "cancel it {}; to go on with it a DBA sets its failed subtasks to pending, then the task to running",
+                   kInTiDb
+               )
+             : fmt::format("disttaskctl task resolve id:{} --retry, --skip or --fail", task.task.id.value())}
     );
   }
   if (isPassing(state) && task.state_age_s > kLongSeconds) {
@@ -102,7 +130,10 @@ void diagnoseTask(
          "state_lasts",
          task.task.key,
          fmt::format("{} has been {} for {}", nameOf(task), toString(state), span),
-         why(task)}
+         facts.is_beside_tidb
+             ? "TiDB's scheduler leads it on once its subtasks have ended: see that a TiDB runs with "
+               "tidb_enable_dist_task on, and that the nodes that have them live (disttaskctl task subtasks, node ls)"
+             : why(task)}
     );
   }
   if (state == TaskState::kRunning && task.has_paused_rows) {
@@ -111,7 +142,9 @@ void diagnoseTask(
          "paused_rows_of_running_task",
          task.task.key,
          nameOf(task) + " is running and has paused subtasks",
-         "the owner lets them go on at its next round; if this stays, see no_owner and owner_silent"}
+         facts.is_beside_tidb
+             ? fmt::format("pause the task and resume it {}: that lets them go on", kInTiDb)
+             : "the owner lets them go on at its next round; if this stays, see no_owner and owner_silent"}
     );
   }
   const bool stands_still = !facts.is_beside_tidb && state == TaskState::kRunning && !task.has_active_rows &&

@@ -49,7 +49,8 @@ std::size_t columnsOf(int descriptor) {
 Terminal detectTerminal(const CommonOptions& options) {
   Terminal terminal;
   terminal.is_out_terminal = ::isatty(STDOUT_FILENO) != 0;
-  terminal.can_ask = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
+  terminal.is_in_terminal = ::isatty(STDIN_FILENO) != 0;
+  terminal.can_ask = terminal.is_in_terminal && ::isatty(STDERR_FILENO) != 0;
   terminal.columns = terminal.is_out_terminal ? columnsOf(STDOUT_FILENO) : 0;
   terminal.has_color = wantsColor(options.color, terminal.is_out_terminal);
   terminal.relative_times = options.time_format == TimeFormat::kAuto ? terminal.is_out_terminal

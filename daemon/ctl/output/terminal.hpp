@@ -11,6 +11,7 @@ namespace disttask::ctl {
 /// What the program writes to, and how people want it. Plain data.
 struct Terminal {
   bool is_out_terminal = false;  ///< stdout is one
+  bool is_in_terminal = false;   ///< stdin is one: keys can be typed
   bool can_ask = false;          ///< stdin and stderr are: somebody can answer
   std::size_t columns = 0;       ///< of stdout; 0 = no limit
   bool has_color = false;        ///< states in tables get colours

@@ -196,4 +196,6 @@ TEST_CASE("Help and version go to stdout with code 0") {
   );
   CHECK_THAT(endOf({"--version"}).text, Catch::StartsWith("disttaskctl "));
   CHECK_THAT(endOf({"task", "submit", "--help"}).text, Catch::Contains("--if-absent"));
+  CHECK_THAT(endOf({"schema", "install", "--help"}).text, Catch::Contains("ledger of csv_import and sql_batch"));
+  CHECK_THAT(endOf({"task", "cancel", "--help"}).text, Catch::Contains("the cancel goes on"));
 }

@@ -87,8 +87,97 @@ TEST_CASE("Beside a live TiDB only tasks for our scopes are looked at") {
   task.state_age_s = 100;
   facts.stuck->tasks = {task};
   CHECK(codesOf(facts).empty());
-  facts.stuck->tasks.front().task.target_scope = "ext";
+  auto& seen = facts.stuck->tasks.front();
+  seen.task.target_scope = "ext";
   CHECK(codesOf(facts) == std::set<std::string>{"type_not_offered:k"});
+
+  struct Case {
+    proto::TaskState state;
+    bool has_paused_rows;
+    const char* code;
+  };
+  seen.task.type = "Example";
+  seen.state_age_s = 400;
+  for (const auto& [state, has_paused_rows, code] :
+       {Case{proto::TaskState::kPausing, true, "state_lasts"},
+        Case{proto::TaskState::kReverting, false, "state_lasts"},
+        Case{proto::TaskState::kAwaitingResolution, false, "waits_for_resolution"},
+        Case{proto::TaskState::kRunning, true, "paused_rows_of_running_task"}}) {
+    INFO(toString(state));
+    seen.task.state = state;
+    seen.has_paused_rows = has_paused_rows;
+    seen.task.target_scope = "";
+    CHECK(codesOf(facts).empty());
+    seen.task.target_scope = "ext";
+    CHECK(codesOf(facts) == std::set<std::string>{std::string(code) + ":k"});
+  }
+  // A node of ours that is gone had the scope, too.
+  facts.nodes = {makeNode("d:1", 0, false)};
+  facts.registered.clear();
+  CHECK(codesOf(facts).count("paused_rows_of_running_task:k") == 1);
+}
+
+TEST_CASE("Beside a live TiDB doctor names no command that is refused there") {
+  auto facts = makeFacts();
+  storage::mysql::TaskHealth task;
+  task.task.id = proto::TaskId(7);
+  task.task.key = "k";
+  task.task.type = "Example";
+  task.task.target_scope = "ext";
+  task.state_age_s = 400;
+  for (const bool is_beside_tidb : {true, false}) {
+    facts.is_beside_tidb = is_beside_tidb;
+    facts.owner->life = proto::Life(5);
+    facts.owner->exec_id = "b:1";
+    std::string remedies;
+    for (const auto state :
+         {proto::TaskState::kPausing,
+          proto::TaskState::kAwaitingResolution,
+          proto::TaskState::kRunning,
+          proto::TaskState::kPending}) {
+      task.task.state = state;
+      task.task.slots = state == proto::TaskState::kPending ? 17 : 1;
+      task.has_paused_rows = state == proto::TaskState::kRunning;
+      facts.stuck->tasks = {task};
+      std::size_t found = 0;
+      for (const auto& finding : diagnose(facts)) {
+        if (finding.subject != "k") continue;
+        remedies += finding.remedy + "\n";
+        ++found;
+      }
+      INFO(toString(state));
+      CHECK(found == 1);
+    }
+    INFO(remedies);
+    if (is_beside_tidb) {
+      for (const char* refused : {"task why", "task resolve", "task modify", "the owner"})
+        CHECK_THAT(remedies, !Contains(refused));
+      CHECK_THAT(remedies, Contains("ADMIN PAUSE, RESUME or CANCEL DDL JOBS") && Contains("tidb_enable_dist_task"));
+    } else {
+      for (const char* named :
+           {"task why id:7", "task resolve id:7", "the owner", "disttaskctl task modify id:7 --slots N"})
+        CHECK_THAT(remedies, Contains(named));
+    }
+  }
+}
+
+TEST_CASE("Beside a live TiDB a task in a scope that its own hosts serve as well may have its type and slots there") {
+  auto facts = makeFacts();
+  storage::mysql::TaskHealth task;
+  task.task.id = proto::TaskId(1);
+  task.task.key = "k";
+  task.task.type = "backfill";
+  task.task.target_scope = "ext";
+  task.task.state = proto::TaskState::kPending;
+  facts.stuck->tasks = {task};
+  CHECK(codesOf(facts) == std::set<std::string>{"type_not_offered:k"});
+  facts.stuck->tasks.front().task.type = "Example";
+  facts.stuck->tasks.front().task.slots = 17;
+  CHECK(codesOf(facts) == std::set<std::string>{"too_few_slots:k"});
+  facts.registered.back().role = "ext";
+  CHECK(codesOf(facts).empty());
+  facts.stuck->tasks.front().task.type = "backfill";
+  CHECK(codesOf(facts).empty());
 }
 
 TEST_CASE("A node of ours that gives TiDB the slots of all nodes must have as many as the others") {
