@@ -39,9 +39,9 @@ inline constexpr int kExitSecondSignal = 130;  ///< a second SIGTERM or SIGINT: 
 // Exit codes of disttaskctl, besides kExitClean, kExitUsage, kExitSchema, kExitLogin and kExitConfig.
 inline constexpr int kCtlFailed = 1;        ///< the task failed, or the command did
 inline constexpr int kCtlNotFound = 3;      ///< no such task, connection or file
-inline constexpr int kCtlTimeLimit = 4;     ///< --timeout passed; the task goes on
+inline constexpr int kCtlTimeLimit = 4;     ///< --timeout passed; what was waited for goes on
 inline constexpr int kCtlRefused = 5;       ///< the key was used before, the task is done, the plugin was refused
 inline constexpr int kCtlCancelled = 6;     ///< the task was cancelled
-inline constexpr int kCtlUnavailable = 69;  ///< the store cannot be reached
+inline constexpr int kCtlUnavailable = 69;  ///< the store cannot be reached, or takes no writes
 
 }  // namespace disttask::app

@@ -6,15 +6,6 @@
 
 namespace disttask::app {
 
-namespace {
-
-/// What a store call may take beside a lease: a small part of it, also when it is short.
-runtime::Duration longestCall(runtime::Duration lease) {
-  return std::max<runtime::Duration>(std::chrono::milliseconds(500), lease / 8);
-}
-
-}  // namespace
-
 observability::Level toLevel(settings::LogLevel level) {
   switch (level) {
     case settings::LogLevel::kDebug:
@@ -67,7 +58,8 @@ executor::ExecutorSettings toExecutorSettings(const settings::Settings& settings
   to.stop_deadline = settings.node.stop_timeout;
   // A run may wait for the store when it is cancelled at two thirds of the lease. Its call must be over before the
   // process would be ended: else an outage ends daemons whose runs obey.
-  to.call_timeout = std::min<runtime::Duration>(to.call_timeout, longestCall(settings.node.lease));
+  const auto longest_call = std::max<runtime::Duration>(std::chrono::milliseconds(500), settings.node.lease / 8);
+  to.call_timeout = std::min<runtime::Duration>(to.call_timeout, longest_call);
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
   to.beside_dxf = isTidbSchema(settings.store.schema);
   // There no node has the scheduler role, whose holder forgets what is old.
@@ -99,8 +91,9 @@ scheduler::SchedulerSettings toSchedulerSettings(const settings::Settings& setti
   to.max_abnormal_ends = settings.node.max_abnormal_ends;
   to.lease = settings.node.lease;
   to.renew_interval = settings.node.lease / 4;
-  // The role is renewed between two calls: it must not run out, at two thirds of the lease, inside one.
-  to.call_limit = std::min<runtime::Duration>(to.call_limit, longestCall(settings.node.lease));
+  // The role is renewed between two calls, at the latest a quarter and a call behind the last one: it must not run out,
+  // at two thirds of the lease, inside that call.
+  to.call_limit = std::min<runtime::Duration>(to.call_limit, settings.node.lease / 4);
   return to;
 }
 

@@ -92,9 +92,17 @@ auto callType(Work&& work) {
 }  // namespace
 
 PlanJob::PlanJob(
-    const PlanningSettings& settings, const PlanningParts& parts, storage::Plan plan, runtime::CancelToken token
+    const PlanningSettings& settings,
+    const PlanningParts& parts,
+    storage::Plan plan,
+    runtime::CancelToken token,
+    std::uint32_t waits_before
 )
-    : settings_(settings), parts_(parts), plan_(std::move(plan)), token_(std::move(token)) {}
+    : settings_(settings),
+      parts_(parts),
+      plan_(std::move(plan)),
+      token_(std::move(token)),
+      waits_before_(waits_before) {}
 
 bool PlanJob::run() {
   try {
@@ -284,9 +292,12 @@ void PlanJob::noteError(const Error& error, bool retryable) {
       {{"task_id", plan_.task_id}, {"after", plan_.after_step}, {"retries", plan_.retries}}
   );
   const double random = static_cast<double>(randomBelow(1000)) / 1000.0;
-  // How long it has waited for a node is not counted, so such a try does not come too soon.
+  // How long it has waited for a node is not counted, so such a try does not come too soon. A store that goes on
+  // refusing is asked ever more rarely: each try costs the type a batch.
   const bool is_for_node = error.code() == ErrorCode::kPrecondition || error.code() == ErrorCode::kNotFound;
-  const auto tries = static_cast<std::uint32_t>(plan_.retries) + (is_for_node ? kTriesOfWait : 1);
+  waits_for_store_ = waits && !fatal && !is_for_node;
+  const auto more = is_for_node ? kTriesOfWait : waits_for_store_ ? waits_before_ + 1 : 1;
+  const auto tries = static_cast<std::uint32_t>(plan_.retries) + more;
   const auto delay = runtime::backoffDelay(settings_.backoff, tries, random);
   try {
     const auto written = waits && !fatal ? parts_.plans.setWait(call(), plan_, error.message(), delay)

@@ -8,10 +8,19 @@ namespace disttask::planning {
 /// is confined to its thread.
 class PlanJob {
  public:
-  PlanJob(const PlanningSettings& settings, const PlanningParts& parts, storage::Plan plan, runtime::CancelToken token);
+  /// `waits_before`: so often in a row has this plan waited for the store.
+  PlanJob(
+      const PlanningSettings& settings,
+      const PlanningParts& parts,
+      storage::Plan plan,
+      runtime::CancelToken token,
+      std::uint32_t waits_before
+  );
   /// Does not throw: errors are written to the plan, for the owner. Returns false when the plan may not go on now: it
   /// is fenced off, or its task is in another state.
   bool run();
+  /// True: it came to a wait for the store.
+  [[nodiscard]] bool waitsForStore() const { return waits_for_store_; }
 
  private:
   [[nodiscard]] bool runOrThrow();
@@ -30,6 +39,8 @@ class PlanJob {
   const PlanningParts& parts_;
   storage::Plan plan_;
   const runtime::CancelToken token_;
+  const std::uint32_t waits_before_;
+  bool waits_for_store_ = false;
   std::shared_ptr<plugin::TaskType> type_;
   std::vector<observability::Field> log_fields_;  // of the task, once it was read
 };

@@ -29,6 +29,13 @@ struct RestingPlan {
   runtime::TimePoint until;
 };
 
+/// How often a plan has waited for the store, and when it came to that last.
+struct StoreWaits {
+  std::uint32_t in_a_row = 0;
+  runtime::TimePoint last;
+};
+constexpr std::chrono::minutes kForgetWaitsAfter{10};
+
 struct RunningPlan {
   proto::RunToken token;
   std::shared_ptr<runtime::CancelSource> source;
@@ -47,7 +54,7 @@ struct PlanningService::Impl {
   bool look(bool has_plan);
   void startMissing(std::vector<storage::Plan> plans);
   void cancelStale(const std::vector<storage::Plan>& plans);
-  void endPlan(const PlanKey& key, proto::RunToken token, bool went_on);
+  void endPlan(const PlanKey& key, proto::RunToken token, bool went_on, bool waits_for_store);
 
   const PlanningSettings settings;
   const PlanningParts parts;
@@ -59,6 +66,7 @@ struct PlanningService::Impl {
   // guarded by mutex
   std::map<PlanKey, RunningPlan> running;
   std::map<PlanKey, RestingPlan> resting;
+  std::map<PlanKey, StoreWaits> store_waits;
   bool has_started = false;
   bool stopping = false;
 
@@ -117,18 +125,21 @@ void PlanningService::Impl::startMissing(std::vector<storage::Plan> plans) {
   for (auto& plan : plans) {
     const auto key = keyOf(plan);
     auto plan_source = std::make_shared<runtime::CancelSource>(source.token());
+    std::uint32_t waits = 0;
     {
       const std::lock_guard lock(mutex);
       // A stale job of the same plan ends first; the next look starts the new one.
       const auto rest = resting.find(key);
       if (rest != resting.end() && rest->second.token == plan.token && parts.clock.now() < rest->second.until) continue;
       if (stopping || !running.try_emplace(key, RunningPlan{plan.token, plan_source}).second) continue;
+      if (const auto before = store_waits.find(key); before != store_waits.end()) waits = before->second.in_a_row;
     }
-    auto job = [this, key, plan_source, plan = std::move(plan)]() mutable {
+    auto job = [this, key, waits, plan_source, plan = std::move(plan)]() mutable {
       const auto token = plan.token;
-      const bool went_on = PlanJob(settings, parts, std::move(plan), plan_source->token()).run();
+      PlanJob planning(settings, parts, std::move(plan), plan_source->token(), waits);
+      const bool went_on = planning.run();
       plan_source.reset();
-      endPlan(key, token, went_on);
+      endPlan(key, token, went_on, planning.waitsForStore());
     };
     if (const auto started = parts.work.run(std::move(job)); !started) {
       // All planning threads are busy: the plan waits for a later look.
@@ -138,11 +149,20 @@ void PlanningService::Impl::startMissing(std::vector<storage::Plan> plans) {
   }
 }
 
-void PlanningService::Impl::endPlan(const PlanKey& key, proto::RunToken token, bool went_on) {
+void PlanningService::Impl::endPlan(const PlanKey& key, proto::RunToken token, bool went_on, bool waits_for_store) {
   const std::lock_guard lock(mutex);
   const auto now = parts.clock.now();
   std::erase_if(resting, [&](const auto& entry) { return entry.second.until <= now; });
   if (!went_on) resting.insert_or_assign(key, RestingPlan{token, now + settings.max_interval});
+  if (waits_for_store) {
+    auto& waits = store_waits[key];
+    ++waits.in_a_row;
+    waits.last = now;
+  } else {
+    store_waits.erase(key);
+  }
+  // Those that went to other nodes, or with their tasks.
+  std::erase_if(store_waits, [&](const auto& entry) { return now - entry.second.last > kForgetWaitsAfter; });
   running.erase(key);
   changed.notify_all();
 }

@@ -39,8 +39,7 @@ Placement Liveness::look(const runtime::Call& call, bool is_owner) {
   const auto expired = observer_.observe(readings, began, ended);
   if (!is_owner) return Placement(std::move(nodes));
   for (const auto& dead : expired) {
-    // Compares life and renewals: a node that renewed a moment ago stays.
-    if (!nodes_.evict(call, dead.exec_id, dead.life, dead.renewals)) continue;
+    if (!evict(call, dead)) continue;
     const auto node =
         std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.exec_id == dead.exec_id; });
     node->life = proto::Life();
@@ -49,6 +48,22 @@ Placement Liveness::look(const runtime::Call& call, bool is_owner) {
         {{"exec_id", dead.exec_id}, {"life", dead.life}, {"host", node->host}, {"pid", node->pid}});
   }
   return Placement(std::move(nodes), findSilent(readings, began));
+}
+
+bool Liveness::evict(const runtime::Call& call, const LeaseReading& dead) {
+  const auto began = clock_.now();
+  if (isResting(resting_evictions_, dead.exec_id, began)) return false;
+  try {
+    // Compares life and renewals: a node that renewed a moment ago stays.
+    const bool evicted = nodes_.evict(call, dead.exec_id, dead.life, dead.renewals);
+    resting_evictions_.erase(dead.exec_id);
+    return evicted;
+  } catch (const Exception& e) {
+    if (endsRound(e.error())) throw;
+    rest(resting_evictions_, dead.exec_id, began);
+    logFailure("node could not be evicted; tried again", dead.exec_id, e.error());
+    return false;
+  }
 }
 
 std::set<proto::ExecId> Liveness::findSilent(const std::vector<LeaseReading>& readings, runtime::TimePoint began)
@@ -80,24 +95,34 @@ std::int64_t Liveness::releaseRows(Round& round, const std::function<bool()>& re
   std::int64_t all = 0;
   for (const auto& exec_id : dead) {
     const auto began = clock_.now();
-    if (const auto rest = resting_.find(exec_id); rest != resting_.end() && began < rest->second) continue;
+    if (isResting(resting_, exec_id, began)) continue;
     if (!renew()) break;
     try {
       all += releaseRowsOf(round, exec_id);
       resting_.erase(exec_id);
     } catch (const Exception& e) {
       if (endsRound(e.error())) throw;
-      const auto now = clock_.now();
-      resting_[exec_id] = now + (now - began) * kRestShare;
-      failures_.logFor(
-          exec_id,
-          Level::kWarn,
-          "running subtasks of a dead node could not be taken back; tried again",
-          {{"exec_id", exec_id}, {"error", e.error().message()}, {"code", toString(e.error().code())}}
-      );
+      rest(resting_, exec_id, began);
+      logFailure("running subtasks of a dead node could not be taken back; tried again", exec_id, e.error());
     }
   }
   return all;
+}
+
+bool Liveness::isResting(const RestingNodes& resting, const proto::ExecId& exec_id, runtime::TimePoint now) {
+  const auto found = resting.find(exec_id);
+  return found != resting.end() && now < found->second;
+}
+
+void Liveness::rest(RestingNodes& resting, const proto::ExecId& exec_id, runtime::TimePoint began) const {
+  const auto now = clock_.now();
+  resting[exec_id] = now + (now - began) * kRestShare;
+}
+
+void Liveness::logFailure(std::string_view what, const proto::ExecId& exec_id, const Error& error) {
+  failures_.logFor(
+      exec_id, Level::kWarn, what, {{"exec_id", exec_id}, {"error", error.message()}, {"code", toString(error.code())}}
+  );
 }
 
 std::int64_t Liveness::releaseRowsOf(Round& round, const proto::ExecId& exec_id) {

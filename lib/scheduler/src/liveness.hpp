@@ -20,8 +20,8 @@ class Liveness {
   /// A write of this process was confirmed: time counts.
   void confirmWrite(runtime::TimePoint at) { observer_.confirmWrite(at); }
   /// Reads and observes all nodes. The owner also evicts those whose lease has run out; a follower only keeps its
-  /// observations going, so that it can act at once when it takes the role. Returns the nodes as they are then. Store
-  /// failures pass through.
+  /// observations going, so that it can act at once when it takes the role. A node that cannot be evicted, as while
+  /// somebody holds its row, is tried again later. Returns the nodes as they are then. Store failures pass through.
   Placement look(const runtime::Call& call, bool is_owner);
   /// Takes the running rows of evicted and stopped nodes, and of those that are no nodes, out of `running`: also those
   /// of an eviction that a former owner left half done. Tells the round who is no node. A node whose rows cannot be
@@ -34,8 +34,18 @@ class Liveness {
   [[nodiscard]] std::set<proto::ExecId> findSilent(const std::vector<LeaseReading>& readings, runtime::TimePoint began)
       const;
 
+  /// Whose rows cannot be changed, and until when nobody tries.
+  using RestingNodes = std::map<proto::ExecId, runtime::TimePoint>;
+
+  bool evict(const runtime::Call& call, const LeaseReading& dead);
   void lookForStrays(Round& round);
   std::int64_t releaseRowsOf(Round& round, const proto::ExecId& exec_id);
+  [[nodiscard]] static bool isResting(
+      const RestingNodes& resting, const proto::ExecId& exec_id, runtime::TimePoint now
+  );
+  /// A try that began then has failed.
+  void rest(RestingNodes& resting, const proto::ExecId& exec_id, runtime::TimePoint began) const;
+  void logFailure(std::string_view what, const proto::ExecId& exec_id, const Error& error);
 
   storage::NodeTable& nodes_;
   storage::SchedulerTable& table_;
@@ -43,7 +53,8 @@ class Liveness {
   NodeObserver observer_;
   std::vector<proto::ExecId> strays_;  ///< hold rows and are no nodes
   std::optional<runtime::TimePoint> strays_seen_;
-  std::map<proto::ExecId, runtime::TimePoint> resting_;  ///< whose rows could not be taken, and until when nobody tries
+  RestingNodes resting_;            ///< whose subtasks could not be taken
+  RestingNodes resting_evictions_;  ///< whose own row could not be written
   observability::SampledLog failures_{std::chrono::seconds(30)};
 };
 

@@ -233,11 +233,13 @@ class SchedulerService::Impl {
     const auto first = deps_.scheduler.getUnfinishedTasks(call(), settings_.max_pending_looked);
     std::set<proto::TaskId> known;
     std::set<proto::TaskId> running;
+    std::set<proto::TaskId> begun;
     for (const auto& task : first) {
       known.insert(task.id);
       if (task.state == TaskState::kRunning) running.insert(task.id);
+      if (task.state != TaskState::kPending) begun.insert(task.id);
     }
-    mover_.begin(running);
+    mover_.begin(running, begun);
     tasks_.keepOnly(known);
     Lead lead{reserve(round, first)};
     readLooks(round, first);

@@ -35,12 +35,15 @@ std::map<proto::ExecId, std::vector<proto::ExecId>> receiversByGiver(const std::
 
 }  // namespace
 
-void SubtaskMover::begin(const std::set<proto::TaskId>& running) {
+void SubtaskMover::begin(const std::set<proto::TaskId>& running, const std::set<proto::TaskId>& begun) {
   spent_ = {};
   first_ = std::exchange(next_first_, std::nullopt);
   // Who does not run has no turn, so nobody may wait for it.
   if (first_ && !running.contains(*first_)) first_.reset();
-  std::erase_if(known_, [&](const auto& entry) { return !running.contains(entry.first); });
+  std::erase_if(known_, [&](const auto& entry) { return !begun.contains(entry.first); });
+  for (auto& [id, known] : known_) {
+    if (!running.contains(id)) known.skew = 0;  // nobody balances it
+  }
 }
 
 bool SubtaskMover::hasTurn(proto::TaskId id) {

@@ -21,8 +21,9 @@ class SubtaskMover {
  public:
   explicit SubtaskMover(storage::SchedulerTable& table) : table_(table) {}
 
-  /// Begins a round, and forgets what is known of tasks that are not among `running`.
-  void begin(const std::set<proto::TaskId>& running);
+  /// Begins a round, and forgets what is known of tasks that are not among `begun`. One that is paused, modified or
+  /// reverted has its runs, and nodes that handed its rows back, as before.
+  void begin(const std::set<proto::TaskId>& running, const std::set<proto::TaskId>& begun);
   /// Returns whether anything moved or failed. Once for each running task of a round, in rank order.
   bool run(Round& round, const proto::TaskBase& task);
   /// True when tasks of this round are left to the next one.

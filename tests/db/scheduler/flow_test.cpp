@@ -244,8 +244,9 @@ TEST_CASE("Rows that came to one node only are shared evenly, and again when one
 
 TEST_CASE("A subtask that its node hands back goes to one that has not", "[db][scheduler][flow]") {
   Cluster cluster({"a", "b", "c"});
+  cluster.rows_per_step = 24;
   const auto id = cluster.addTask("t").id;
-  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 8; }));
+  REQUIRE(cluster.turnUntil([&] { return cluster.rows(id).size() == 24; }));
   cluster.run("a");
   cluster.run("c");
   const auto of_b = cluster.countBy(id, "pending")["b"];
@@ -253,6 +254,20 @@ TEST_CASE("A subtask that its node hands back goes to one that has not", "[db][s
   SECTION("another node takes it") {
     cluster.handBack("b", {"b"});
     cluster.turn();
+    CHECK(cluster.countBy(id, "pending")["b"] == 0);
+    CHECK(cluster.countBy(id, "pending")["a"] + cluster.countBy(id, "pending")["c"] == of_b);
+  }
+  SECTION("and the first one does not get it back when its task was paused meanwhile") {
+    cluster.handBack("b", {"b"});
+    cluster.turn();
+    const auto moved = cluster.owner.service().balance().moved;
+    const std::string where = " where id=" + std::to_string(id.value());
+    cluster.store().execute("update tidb_global_task set state='pausing'" + where);
+    REQUIRE(cluster.turnUntil(id, TaskState::kPaused));
+    cluster.store().execute("update tidb_global_task set state='resuming'" + where);
+    REQUIRE(cluster.turnUntil(id, TaskState::kRunning));
+    for (int i = 0; i < 5; ++i) cluster.turn();
+    CHECK(cluster.owner.service().balance().moved == moved);
     CHECK(cluster.countBy(id, "pending")["b"] == 0);
     CHECK(cluster.countBy(id, "pending")["a"] + cluster.countBy(id, "pending")["c"] == of_b);
   }

@@ -1,4 +1,5 @@
 // Somebody else holds a row that the owner has to change.
+#include "disttask/observability/log_capture.hpp"
 #include "live_roles.hpp"
 
 #include "support/wait.hpp"
@@ -7,6 +8,38 @@
 using namespace disttask;
 using namespace disttask::test;
 using namespace std::chrono_literals;
+
+TEST_CASE(
+    "A silent node whose own row somebody holds keeps no other work waiting, and is evicted once it is free",
+    "[db][scheduler][locks]"
+) {
+  SchedulerFixture fixture;
+  fixture.addNode("a");
+  fixture.addNode("silent");
+  fixture.store().execute("update disttask_node set lease_ms=1000 where exec_id='silent'");
+  const auto connection = fixture.store().connect();
+  connection->begin();
+  connection->queryDynamic("test.hold", "select life from disttask_node where exec_id='silent' for update", {});
+
+  auto settings = fixture.store().settings();
+  settings.lease = 5s;  // short waits for locks
+  storage::mysql::Store store(settings, runtime::systemClock());
+  scheduler::SchedulerSettings quick;
+  quick.idle_interval = 50ms;
+  quick.busy_interval = 20ms;
+  quick.call_limit = 500ms;
+  const observability::LogCapture log;
+  const LiveOwner owner(store, "a", quick);
+  REQUIRE(eventually(30s, [&] { return log.count("node could not be evicted; tried again") > 0; }));
+  const auto waiting = fixture.addTask("waiting");
+  CHECK(eventually(20s, [&] {
+    return fixture.text("select count(*) from disttask_plan where task_id=" + std::to_string(waiting.id.value())) ==
+           "1";
+  }));
+  CHECK(log.count("scheduler round failed") == 0);
+  connection->rollback();
+  CHECK(eventually(20s, [&] { return fixture.text("select life from disttask_node where exec_id='silent'") == "0"; }));
+}
 
 TEST_CASE(
     "A row of a dead node that somebody holds keeps no other work waiting, and is taken back once it is free",

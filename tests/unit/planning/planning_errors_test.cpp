@@ -96,6 +96,20 @@ TEST_CASE("A store that fails in the middle lets the plan go on from its cursor"
   CHECK(world.plans.numRows() == 6);
 }
 
+TEST_CASE("A store that goes on refusing a plan is asked ever more rarely, and costs it no try", "[planning]") {
+  World world;
+  world.plans.clock = &world.clock;
+  world.plans.fail_batches = 1'000'000;
+  std::vector<runtime::TimePoint> tries;
+  world.type->on_plan = [&](plugin::PlanContext&) { tries.push_back(world.clock.now()); };
+  const auto service = world.start();
+  REQUIRE(world.runUntil([&] { return world.plans.num_waits >= 8; }));
+  CHECK(world.plans.get().retries == 0);
+  REQUIRE(tries.size() >= 8);
+  CHECK(tries[1] - tries[0] < std::chrono::seconds(3));
+  CHECK(tries[7] - tries[6] > std::chrono::seconds(20));
+}
+
 TEST_CASE("A plan waits for a node however long it takes, says why, and has all its tries afterwards", "[planning]") {
   World world;
   world.settings.retry_limit = 1;
