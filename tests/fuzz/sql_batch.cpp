@@ -50,7 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       statement(text);
       break;
     case 'g':
-      if (const auto meta = fuzz::refusedOr(ErrorCode::kInvalidArgument, [&] { return SegmentMeta::parse(text, {"c", "s"}); })) {
+      if (const auto meta = fuzz::refusedOr(ErrorCode::kInvalidArgument, [&] {
+            return SegmentMeta::parse(text, {"c", "s"});
+          })) {
         const auto dumped = meta->dump();
         fuzz::expect(SegmentMeta::parse(dumped, {}).dump() == dumped, "what is written reads the same", dumped);
       }

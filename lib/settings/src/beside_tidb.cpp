@@ -63,7 +63,9 @@ void applyBesideTiDb(Section& root, Settings& settings) {
     );
   } else if (!isServiceScope(scope) && isOneWord(scope)) {
     refuse(
-        "node", "scope", "value '" + scope + "', expected 1 to 64 small letters, digits, '-' and '_', as tidb_service_scope"
+        "node",
+        "scope",
+        "value '" + scope + "', expected 1 to 64 small letters, digits, '-' and '_', as tidb_service_scope"
     );
   }
   if (!isHostAndPort(settings.node.id))

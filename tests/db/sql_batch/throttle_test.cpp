@@ -270,9 +270,15 @@ TEST_CASE("Work that begins after a new meta is what was planned, too, wherever 
   const test::TestStore elsewhere(test::TestStore::Schema::kEmpty);
   elsewhere.execute("create table t select * from " + f.store.schema() + ".t");
   std::string later;
-  SECTION("a trial") { later = f.update(R"("dry_run": true)"); }
-  SECTION("another statement") { later = f.meta("update t set n = n + 100 where {range}", "t"); }
-  SECTION("another connection") { later = f.update(R"("connection": "nowhere")"); }
+  SECTION("a trial") {
+    later = f.update(R"("dry_run": true)");
+  }
+  SECTION("another statement") {
+    later = f.meta("update t set n = n + 100 where {range}", "t");
+  }
+  SECTION("another connection") {
+    later = f.update(R"("connection": "nowhere")");
+  }
   SECTION("another schema") {
     Json json = Json::parse(f.update(""));
     json["table"] = elsewhere.schema() + ".t";

@@ -152,7 +152,9 @@ TEST_CASE("Beside DXF a retry that may not be fails in its words, and a hand-bac
   const bool store_fails = GENERATE(false, true);
   world.script.run = [&](auto& context, auto& subtask) {
     if (subtask.ordinal == 1 && store_fails) {
-      world.rows.inject({.method = "updateSubtaskCheckpoint", });
+      world.rows.inject({
+          .method = "updateSubtaskCheckpoint",
+      });
       CHECK_THROWS(context.putCheckpoint("{}"));
     }
     if (subtask.ordinal == 1) throw Exception(kTransient);

@@ -193,9 +193,9 @@ TEST_CASE("Schema mysql, beside a live TiDB, has rules of its own, each one sent
   );
   CHECK(
       problemsOf("node: {id: \"db-7:7001\", scope: \"a.b\"}\n" + store) ==
-      Lines{
-          "d.yaml:1:25: node.scope: value 'a.b', expected 1 to 64 small letters, digits, '-' and '_', as tidb_service_scope, "
-          "since store.schema is mysql"}
+      Lines{"d.yaml:1:25: node.scope: value 'a.b', expected 1 to 64 small letters, digits, '-' and '_', as "
+            "tidb_service_scope, "
+            "since store.schema is mysql"}
   );
   CHECK(problemsOf("node: {id: \"db-7:7001\", scope: \"a b\"}\n" + store).size() == 1);
   CHECK(

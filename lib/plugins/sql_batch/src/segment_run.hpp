@@ -31,7 +31,7 @@ class SegmentRun {
   const SegmentMeta meta_;
   const std::int32_t ordinal_;
   bool shows_hold_;  // the checkpoint names a throttle
-  bool begun_;  // the subtask has a row in the ledger, and the checkpoint says so
+  bool begun_;       // the subtask has a row in the ledger, and the checkpoint says so
   std::shared_ptr<const TaskNote> note_;
   std::optional<BatchStatement> statement_;
   std::unique_ptr<Archive> archive_;

@@ -178,9 +178,8 @@ std::int64_t MySqlTaskTable::pauseSubtasks(const Call& call, const ExecId& exec_
   if (context_.settings().shared_with_dxf) changed += changePending(call, exec_id, task_id, SubtaskState::kPaused);
   const auto running = findUnrunRunning(call, exec_id, task_id);
   if (!running.empty() && context_.dialect() != nullptr) {
-    const bool goes_on = context_.read(call, "state of a task", [&](Connection& connection) {
-      return isPausing(connection, task_id);
-    });
+    const bool goes_on =
+        context_.read(call, "state of a task", [&](Connection& connection) { return isPausing(connection, task_id); });
     if (!goes_on) return changed;
   }
   for (const auto& row : running) {
