@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace disttask::executor {
@@ -75,6 +76,7 @@ struct Manager::Impl {
 
   std::atomic<bool> draining{false};           // by this process itself
   std::mutex poll_mutex;                       // held by a poll; taken before `mutex`
+  std::set<proto::TaskId> troubled;            // that the last poll could not handle; guarded by poll_mutex
   std::atomic<std::int64_t> modifications{0};  // that are applied here
   std::atomic<std::uint64_t> num_polls{0};
   std::atomic<std::uint64_t> progress{0};

@@ -79,6 +79,9 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
   if (seen == nullptr || seen->has_subtasks) {
     infos = parts.table.getTaskExecInfoByExecId(call(), node.settings.exec_id);
   }
+  // Those with which the last poll was broken off may meet the same again: they come last.
+  std::stable_partition(infos.begin(), infos.end(), [&](const auto& info) { return !troubled.contains(info.task.id); });
+  troubled.clear();
   std::vector<proto::TaskBase> candidates;
   int num_away = 0;  // in a row
   for (const auto& info : infos) {
@@ -89,12 +92,14 @@ bool Manager::Impl::look(const storage::NodePoll* seen) {
     } catch (...) {
       const auto error = currentError();
       noteStoreError("task of this node could not be handled", error, &info.task);
+      troubled.insert(info.task.id);
       // Each further one would wait for the store as long. The first one may have met what concerns it alone, such as a
       // row that somebody has locked.
       num_away = isStoreAway(error) ? num_away + 1 : 0;
       if (num_away == 2) break;
     }
   }
+  std::stable_sort(candidates.begin(), candidates.end(), proto::outranks);
   const bool is_drained_by_wish = seen != nullptr && seen->wanted == proto::WantedState::kDraining;
   if (is_drained_by_wish || draining) {
     drainExecutors(is_drained_by_wish && seen->is_wish_due);

@@ -88,6 +88,30 @@ TEST_CASE("After a stop polls start nothing", "[executor][manager]") {
 }
 
 TEST_CASE(
+    "Tasks with a row that somebody holds keep those behind them waiting for one poll only", "[executor][manager][feed]"
+) {
+  World world;
+  ToldManager told(world);
+  proto::TaskId last;
+  for (int i = 0; i < 3; ++i) {
+    last = world.addTask(1, i + 1);
+    world.addSubtask(last);
+  }
+  told.manager.start();
+  storage::NodePoll seen;
+  seen.meta_slots = world.settings.slots;
+  seen.has_subtasks = true;
+  const Error held(ErrorCode::kTimedOut, "a row is held");
+  world.rows.inject({.method = "takeOrphans", .times = 2, .error = held});
+  told.manager.takePoll(seen);
+  CHECK(told.manager.tasks().empty());
+  world.rows.inject({.method = "takeOrphans", .nth = 2, .times = 2, .error = held});
+  told.manager.takePoll(seen);
+  REQUIRE(told.manager.tasks().size() == 1);
+  CHECK(told.manager.tasks().front() == last);
+}
+
+TEST_CASE(
     "A poll leaves the other tasks when the store is gone for two of them, and goes on after conflicts",
     "[executor][manager][feed]"
 ) {
