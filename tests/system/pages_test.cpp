@@ -57,7 +57,7 @@ TEST_CASE("A daemon whose page address is taken works on without pages and says 
           "WARN pages cannot be served, trying again error=\"cannot listen on 127.0.0.1:" + port + " (HTTP)"
       )
   );
-  CHECK(second.notify->has("cannot listen on 127.0.0.1:" + port));
+  CHECK(eventually([&] { return second.notify->has("cannot listen on 127.0.0.1:" + port); }));
   CHECK(first.stop() == 0);
   // The address is free now, and it is taken at the next look.
   CHECK(eventually([&] { return second.process->errors().find("pages are served") != std::string::npos; }));

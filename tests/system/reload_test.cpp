@@ -304,8 +304,10 @@ TEST_CASE("SIGHUP loads plugin files that are new, offers their types, and never
   std::ofstream(folder / "broken.so") << "no library";
   reload(node);
   CHECK(logs(node, "a plugin is refused"));
-  CHECK_THAT(page(node, "/metrics"), Catch::Contains("disttask_config_last_reload_success 0\n"));
-  CHECK(node.notify->has("1 new plugin files were refused"));
+  CHECK(eventually([&] {
+    return page(node, "/metrics").find("disttask_config_last_reload_success 0\n") != std::string::npos;
+  }));
+  CHECK(eventually([&] { return node.notify->has("1 new plugin files were refused"); }));
   CHECK(eventually([&] {
     return cluster.scalar("select types from disttask_node").find("example") != std::string::npos;
   }));

@@ -268,7 +268,8 @@ TEST_CASE("Work that begins after a new meta is what was planned, too, wherever 
   f.metas = f.plan(1, f.update(""));
   // The schema of the task's own table is one of many; the same name stands in another.
   const test::TestStore elsewhere(test::TestStore::Schema::kEmpty);
-  elsewhere.execute("create table t select * from " + f.store.schema() + ".t");
+  elsewhere.execute("create table t like " + f.store.schema() + ".t");
+  elsewhere.execute("insert into t select * from " + f.store.schema() + ".t");
   std::string later;
   SECTION("a trial") {
     later = f.update(R"("dry_run": true)");
