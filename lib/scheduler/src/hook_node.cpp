@@ -6,7 +6,7 @@ namespace disttask::scheduler {
 
 std::optional<proto::ExecId> chooseHookNode(const Round& round, const proto::TaskBase& task, storage::PlanKind kind) {
   const auto& placement = round.placement;
-  const auto node = placement.choosePlanner(task, round.open_plans, true);
+  auto node = placement.choosePlanner(task, round.open_plans, true);
   if (node && placement.fitnessOf(*node, task) != Fitness::kFits) {
     observability::log(
         observability::Level::kWarn,
