@@ -76,6 +76,11 @@ TEST_CASE("Every ten seconds a run notes how far the whole task is, from the sec
   );
   CHECK(f.logged("4 of 8 subtasks, 400 of 800 rows, 10 rows/s, about 40 s left, chunks of 100 rows"));
 
+  // The one throttle that is always at work is told with the progress.
+  Json slower = Json::parse(f.task_meta);
+  slower["sleep_ratio"] = 0.5;
+  a->taskMetaModified(f.host->host(), slower.dump());
+
   // What another node does counts as well: rate and rest are the task's, not this run's.
   CHECK(f.wholeTask(*b, 5).isNull());
   CHECK(f.wholeTask(*b, 6).isNull());
@@ -85,5 +90,8 @@ TEST_CASE("Every ten seconds a run notes how far the whole task is, from the sec
       Json::parse(R"({"rows": 700, "changed": 700, "rows_planned": 800, "rows_per_second": 20, "seconds_left": 5})")
           .dump(0)
   );
-  CHECK(f.logged("7 of 8 subtasks, 700 of 800 rows, 20 rows/s, about 5 s left, chunks of 100 rows"));
+  CHECK(f.logged(
+      "7 of 8 subtasks, 700 of 800 rows, 20 rows/s, about 5 s left, chunks of 100 rows, pauses of 0.5 times their time"
+  ));
+  CHECK(Json::parse(f.checkpoints[7]).find("sleep_ratio")->asDouble() == 0.5);
 }

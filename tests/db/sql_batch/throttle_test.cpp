@@ -186,6 +186,7 @@ TEST_CASE("A run that waits for its turn looks at the throttles again before its
                  "' and info like 'select get_lock%'"
              ) != "0";
     }));
+    CHECK(test::eventually(10s, [&] { return f.logged("waits for its turn: "); }));
     f.worker->taskMetaModified(f.host->host(), f.update(R"("window": ")" + f.closedWindow() + "\""));
     CHECK(test::eventually(10s, [&] { return f.logged("waits: window: "); }));
   }

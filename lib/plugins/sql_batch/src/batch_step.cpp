@@ -116,7 +116,12 @@ void BatchStep::noteProgress(sdk::Run& run, const BatchSession& session) {
   kept["begun"] = true;
   kept["whole_task"] = std::move(json);
   kept["chunk_rows"] = size_.rows();
-  run.log(sdk::LogLevel::kInfo, text + ", chunks of " + std::to_string(size_.rows()) + " rows");
+  text += ", chunks of " + std::to_string(size_.rows()) + " rows";
+  if (const double ratio = throttle_.options().sleep_ratio; ratio > 0) {
+    kept["sleep_ratio"] = ratio;
+    text += ", pauses of " + Json(ratio).dump() + " times their time";
+  }
+  run.log(sdk::LogLevel::kInfo, text);
   run.putCheckpoint(kept.dump());
 }
 

@@ -130,7 +130,10 @@ void SegmentRun::chunk() {
   if (step_.one_at_a_time_) {
     const std::string subject = session.ledger().storeId() + "/" + std::to_string(step_.task_);
     gate.emplace(session.connection(), plugin_common::lockName("disttask_batch_", subject), kGateSeconds, check);
-    if (!gate->isIn()) return;
+    if (!gate->isIn()) {
+      sayWaitsForTurn();
+      return;
+    }
   }
   const std::int64_t rows = step_.size_.rows();
   const auto begin = std::chrono::steady_clock::now();
@@ -149,6 +152,14 @@ void SegmentRun::chunk() {
   step_.size_.took(walked, ms, step_.throttle_.options().chunk_time_ms);
   step_.noteProgress(run_, session);
   pause(session.connection(), ms);
+}
+
+// Not in the checkpoint: it is nothing that anybody has to change.
+void SegmentRun::sayWaitsForTurn() {
+  const auto now = std::chrono::steady_clock::now();
+  if (said_turn_at_ && now - *said_turn_at_ < kSayAgain) return;
+  said_turn_at_ = now;
+  run_.log(sdk::LogLevel::kInfo, "waits for its turn: the task works on one chunk at a time in the whole cluster");
 }
 
 // Only what is committed counts: counters cannot be taken back.

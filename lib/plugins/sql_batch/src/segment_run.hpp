@@ -2,6 +2,7 @@
 #include "archive.hpp"
 #include "batch_step.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ class SegmentRun {
   void chunk();
   void readProgress(BatchSession& session);
   void report();
+  void sayWaitsForTurn();
   void pause(sqlclient::Connection& connection, double chunk_ms);
   /// Returns how long to wait before another try; throws on when there have been enough.
   std::int64_t waitAfter(const Exception& exception);
@@ -37,6 +39,7 @@ class SegmentRun {
   std::unique_ptr<Archive> archive_;
   std::optional<SegmentProgress> progress_;  // nothing: has to be read
   std::int64_t reported_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> said_turn_at_;
   int conflicts_ = 0;
   int reconnects_ = 0;
 };
