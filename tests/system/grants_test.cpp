@@ -272,14 +272,7 @@ TEST_CASE("The operator's account may end the life of a node that is gone and fo
   auto& cluster = granted.cluster();
   // A life whose end nobody has noticed, and nobody schedules.
   cluster.execute("insert into disttask_node (exec_id, life, renewals, lease_ms) values ('gone', 5, 1, 1000)");
-  cluster.execute(
-      "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, meta, target_scope) "
-      "values (7, 'k', 'example', 'running', 1, 1, 512, '{}', 'disttask')"
-  );
-  cluster.execute(
-      "insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, concurrency, meta, "
-      "ordinal, summary) values (1, '7', 0, 'gone', 'pending', '{}', 1, '{}', 1, '{}')"
-  );
+  cluster.addRunningTask("gone");
   const auto life = [&] { return cluster.scalar("select life from disttask_node where exec_id='gone'"); };
   granted.expect("reader", {"node", "forget", "gone", "--reassign", "--yes"}, 77);
   CHECK(life() == "5");

@@ -169,14 +169,7 @@ TEST_CASE("An interrupted node forget --reassign says how far it came: nothing d
 
   // Once its lease is over it is taken out; nobody schedules, so that its subtasks stay.
   cluster.execute("update disttask_node set lease_ms=1000");
-  cluster.execute(
-      "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, meta, target_scope) "
-      "values (7, 'k', 'example', 'running', 1, 1, 512, '{}', 'disttask')"
-  );
-  cluster.execute(
-      "insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, concurrency, meta, "
-      "ordinal, summary) values (1, '7', 0, 'gone', 'pending', '{}', 1, '{}', 1, '{}')"
-  );
+  cluster.addRunningTask("gone");
   const auto late = cluster.startCtl({"node", "forget", "gone", "--reassign", "--yes", "-o", "json"});
   REQUIRE(eventually([&] { return life() == "0"; }));
   late->kill(SIGINT);

@@ -214,6 +214,18 @@ void SystemCluster::execute(const std::string& sql) const {
   connect()->execute(sql);
 }
 
+void SystemCluster::addRunningTask(const std::string& exec_id) const {
+  execute(
+      "insert into tidb_global_task (id, task_key, type, state, step, concurrency, priority, meta, target_scope) "
+      "values (7, 'k', 'example', 'running', 1, 1, 512, '{}', 'disttask')"
+  );
+  execute(
+      "insert into tidb_background_subtask (step, task_key, type, exec_id, state, checkpoint, concurrency, meta, "
+      "ordinal, summary) values (1, '7', 0, '" +
+      exec_id + "', 'pending', '{}', 1, '{}', 1, '{}')"
+  );
+}
+
 CtlResult runProgram(
     const std::vector<std::string>& arguments,
     const std::map<std::string, std::string>& environment,

@@ -91,6 +91,8 @@ class SystemCluster {
   [[nodiscard]] std::vector<std::string> column(const std::string& sql) const;
   /// Runs a statement on the schema.
   void execute(const std::string& sql) const;
+  /// Adds a running task, id 7, with one pending subtask on this node, as rows: no daemon has to be there.
+  void addRunningTask(const std::string& exec_id) const;
 
   /// Opens a connection with the schema selected.
   [[nodiscard]] std::unique_ptr<sqlclient::Connection> connect() const;

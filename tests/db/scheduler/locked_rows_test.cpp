@@ -9,6 +9,24 @@ using namespace disttask;
 using namespace disttask::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+storage::mysql::StoreSettings shortWaits(SchedulerFixture& fixture) {
+  auto settings = fixture.store().settings();
+  settings.lease = 5s;  // waits for locks are a part of it
+  return settings;
+}
+
+scheduler::SchedulerSettings quick() {
+  scheduler::SchedulerSettings settings;
+  settings.idle_interval = 50ms;
+  settings.busy_interval = 20ms;
+  settings.call_limit = 500ms;
+  return settings;
+}
+
+}  // namespace
+
 TEST_CASE(
     "A silent node whose own row somebody holds keeps no other work waiting, and is evicted once it is free",
     "[db][scheduler][locks]"
@@ -21,15 +39,9 @@ TEST_CASE(
   connection->begin();
   connection->queryDynamic("test.hold", "select life from disttask_node where exec_id='silent' for update", {});
 
-  auto settings = fixture.store().settings();
-  settings.lease = 5s;  // short waits for locks
-  storage::mysql::Store store(settings, runtime::systemClock());
-  scheduler::SchedulerSettings quick;
-  quick.idle_interval = 50ms;
-  quick.busy_interval = 20ms;
-  quick.call_limit = 500ms;
+  storage::mysql::Store store(shortWaits(fixture), runtime::systemClock());
   const observability::LogCapture log;
-  const LiveOwner owner(store, "a", quick);
+  const LiveOwner owner(store, "a", quick());
   REQUIRE(eventually(30s, [&] { return log.count("node could not be evicted; tried again") > 0; }));
   const auto waiting = fixture.addTask("waiting");
   CHECK(eventually(20s, [&] {
@@ -63,14 +75,8 @@ TEST_CASE(
       "test.hold", "select id from tidb_background_subtask where id=" + std::to_string(locked) + " for update", {}
   );
 
-  auto settings = fixture.store().settings();
-  settings.lease = 5s;  // short waits for locks
-  storage::mysql::Store store(settings, runtime::systemClock());
-  scheduler::SchedulerSettings quick;
-  quick.idle_interval = 50ms;
-  quick.busy_interval = 20ms;
-  quick.call_limit = 500ms;
-  const LiveOwner owner(store, "a", quick);
+  storage::mysql::Store store(shortWaits(fixture), runtime::systemClock());
+  const LiveOwner owner(store, "a", quick());
   const auto isPlanned = [&] {
     return fixture.text("select count(*) from disttask_plan where task_id=" + std::to_string(waiting.id.value())) ==
            "1";
